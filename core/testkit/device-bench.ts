@@ -1,0 +1,25 @@
+// What one device under test is plugged into: a clock, and interrupt lines by name.
+import type { DeviceTimers, TimerOwner } from "../time/clock.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { IrqRecorder } from "./irq-recorder.ts";
+
+export class DeviceBench {
+  readonly clock: FakeClock = new FakeClock();
+  private readonly lines = new Map<string, IrqRecorder>();
+
+  /** The line of that name, made on first use. */
+  irq(name = "irq"): IrqRecorder {
+    let line = this.lines.get(name);
+    if (!line) this.lines.set(name, (line = new IrqRecorder()));
+    return line;
+  }
+
+  timers(owner: () => { onTimer?(name: string): void }): DeviceTimers {
+    return this.clock.timers(() => owner() as TimerOwner); // a device that arms no timer needs no onTimer
+  }
+
+  /** Every line's level by name, to compare two benches. */
+  levels(): Record<string, boolean> {
+    return Object.fromEntries([...this.lines].map(([name, line]) => [name, line.level]));
+  }
+}
