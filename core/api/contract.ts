@@ -1,0 +1,105 @@
+// The one table between the user interface and the app: every call with its request and reply, every event. The router, the
+// preload bridge, the WebSocket client and the CLI all derive from it; adding a call is one line here plus its handler.
+import { z } from "zod";
+import { BootSource, RAM_MAX_MIB, RAM_MIN_MIB } from "./vm-config.ts";
+import { ErrorCode, InputEvent, TrashEntry, VmRecord, VmStats } from "./vm-state.ts";
+
+const Id = z.object({ id: z.string().min(1).max(200) });
+const Done = z.object({});
+
+export const calls = {
+  /** Facts about the host, for defaults and for what is safe. */
+  "app.info": {
+    request: z.object({}),
+    reply: z.object({
+      version: z.string(), platform: z.string(), hostMemoryMiB: z.number(), hostFreeMemoryMiB: z.number(), hostCores: z.number(),
+      libraryPath: z.string(), /** Which host runs the app. */ host: z.enum(["electron", "headless"]),
+    }),
+  },
+  "vm.list": { request: z.object({}), reply: z.object({ vms: z.array(VmRecord) }) },
+  "vm.create": {
+    request: z.object({ name: z.string().trim().min(1).max(80), memoryMiB: z.int().min(RAM_MIN_MIB).max(RAM_MAX_MIB), boot: BootSource, capPercent: z.int().min(1).max(100).default(100), notes: z.string().max(4000).default("") }),
+    reply: z.object({ vm: VmRecord }),
+  },
+  /** Changes the saved configuration. Name and notes at any time, the rest while off. */
+  "vm.update": {
+    request: Id.extend({ name: z.string().trim().min(1).max(80).optional(), notes: z.string().max(4000).optional(), memoryMiB: z.int().min(RAM_MIN_MIB).max(RAM_MAX_MIB).optional(), boot: BootSource.optional() }),
+    reply: z.object({ vm: VmRecord }),
+  },
+  /** Legal in `off` and `error`. */
+  "vm.start": { request: Id, reply: Done },
+  /** Legal in `running`. */
+  "vm.pause": { request: Id, reply: Done },
+  /** Legal in `paused`. */
+  "vm.resume": { request: Id, reply: Done },
+  /** Legal in `running` and `paused`: the reset line, memory is kept, the boot source is loaded anew. */
+  "vm.reset": { request: Id, reply: Done },
+  /** Presses the ACPI power button. Legal in `running`. */
+  "vm.shutdown": { request: Id, reply: Done },
+  /** Takes the power away. Legal in `starting`, `running`, `paused`, `stopping`. */
+  "vm.powerOff": { request: Id, reply: Done },
+  /** Moves the folder to the trash. Legal in `off`, `error`, `broken`. */
+  "vm.delete": { request: Id, reply: z.object({ trash: TrashEntry }) },
+  /** Legal in every state; kept in the configuration. */
+  "vm.setCap": { request: Id.extend({ capPercent: z.int().min(1).max(100) }), reply: Done },
+  "vm.input": { request: Id.extend({ events: z.array(InputEvent).max(64) }), reply: Done },
+  /** Ctrl+Alt+Del and the like: presses all in order, releases in reverse. */
+  "vm.keys": { request: Id.extend({ codes: z.array(z.string().max(32)).min(1).max(8) }), reply: Done },
+  /** Bytes for the first serial port, as latin-1 text of at most 64 KiB. */
+  "vm.serialInput": { request: Id.extend({ data: z.string().max(65536) }), reply: Done },
+  /** Starts screen frames (binary messages) and serial output for this machine to this peer; replies with what was shown so far. */
+  "vm.watch": { request: Id.extend({ thumbnail: z.boolean().default(false) }), reply: z.object({ serialBacklog: z.string() }) },
+  "vm.unwatch": { request: Id.extend({ thumbnail: z.boolean().default(false) }), reply: Done },
+  "trash.list": { request: z.object({}), reply: z.object({ entries: z.array(TrashEntry) }) },
+  "trash.restore": { request: Id, reply: z.object({ vm: VmRecord }) },
+  /** Looks for a file before the user commits to it. `path` may start with ~. */
+  "file.probe": {
+    request: z.object({ path: z.string().min(1).max(4096) }),
+    reply: z.object({ exists: z.boolean(), sizeBytes: z.number(), kind: z.enum(["linux", "multiboot", "pvh", "image", "unknown", "missing", "folder"]) }),
+  },
+  /** Entries of a folder on the host, for the browse dialog. Folders first, by name. */
+  "file.list": {
+    request: z.object({ path: z.string().max(4096) }),
+    reply: z.object({ path: z.string(), parent: z.string().nullable(), entries: z.array(z.object({ name: z.string(), isFolder: z.boolean(), sizeBytes: z.number() })) }),
+  },
+} as const;
+
+/** Past tense; each carries a sequence number per connection, so that a gap shows. */
+export const events = {
+  "vm.changed": VmRecord,
+  "vm.removed": z.object({ id: z.string() }),
+  "vm.stats": z.object({ id: z.string(), stats: VmStats }),
+  /** Output of the first serial port as latin-1 text, to peers that watch. */
+  "vm.serial": z.object({ id: z.string(), data: z.string() }),
+  "app.notice": z.object({ level: z.enum(["info", "warning", "error"]), code: ErrorCode, message: z.string(), vmId: z.string().optional() }),
+} as const;
+
+export type CallName = keyof typeof calls;
+export type CallRequest<N extends CallName> = z.input<(typeof calls)[N]["request"]>;
+export type CallInput<N extends CallName> = z.output<(typeof calls)[N]["request"]>;
+export type CallReply<N extends CallName> = z.output<(typeof calls)[N]["reply"]>;
+export type EventName = keyof typeof events;
+export type EventData<N extends EventName> = z.output<(typeof events)[N]>;
+
+/** On the wire (JSON text over a WebSocket, structured clone over Electron IPC). */
+export const CallMessage = z.object({ id: z.int().min(0), method: z.string().max(64), params: z.unknown() });
+export type ReplyMessage = { id: number; ok: true; result: unknown } | { id: number; ok: false; code: ErrorCode; message: string; detail?: string };
+export type EventMessage = { event: EventName; sequence: number; data: unknown };
+
+/** Screen frames are binary: a header of FRAME_HEADER_BYTES little-endian bytes, then RGBA rows of the rectangle.
+ *  u32 magic, u16 idLength, u16 flags (bit 0: thumbnail), u16 screenWidth, u16 screenHeight, u16 x, u16 y, u16 width, u16 height,
+ *  then idLength bytes of the machine's id (UTF-8), padded to a multiple of 4, then width*height*4 bytes. */
+export const FRAME_MAGIC = 0x52464652;
+export const FRAME_HEADER_BYTES = 20;
+
+/** Where the headless host takes WebSocket connections. Text messages are CallMessage one way, ReplyMessage or EventMessage the
+ *  other; binary messages are screen frames. */
+export const SOCKET_PATH = "/socket";
+
+/** What the preload script puts on `window.ringfenceBridge`. A reply is the whole message, because errors that cross a context
+ *  bridge lose their code; onEvent and onFrame give back how to stop listening. */
+export interface PreloadBridge {
+  call(method: CallName, params: unknown): Promise<ReplyMessage>;
+  onEvent(listener: (message: EventMessage) => void): () => void;
+  onFrame(listener: (frame: Uint8Array) => void): () => void;
+}

@@ -1,0 +1,57 @@
+// What a virtual machine is doing, and what it has told us: the words that both sides of the contract share.
+import { z } from "zod";
+import { VmConfig } from "./vm-config.ts";
+
+/** `broken` is a folder whose configuration cannot be read; `error` a machine whose worker or guest crashed (see `failure`). */
+export const VmStatus = z.enum(["off", "starting", "running", "paused", "stopping", "error", "broken"]);
+export type VmStatus = z.infer<typeof VmStatus>;
+
+/** Codes that the user interface translates; `message` is English and has the details. */
+export const ErrorCode = z.enum([
+  "badRequest", "notFound", "wrongState", "configUnreadable", "configNewer", "libraryBusy", "diskFull", "ioFailed",
+  "fileMissing", "notAKernel", "initrdTooLarge", "notEnoughMemory", "tripleFault", "workerCrashed", "unsupported", "internal",
+]);
+export type ErrorCode = z.infer<typeof ErrorCode>;
+
+export const Failure = z.object({ code: ErrorCode, message: z.string(), /** Registers and the like, many lines. */ detail: z.string().optional() });
+export type Failure = z.infer<typeof Failure>;
+
+/** One machine as the list shows it. `config` is null exactly when status is `broken`. */
+export const VmRecord = z.object({
+  /** The configuration's id, or `folder:NAME` for a broken one. */
+  id: z.string(),
+  /** Folder name in the library. */
+  folder: z.string(),
+  /** Absolute path of the folder. */
+  path: z.string(),
+  status: VmStatus,
+  config: VmConfig.nullable(),
+  failure: Failure.nullable(),
+  /** The CPU cap in force, which a running machine may have changed since it was saved. */
+  capPercent: z.number(),
+});
+export type VmRecord = z.infer<typeof VmRecord>;
+
+/** Sent about twice a second for each running machine. */
+export const VmStats = z.object({
+  /** Percent of one host core that the machine's worker used since the last sample. */
+  hostCpuPercent: z.number(),
+  /** Guest instructions retired a second since the last sample. */
+  instructionsPerSecond: z.number(),
+  /** Virtual time since power-on. */
+  uptimeNs: z.number(),
+  /** Percent of the time that the guest was halted. */
+  haltedPercent: z.number(),
+});
+export type VmStats = z.infer<typeof VmStats>;
+
+export const TrashEntry = z.object({ /** Folder name in the trash. */ id: z.string(), name: z.string(), deletedAt: z.string(), path: z.string() });
+export type TrashEntry = z.infer<typeof TrashEntry>;
+
+export const InputEvent = z.discriminatedUnion("kind", [
+  /** A physical key by its KeyboardEvent.code. */
+  z.object({ kind: z.literal("key"), code: z.string().max(32), down: z.boolean() }),
+  /** Relative pointer motion in pixels and the buttons held (bit 0 left, 1 right, 2 middle); `wheel` in notches. */
+  z.object({ kind: z.literal("pointer"), dx: z.int().min(-4096).max(4096), dy: z.int().min(-4096).max(4096), wheel: z.int().min(-127).max(127), buttons: z.int().min(0).max(7) }),
+]);
+export type InputEvent = z.infer<typeof InputEvent>;
