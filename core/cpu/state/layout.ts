@@ -1,0 +1,234 @@
+// Where everything lies in a machine's one WebAssembly memory: CPU state, TLBs, translation caches, then guest RAM.
+// The single source of offsets for generated code, TypeScript, snapshots and the register viewer. Follows no outside
+// document; the registers are those of the AMD64 and Intel 64 manuals. One vCPU: its block starts at 0.
+
+/** General registers RAX..R15, 8 bytes each, in instruction encoding order. */
+export const GPR = 0x40;
+/** Always zero: stands for an absent base, index or segment base in predecoded operands. */
+export const ZERO = 0xc0;
+/** Linear address computed by a pre-record for operands that need segment checks. */
+export const TMP_EA = 0xc8;
+/** Always zero too; marks a flat stack-segment operand, whose faults are #SS. */
+export const ZERO_SS = 0xd0;
+/** RIP at an instruction boundary (settled whenever generated code is left). */
+export const RIP = 0xd8;
+/** Arithmetic flags, lazily: the sign-extended result, and AUX: bit 63 CF, 62 CF^OF, 3 AF, 15:8 parity delta, 0 sign delta. */
+export const FLAG_RESULT = 0xe0;
+export const FLAG_AUX = 0xe8;
+/** EFLAGS without CF PF AF ZF SF OF: TF IF DF IOPL NT RF VM AC VIF VIP ID (bit 1 not kept). */
+export const EFLAGS_OTHER = 0xf0;
+
+/** ES CS SS DS FS GS LDTR TR, SEG_SIZE bytes each: base i64, limit u32 (in bytes, expanded), attributes u32 (descriptor bits
+ *  40..55: type, S, DPL, P, then limit bits left 0, AVL, L, D/B, G; 0 for a null selector), selector u32. */
+export const SEG = 0x100;
+export const SEG_SIZE = 32;
+export const SEG_BASE = 0;
+export const SEG_LIMIT = 8;
+export const SEG_ATTR = 12;
+export const SEG_SELECTOR = 16;
+export const ES = 0;
+export const CS = 1;
+export const SS = 2;
+export const DS = 3;
+export const FS = 4;
+export const GS = 5;
+export const LDTR = 6;
+export const TR = 7;
+
+/** GDTR and IDTR: base i64, limit u32. */
+export const GDTR = 0x200;
+export const IDTR = 0x210;
+export const CR0 = 0x220;
+export const CR2 = 0x228;
+export const CR3 = 0x230;
+export const CR4 = 0x238;
+export const EFER = 0x240;
+/** DR0-DR7, 8 bytes each. */
+export const DR = 0x248;
+/** Current privilege level, i32. */
+export const CPL = 0x288;
+/** What decoding depends on, i32: see mode.ts. Part of the key of translated code. */
+export const MODE_KEY = 0x28c;
+
+/** Fault of the instruction being executed: vector + 1 (0: none), whether it has an error code, the code, CR2 to be. */
+export const FAULT = 0x290;
+export const FAULT_HAS_CODE = 0x294;
+export const FAULT_CODE = 0x298;
+export const FAULT_ADDRESS = 0x2a0;
+/** Not 0: leave generated code at the next block end. Set by the run loop's callbacks. */
+export const EXIT_REQUEST = 0x2a8;
+/** Not 0: an interrupt controller holds INTR up. */
+export const INTR_PENDING = 0x2ac;
+/** Why generated code was left: see EXIT_* in engine.ts. */
+export const EXIT_REASON = 0x2b0;
+/** Record being executed when it was left. */
+export const EXIT_RECORD = 0x2b4;
+/** Instructions left of the budget when it was left. */
+export const LEFT = 0x2b8;
+/** Not 0: interrupts are held off for one instruction (after STI, MOV SS, POP SS). */
+export const SHADOW = 0x2bc;
+/** RIP after the current system instruction, which may change it. */
+export const NEXT_RIP = 0x2c0;
+/** TSC = TSC_BASE + ((budget at slice start - instructions left) * TSC_PER_INSN_Q16 >> 16). */
+export const TSC_BASE = 0x2c8;
+export const TSC_PER_INSN_Q16 = 0x2d0;
+export const SLICE_BUDGET = 0x2d8;
+
+/** Random keys of the current address space and privilege: bits 63:12. */
+export const TLB_KEY = 0x2e0;
+export const TLB_KEY_SUPERVISOR = 0x2e8;
+export const TLB_KEY_USER = 0x2f0;
+export const CODE_KEY = 0x2f8;
+/** Base of CODE_KEY for this address space. */
+export const CODE_KEY_SPACE = 0x300;
+
+/** MSRs, 8 bytes each. FS and GS bases lie in their segments. */
+export const MSR_STAR = 0x308;
+export const MSR_LSTAR = 0x310;
+export const MSR_CSTAR = 0x318;
+export const MSR_SFMASK = 0x320;
+export const MSR_KERNEL_GS_BASE = 0x328;
+export const MSR_SYSENTER_CS = 0x330;
+export const MSR_SYSENTER_ESP = 0x338;
+export const MSR_SYSENTER_EIP = 0x340;
+export const MSR_TSC_AUX = 0x348;
+export const MSR_PAT = 0x350;
+/** TSC offset written by WRMSR 10h or TSC_ADJUST, in ticks. */
+export const TSC_OFFSET = 0x358;
+
+/** A store that could not go straight to RAM (page crossing, MMIO, ROM, code): see mmu/translate.ts. */
+export const WRITE_GPA0 = 0x360;
+export const WRITE_GPA1 = 0x368;
+export const WRITE_SPLIT = 0x370;
+export const WRITE_SIZE = 0x374;
+
+/** x87: eight registers by physical number, 16 bytes each: mantissa i64 (MMX register), then sign and exponent u16. */
+export const FPU_REGS = 0x400;
+/** TOP 0-7, i32. */
+export const FPU_TOP = 0x480;
+/** Control word, i32. */
+export const FPU_CW = 0x484;
+/** Status word without TOP, i32: the exception bits, C0-C3, ES and B. */
+export const FPU_SW = 0x488;
+/** Bit n set: physical register n is empty. i32. */
+export const FPU_EMPTY = 0x48c;
+export const FPU_OPCODE = 0x490;
+/** Instruction and data pointers with selectors, i64 + u32 each. */
+export const FPU_IP = 0x498;
+export const FPU_DP = 0x4a0;
+export const FPU_CS = 0x4a8;
+export const FPU_DS = 0x4ac;
+export const MXCSR = 0x4b0;
+/** XMM0-15, 16 bytes each. */
+export const XMM = 0x500;
+
+/** Where a read that could not come straight from RAM is put together, and a write is held until it is committed. 64 bytes each. */
+export const BOUNCE_READ = 0x600;
+export const BOUNCE_WRITE = 0x640;
+/** Scratch for arguments and second results of wasm functions and TypeScript helpers, 256 bytes. */
+export const SCRATCH = 0x700;
+
+/** 4096 entries of 16 bytes: tag i64 (page address ^ key; low bits FFFh: empty), host addend i32. */
+export const READ_TLB = 0x10000;
+export const WRITE_TLB = 0x20000;
+export const TLB_BYTES = 0x10000;
+export const TLB_EMPTY = 0xfff;
+/** 8192 entries of 16 bytes: RIP ^ code key i64, record i32. */
+export const JUMP_CACHE = 0x40000;
+export const JUMP_CACHE_BYTES = 0x20000;
+/** 64 Ki entries of 32 bytes: RIP i64, guest-physical address i64, mode key i32, record i32 (0: free). */
+export const BLOCK_TABLE = 0x200000;
+export const BLOCK_TABLE_ENTRIES = 0x10000;
+export const BLOCK_TABLE_BYTES = BLOCK_TABLE_ENTRIES * 32;
+/** For each guest-physical page below 4 GiB, i32: host address of the page, with PAGE_* bits; 0 if it is not memory. */
+export const PAGE_MAP = 0x400000;
+export const PAGE_READ_ONLY = 1;
+export const PAGE_HAS_CODE = 2;
+/** For each such page, i64: bit n set if bytes [64n, 64n+64) have been decoded as code. */
+export const CODE_GRANULES = 0x800000;
+/** Predecoded instruction records. */
+export const RECORDS = 0x1000000;
+export const RECORDS_BYTES = 0x2000000;
+/** Guest RAM starts here; page aligned. */
+export const RAM = RECORDS + RECORDS_BYTES;
+
+/** Bits of CR0, CR4, EFER and EFLAGS by their manual names. */
+export const CR0_PE = 1;
+export const CR0_MP = 2;
+export const CR0_EM = 4;
+export const CR0_TS = 8;
+export const CR0_ET = 0x10;
+export const CR0_NE = 0x20;
+export const CR0_WP = 0x10000;
+export const CR0_AM = 0x40000;
+export const CR0_NW = 0x20000000;
+export const CR0_CD = 0x40000000;
+export const CR0_PG = 0x80000000;
+export const CR4_VME = 1;
+export const CR4_PVI = 2;
+export const CR4_TSD = 4;
+export const CR4_DE = 8;
+export const CR4_PSE = 0x10;
+export const CR4_PAE = 0x20;
+export const CR4_MCE = 0x40;
+export const CR4_PGE = 0x80;
+export const CR4_PCE = 0x100;
+export const CR4_OSFXSR = 0x200;
+export const CR4_OSXMMEXCPT = 0x400;
+export const EFER_SCE = 1;
+export const EFER_LME = 0x100;
+export const EFER_LMA = 0x400;
+export const EFER_NXE = 0x800;
+export const FL_CF = 1;
+export const FL_PF = 4;
+export const FL_AF = 0x10;
+export const FL_ZF = 0x40;
+export const FL_SF = 0x80;
+export const FL_TF = 0x100;
+export const FL_IF = 0x200;
+export const FL_DF = 0x400;
+export const FL_OF = 0x800;
+export const FL_IOPL = 0x3000;
+export const FL_NT = 0x4000;
+export const FL_RF = 0x10000;
+export const FL_VM = 0x20000;
+export const FL_AC = 0x40000;
+export const FL_VIF = 0x80000;
+export const FL_VIP = 0x100000;
+export const FL_ID = 0x200000;
+/** CF PF AF ZF SF OF. */
+export const FL_ARITH = 0x8d5;
+/** Attribute bits of a loaded segment (SEG_ATTR). */
+export const ATTR_ACCESSED = 1;
+export const ATTR_WRITABLE = 2;
+export const ATTR_CONFORMING = 4;
+export const ATTR_CODE = 8;
+export const ATTR_S = 0x10;
+export const ATTR_P = 0x80;
+export const ATTR_L = 0x2000;
+export const ATTR_DB = 0x4000;
+export const ATTR_G = 0x8000;
+
+/** Predecoded instruction record. */
+export const REC_SIZE = 48;
+/** i32: table slot of its handler. */
+export const REC_HANDLER = 0;
+/** u16: state offsets of the register operands `reg` and `rm` (byte registers: of the byte itself). */
+export const REC_REG = 4;
+export const REC_RM = 6;
+/** u16: state offsets of base and index registers, or ZERO. */
+export const REC_BASE = 8;
+export const REC_INDEX = 10;
+/** u8: shift of the index; u8: instruction length; u16: state offset of the segment base, ZERO or ZERO_SS. */
+export const REC_SCALE = 12;
+export const REC_LENGTH = 13;
+export const REC_SEGBASE = 14;
+/** i64: displacement, sign-extended; RIP-relative: the whole address. */
+export const REC_DISP = 16;
+/** i64: immediate, sign-extended to the operation's size; branches: the target RIP. */
+export const REC_IMM = 24;
+/** i64: RIP of this instruction. */
+export const REC_RIP = 32;
+/** i32: record of the taken successor in the same page, or 0; i32: second immediate, segment numbers, decode extras. */
+export const REC_LINK = 40;
+export const REC_EXTRA = 44;

@@ -1,0 +1,73 @@
+// One virtual machine to the thread that runs it: what goes in to build one, what comes out of each slice.
+import type { ErrorCode, InputEvent } from "../api/vm-state.ts";
+import type { DisplaySource } from "../display/display.ts";
+
+/** What to start, with all files already read: nothing in here touches the host. */
+export type BootImage =
+  | { kind: "kernel"; name: string; kernel: Uint8Array; initrd?: Uint8Array; append: string; modules: { data: Uint8Array; commandLine: string }[] }
+  | { kind: "none" };
+
+export interface MachineConfig {
+  memoryMiB: number;
+  cpuModel: string;
+  engine: "interpreter" | "translator";
+  boot: BootImage;
+  /** Wall time at power-on, milliseconds since 1970 UTC, for the RTC. */
+  epochMs: number;
+  /** Port of the debug-exit device, if there is one: a value V written ends the machine with status (V << 1) | 1. */
+  debugExitPort?: number;
+  /** Port whose bytes go to ports.debugConsole. */
+  debugConsolePort?: number;
+}
+
+/** What the machine calls outwards, during a slice, synchronously. */
+export interface MachinePorts {
+  /** Host time in nanoseconds, monotonic; read at most once a slice. */
+  hostNowNs(): number;
+  serialOutput(port: 0 | 1, byte: number): void;
+  debugConsole(byte: number): void;
+}
+
+export type ExitReason =
+  | { kind: "poweredOff" }
+  | { kind: "debugExit"; status: number }
+  | { kind: "tripleFault"; dump: string }
+  /** The engine met something it cannot go on from. */
+  | { kind: "engineError"; message: string; dump: string };
+
+export interface SliceResult {
+  /** `ran`: budget used up. `halted`: HLT with nothing to do before wakeNs (virtual). `ended`: see exit. */
+  kind: "ran" | "halted" | "ended";
+  /** For `halted`: virtual time of the next timer, or Infinity. */
+  wakeNs: number;
+  instructions: number;
+  exit?: ExitReason;
+}
+
+export interface Machine {
+  readonly display: DisplaySource;
+  /** Virtual time. While paused it stands still. */
+  nowNs(): number;
+  /** Runs for about `hostBudgetNs` of host time (a few ms at most), fires due timers. Never blocks. */
+  runSlice(hostBudgetNs: number): SliceResult;
+  /** Tells the clock that host time passed without the guest's (pause) so that virtual time does not jump. */
+  resumeClock(): void;
+  input(event: InputEvent): void;
+  /** Bytes for a UART; returns how many were taken (the rest must be offered again later). */
+  serialInput(port: 0 | 1, bytes: Uint8Array): number;
+  /** Presses the ACPI power button. */
+  pressPowerButton(): void;
+  reset(): void;
+  /** Registers and the last code bytes, for error reports. */
+  dump(): string;
+}
+
+/** Thrown by buildMachine: the boot source cannot be started. */
+export class MachineError extends Error {
+  override readonly name = "MachineError";
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
