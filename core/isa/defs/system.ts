@@ -1,0 +1,68 @@
+// System instructions: descriptor tables, control and debug registers, MSRs, fast system calls, ports, caches and fences,
+// FXSAVE. `cpl0` rows raise #GP outside ring 0 by themselves; IOPL, UMIP and the like are up to the lifter.
+import type { Row } from "../row.ts";
+
+const EVERY_FLAG = "oszapctidlnfvk";
+
+export const system: readonly Row[] = [
+  { enc: "F4", syn: "hlt", cpl0: true, flow: "stop" },
+  { enc: "FA", syn: "cli", flags: "r:l w:i", ends: true },
+  { enc: "FB", syn: "sti", flags: "r:l w:i", ends: true },
+  { enc: "E4", syn: "in AL,Ib", acc: "w,r", ends: true },
+  { enc: "E5", syn: "in eAX,Ib", acc: "w,r", ends: true },
+  { enc: "EC", syn: "in AL,DX", acc: "w,r", ends: true },
+  { enc: "ED", syn: "in eAX,DX", acc: "w,r", ends: true },
+  { enc: "E6", syn: "out Ib,AL", acc: "r,r", ends: true },
+  { enc: "E7", syn: "out Ib,eAX", acc: "r,r", ends: true },
+  { enc: "EE", syn: "out DX,AL", acc: "r,r", ends: true },
+  { enc: "EF", syn: "out DX,eAX", acc: "r,r", ends: true },
+
+  { enc: "0F 00 /0", syn: "sldt Ev/w", acc: "w", protectedOnly: true },
+  { enc: "0F 00 /1", syn: "str Ev/w", acc: "w", protectedOnly: true },
+  { enc: "0F 00 /2", syn: "lldt Ew", acc: "r", cpl0: true, protectedOnly: true, ends: true },
+  { enc: "0F 00 /3", syn: "ltr Ew", acc: "r", cpl0: true, protectedOnly: true, ends: true },
+  { enc: "0F 00 /4", syn: "verr Ew", acc: "r", flags: "w:z", protectedOnly: true },
+  { enc: "0F 00 /5", syn: "verw Ew", acc: "r", flags: "w:z", protectedOnly: true },
+  { enc: "63 /r", syn: "arpl Ew,Gw", acc: "rw,r", flags: "w:z", protectedOnly: true, only: "not64" },
+  // The destination keeps its value when the selector is refused.
+  { enc: "0F 02 /r", syn: "lar Gv,Ev/w", acc: "rw,r", flags: "w:z", protectedOnly: true },
+  { enc: "0F 03 /r", syn: "lsl Gv,Ev/w", acc: "rw,r", flags: "w:z", protectedOnly: true },
+  { enc: "0F 01 /0", syn: "sgdt Ms", acc: "w", size: "f64" },
+  { enc: "0F 01 /1", syn: "sidt Ms", acc: "w", size: "f64" },
+  { enc: "0F 01 /2", syn: "lgdt Ms", acc: "r", size: "f64", cpl0: true, ends: true },
+  { enc: "0F 01 /3", syn: "lidt Ms", acc: "r", size: "f64", cpl0: true, ends: true },
+  { enc: "0F 01 /4", syn: "smsw Ev/w", acc: "w" },
+  { enc: "0F 01 /6", syn: "lmsw Ew", acc: "r", cpl0: true, ends: true },
+  { enc: "0F 01 /7", syn: "invlpg M", acc: "-", cpl0: true, ends: true },
+  { enc: "0F 01 /C8", syn: "monitor", cpl0: true, feature: "monitor" },
+  { enc: "0F 01 /C9", syn: "mwait", cpl0: true, feature: "monitor", flow: "stop" },
+  { enc: "0F 01 /F8", syn: "swapgs", cpl0: true, only: "64", ends: true },
+  { enc: "0F 01 /F9", syn: "rdtscp", feature: "rdtscp" },
+  { enc: "0F 05", syn: "syscall", flags: `r:${EVERY_FLAG} w:${EVERY_FLAG}`, feature: "syscall", flow: "trap" },
+  { enc: "0F 07", syn: "sysret/sysretd/sysretq", lift: "sysret", flags: `w:${EVERY_FLAG}`, size: "y", cpl0: true, feature: "syscall", flow: "ret" },
+  { enc: "0F 34", syn: "sysenter", flags: "w:ifv", feature: "sep", flow: "trap" },
+  { enc: "0F 35", syn: "sysexit/sysexitd/sysexitq", lift: "sysexit", size: "y", cpl0: true, feature: "sep", flow: "ret" },
+  { enc: "0F 06", syn: "clts", cpl0: true, ends: true },
+  { enc: "0F 08", syn: "invd", cpl0: true },
+  { enc: "0F 09", syn: "wbinvd", cpl0: true },
+
+  // CR8 exists only in long mode (REX.R); every other number beyond these, and DR8 and up, is #UD in the decoder.
+  { enc: "0F 20 /0,2-4 mod=any", syn: "mov Rr,Cr", acc: "w,r", lift: "movFromCr", cpl0: true },
+  { enc: "0F 21 /r mod=any", syn: "mov Rr,Dr", acc: "w,r", lift: "movFromDr", cpl0: true },
+  { enc: "0F 22 /0,2-4 mod=any", syn: "mov Cr,Rr", acc: "w,r", lift: "movToCr", cpl0: true, ends: true },
+  { enc: "0F 23 /r mod=any", syn: "mov Dr,Rr", acc: "w,r", lift: "movToDr", cpl0: true, ends: true },
+  { enc: "0F 30", syn: "wrmsr", cpl0: true, feature: "msr", ends: true },
+  { enc: "0F 32", syn: "rdmsr", cpl0: true, feature: "msr" },
+  { enc: "0F 31", syn: "rdtsc", feature: "tsc" },
+  { enc: "0F 33", syn: "rdpmc" },
+  { enc: "0F A2", syn: "cpuid" },
+
+  { enc: "NP 0F AE /0 mod=m", syn: "fxsave/fxsave/fxsave64 M512", acc: "w", size: "y", unit: "x87", noWait: true, align: 16, feature: "fxsr" },
+  { enc: "NP 0F AE /1 mod=m", syn: "fxrstor/fxrstor/fxrstor64 M512", acc: "r", size: "y", unit: "x87", noWait: true, align: 16, feature: "fxsr" },
+  { enc: "NP 0F AE /2 mod=m", syn: "ldmxcsr Md", acc: "r", unit: "sse", feature: "sse" },
+  { enc: "NP 0F AE /3 mod=m", syn: "stmxcsr Md", acc: "w", unit: "sse", feature: "sse" },
+  { enc: "NP 0F AE /7 mod=m", syn: "clflush M", acc: "-", feature: "clfsh" },
+  { enc: "NP 0F AE /5 mod=3", syn: "lfence", feature: "sse2" },
+  { enc: "NP 0F AE /6 mod=3", syn: "mfence", feature: "sse2" },
+  { enc: "NP 0F AE /7 mod=3", syn: "sfence", feature: "sse" },
+];
