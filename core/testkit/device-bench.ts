@@ -18,8 +18,8 @@ export class DeviceBench {
     return this.clock.timers(() => owner() as TimerOwner); // a device that arms no timer needs no onTimer
   }
 
-  /** Every line's level by name, to compare two benches. */
-  levels(): Record<string, boolean> {
-    return Object.fromEntries([...this.lines].map(([name, line]) => [name, line.level]));
+  /** The names of the lines that are high, to compare two benches. */
+  highLines(): string[] {
+    return [...this.lines].filter(([, line]) => line.level).map(([name]) => name).sort();
   }
 }
