@@ -94,12 +94,12 @@ export const FRAME_HEADER_BYTES = 20;
 
 /** Where the headless host takes WebSocket connections. Text messages are CallMessage one way, ReplyMessage or EventMessage the
  *  other; binary messages are screen frames. */
-export const SOCKET_PATH = "/socket";
+export const SOCKET_PATH = "/ws";
 
 /** What the preload script puts on `window.ringfenceBridge`. A reply is the whole message, because errors that cross a context
  *  bridge lose their code; onEvent and onFrame give back how to stop listening. */
 export interface PreloadBridge {
   call(method: CallName, params: unknown): Promise<ReplyMessage>;
   onEvent(listener: (message: EventMessage) => void): () => void;
-  onFrame(listener: (frame: Uint8Array) => void): () => void;
+  onFrame(listener: (frame: ArrayBuffer) => void): () => void;
 }

@@ -18,6 +18,8 @@ export interface VmWorkerStart {
   capPercent: number;
   debugExitPort?: number;
   debugConsolePort?: number;
+  /** Adds a screenshot to the last message. */
+  finalScreenshot?: boolean;
   /** Words of ControlWord, shared. */
   control: SharedArrayBuffer;
   /** See ScreenWord, shared. */

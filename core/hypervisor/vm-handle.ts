@@ -1,0 +1,212 @@
+// One machine of the fleet: what it is doing, which orders that allows, and the thread that runs it while it is on. The reason of
+// a failure stays until the next start; so does what was last on the screen and the serial port.
+import type { VmConfig } from "../api/vm-config.ts";
+import type { Failure, InputEvent, VmRecord, VmStats, VmStatus } from "../api/vm-state.ts";
+import type { BootFiles, DirtyRect } from "../api/worker-protocol.ts";
+import { hostPath } from "./host-path.ts";
+import type { LockFile } from "./lock-file.ts";
+import type { ScreenReader } from "./screen-reader.ts";
+import { messageOf, VmError } from "./vm-error.ts";
+import type { LibraryEntry } from "./vm-library.ts";
+import { type SpawnVmWorker, type ThreadEnd, type ThreadTimeouts, VmThread } from "./vm-thread.ts";
+
+const BACKLOG_BYTES = 256 * 1024;
+
+export interface VmHost {
+  spawn: SpawnVmWorker;
+  /** Path of the built-in guest's kernel. */
+  demoKernel: string;
+  timeouts?: ThreadTimeouts;
+  /** See VmWorkerStart. */
+  machineModule?: string;
+}
+
+export interface HandleEvents {
+  changed(): void;
+  stats(stats: VmStats): void;
+  serial(data: Uint8Array): void;
+  frame(rect: DirtyRect, screenWidth: number, screenHeight: number): void;
+}
+
+export class VmHandle {
+  private readonly host: VmHost;
+  private readonly events: HandleEvents;
+  private entry: LibraryEntry;
+  private status: Exclude<VmStatus, "broken"> = "off";
+  private failure: Failure | null = null;
+  private thread: VmThread | undefined;
+  private lock: LockFile | undefined;
+  private capPercent: number | undefined;
+  private frameIntervalMs = 0;
+  private backlog: Uint8Array[] = [];
+  private backlogBytes = 0;
+
+  constructor(entry: LibraryEntry, host: VmHost, events: HandleEvents) {
+    this.entry = entry;
+    this.host = host;
+    this.events = events;
+  }
+
+  get isOn(): boolean {
+    return this.thread !== undefined;
+  }
+
+  /** The last picture, also of a machine that has ended. */
+  screen: ScreenReader | undefined;
+
+  record(): VmRecord {
+    const { id, folder, path, config, failure } = this.entry;
+    const capPercent = this.capPercent ?? config?.cpu.capPercent ?? 100;
+    if (!config) return { id, folder, path, status: "broken", config: null, failure, capPercent };
+    return { id, folder, path, status: this.status, config, failure: this.failure, capPercent };
+  }
+
+  /** What the library says now. A machine that runs keeps the configuration it has if the new one cannot be read. */
+  setEntry(entry: LibraryEntry): void {
+    if (JSON.stringify(entry) === JSON.stringify(this.entry) || (this.isOn && !entry.config)) return;
+    this.entry = entry;
+    this.events.changed();
+  }
+
+  /** Settles when the guest runs. `lock` marks the machine as ours and is released at its end. */
+  async start(lock: () => LockFile): Promise<void> {
+    const { config } = this.entry;
+    if (!config) throw new VmError(this.entry.failure?.code ?? "configUnreadable", this.entry.failure?.message ?? "The configuration cannot be read.");
+    this.require("start", "off", "error");
+    this.lock = lock();
+    this.capPercent = config.cpu.capPercent;
+    this.backlog = [];
+    this.backlogBytes = 0;
+    try {
+      this.thread = this.spawnThread(config);
+    } catch (error) {
+      this.onEnd({ kind: "failed", failure: { code: "workerCrashed", message: `The machine's thread could not be made: ${messageOf(error)}` } });
+      throw error;
+    }
+    const { thread } = this;
+    this.screen = thread.screen;
+    this.set("starting", null);
+    void thread.ended.then((end) => this.onEnd(end));
+    thread.setFrameInterval(this.frameIntervalMs);
+    await thread.started;
+    if (this.thread === thread && this.status === "starting") this.set("running", null);
+  }
+
+  private spawnThread(config: VmConfig): VmThread {
+    const { machineModule, spawn, timeouts } = this.host;
+    const start = {
+      memoryMiB: config.memoryMiB,
+      cpuModel: config.cpu.model,
+      engine: config.cpu.engine,
+      boot: this.bootFiles(config),
+      capPercent: config.cpu.capPercent,
+      ...(machineModule === undefined ? {} : { machineModule }),
+    };
+    const events = {
+      serial: (data: Uint8Array) => this.onSerial(data),
+      stats: (stats: VmStats) => this.events.stats(stats),
+      frame: (rect: DirtyRect, width: number, height: number) => this.events.frame(rect, width, height),
+    };
+    return new VmThread(spawn, start, events, timeouts);
+  }
+
+  private bootFiles(config: VmConfig): BootFiles {
+    const { boot } = config;
+    if (boot.kind === "demo") return { kind: "kernel", kernel: this.host.demoKernel, append: "", modules: [] };
+    const from = this.entry.path;
+    const modules = boot.modules.map((text) => text.replace(/^\S+/, (path) => hostPath(path, from)));
+    const files = { ...boot, kernel: hostPath(boot.kernel, from), modules };
+    return boot.initrd === undefined ? files : { ...files, initrd: hostPath(boot.initrd, from) };
+  }
+
+  async pause(): Promise<void> {
+    const thread = this.require("pause", "running");
+    await thread.pause();
+    if (this.status === "running") this.set("paused", null);
+  }
+
+  async resume(): Promise<void> {
+    const thread = this.require("resume", "paused");
+    await thread.resume();
+    if (this.status === "paused") this.set("running", null);
+  }
+
+  reset(): void {
+    this.require("reset", "running", "paused").reset();
+  }
+
+  shutdown(): void {
+    this.require("shut down", "running").pressPowerButton();
+  }
+
+  async powerOff(): Promise<void> {
+    const thread = this.require("power off", "starting", "running", "paused", "stopping");
+    if (this.status !== "stopping") this.set("stopping", null);
+    await thread.powerOff();
+  }
+
+  /** In force at once if the machine is on. */
+  setCap(capPercent: number): void {
+    if (this.isOn) {
+      this.capPercent = capPercent;
+      this.thread?.setCap(capPercent);
+      this.events.changed();
+    }
+  }
+
+  input(events: InputEvent[]): void {
+    this.require("take input", "running").input(events);
+  }
+
+  serialInput(data: Uint8Array): void {
+    this.require("take serial input", "running", "paused").serialInput(data);
+  }
+
+  setFrameInterval(intervalMs: number): void {
+    if (intervalMs === this.frameIntervalMs) return;
+    this.frameIntervalMs = intervalMs;
+    this.thread?.setFrameInterval(intervalMs);
+  }
+
+  /** What the first serial port has shown, the last 256 KiB of it, as latin-1 text. */
+  serialBacklog(): string {
+    return Buffer.concat(this.backlog).subarray(-BACKLOG_BYTES).toString("latin1");
+  }
+
+  private onSerial(data: Uint8Array): void {
+    this.backlog.push(data);
+    this.backlogBytes += data.length;
+    for (let first = this.backlog[0]; first && this.backlogBytes - first.length >= BACKLOG_BYTES; first = this.backlog[0]) {
+      this.backlog.shift();
+      this.backlogBytes -= first.length;
+    }
+    this.events.serial(data);
+  }
+
+  private onEnd(end: ThreadEnd): void {
+    this.thread = undefined;
+    this.capPercent = undefined;
+    this.lock?.release();
+    this.lock = undefined;
+    if (end.kind === "failed") this.set("error", end.failure);
+    else if (end.kind === "ended" && end.reason.kind === "tripleFault") {
+      const message = "The guest crashed: a fault while handling a double fault (triple fault) shut its processor down.";
+      this.set("error", { code: "tripleFault", message, detail: end.reason.dump });
+    } else this.set("off", null);
+  }
+
+  private set(status: Exclude<VmStatus, "broken">, failure: Failure | null): void {
+    this.status = status;
+    this.failure = failure;
+    this.events.changed();
+  }
+
+  /** The thread, if there is one. Throws VmError `wrongState` unless the machine is in one of the states. */
+  private require(order: "start", ...states: VmStatus[]): void;
+  private require(order: string, ...states: VmStatus[]): VmThread;
+  private require(order: string, ...states: VmStatus[]): VmThread | undefined {
+    const { status } = this.record();
+    if (states.includes(status) && (this.thread !== undefined) === (order !== "start")) return this.thread;
+    throw new VmError("wrongState", `The machine cannot ${order} while it is ${status}.`);
+  }
+}
