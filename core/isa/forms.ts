@@ -2,10 +2,15 @@
 import { arithmetic } from "./defs/arithmetic.ts";
 import { bits } from "./defs/bits.ts";
 import { controlFlow } from "./defs/control-flow.ts";
+import { mmx } from "./defs/mmx.ts";
 import { moves } from "./defs/moves.ts";
+import { sse } from "./defs/sse.ts";
+import { sse3 } from "./defs/sse3.ts";
+import { sse4 } from "./defs/sse4.ts";
 import { stack } from "./defs/stack.ts";
 import { strings } from "./defs/strings.ts";
 import { system } from "./defs/system.ts";
+import { x87 } from "./defs/x87.ts";
 import type { ExpandedRow } from "./expand.ts";
 import { expandRow } from "./expand.ts";
 import type { Form } from "./form.ts";
@@ -21,6 +26,11 @@ export const rows: readonly Row[] = [
   ...strings,
   ...bits,
   ...system,
+  ...x87,
+  ...mmx,
+  ...sse,
+  ...sse3,
+  ...sse4,
 ];
 
 /** Expands rows to their forms; the order of the rows fixes the ids. */

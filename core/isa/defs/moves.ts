@@ -52,11 +52,11 @@ export const moves: readonly Row[] = [
   { enc: "FD", syn: "std", flags: "w:d" },
 
   // Hints read nothing. The reserved hint space 0F 18 to 0F 1F is NOP on processors without the extensions that live in it (ENDBR, MPX, …).
-  { enc: "0F 18 /0 mod=m", syn: "prefetchnta M", acc: "-", lift: "nop", feature: "sse" },
-  { enc: "0F 18 /1 mod=m", syn: "prefetcht0 M", acc: "-", lift: "nop", feature: "sse" },
-  { enc: "0F 18 /2 mod=m", syn: "prefetcht1 M", acc: "-", lift: "nop", feature: "sse" },
-  { enc: "0F 18 /3 mod=m", syn: "prefetcht2 M", acc: "-", lift: "nop", feature: "sse" },
-  { enc: "0F 0D /0,2-7 mod=m", syn: "prefetch M", acc: "-", lift: "nop" },
-  { enc: "0F 0D /1 mod=m", syn: "prefetchw M", acc: "-", lift: "nop" },
+  { enc: "0F 18 /0", syn: "prefetchnta M", acc: "-", lift: "nop", feature: "sse" },
+  { enc: "0F 18 /1", syn: "prefetcht0 M", acc: "-", lift: "nop", feature: "sse" },
+  { enc: "0F 18 /2", syn: "prefetcht1 M", acc: "-", lift: "nop", feature: "sse" },
+  { enc: "0F 18 /3", syn: "prefetcht2 M", acc: "-", lift: "nop", feature: "sse" },
+  { enc: "0F 0D /0,2-7", syn: "prefetch M", acc: "-", lift: "nop" },
+  { enc: "0F 0D /1", syn: "prefetchw M", acc: "-", lift: "nop" },
   { enc: "0F 18 /4-7 mod=m | 0F 18 /r mod=3 | 0F 19-1F /r", syn: "nop Ev", acc: "-" },
 ];
