@@ -1,0 +1,89 @@
+// What the user can do to machines: calls the app, tells of failures, keeps the busy marks. Every button, menu and shortcut
+// ends here.
+import i18next from "i18next";
+import type { CallRequest } from "../../core/api/contract.ts";
+import type { BootSource } from "../../core/api/vm-config.ts";
+import type { VmRecord } from "../../core/api/vm-state.ts";
+import { DEFAULT_MEMORY_MIB } from "../features/create/wizard-state.ts";
+import { machineName, uniqueName } from "../state/machines.ts";
+import { addNotice, errorNotice } from "../state/notices.ts";
+import type { PowerAction } from "../state/power.ts";
+import { asksFirst } from "../state/power.ts";
+import type { Services } from "./services.ts";
+
+const CALLS = {
+  start: "vm.start", pause: "vm.pause", resume: "vm.resume", reset: "vm.reset", shutdown: "vm.shutdown", powerOff: "vm.powerOff",
+} as const;
+
+/** Does it, or asks first where the guest would lose something. */
+export function requestPower(services: Services, machine: VmRecord, action: PowerAction): void {
+  if (asksFirst(action)) services.view.setState({ asking: { action, id: machine.id } });
+  else void doPower(services, machine, action);
+}
+
+export async function doPower(services: Services, machine: VmRecord, action: PowerAction): Promise<void> {
+  const { bridge, notices, view } = services;
+  const name = machineName(machine);
+  view.setState((state) => ({ busy: { ...state.busy, [machine.id]: action } }));
+  try {
+    if (action === "delete") {
+      const { trash } = await bridge.call("vm.delete", { id: machine.id });
+      const restore = { label: i18next.t("common.undo"), run: () => void restoreMachine(services, trash.id, name) };
+      addNotice(notices, { level: "info", title: i18next.t("power.deleted", { name }), action: restore });
+    } else {
+      await bridge.call(CALLS[action], { id: machine.id });
+    }
+  } catch (error) {
+    addNotice(notices, errorNotice(i18next.t(`power.failed.${action}`, { name }), error));
+  } finally {
+    view.setState((state) => {
+      const { [machine.id]: _done, ...busy } = state.busy;
+      return { busy };
+    });
+  }
+}
+
+export async function restoreMachine(services: Services, trashId: string, name: string): Promise<boolean> {
+  try {
+    const { vm } = await services.bridge.call("trash.restore", { id: trashId });
+    services.view.setState({ selected: vm.id, announcement: i18next.t("trash.restored", { name }) });
+    return true;
+  } catch (error) {
+    addNotice(services.notices, errorNotice(i18next.t("trash.restoreFailed", { name }), error));
+    return false;
+  }
+}
+
+/** Throws what `vm.create` threw; a failure to start is a notice, because the machine is there by then. */
+export async function createMachine(services: Services, request: CallRequest<"vm.create">, start: boolean): Promise<void> {
+  const { vm } = await services.bridge.call("vm.create", request);
+  services.view.setState({ page: "machines", selected: vm.id, tab: start ? "console" : "overview" });
+  if (start) await doPower(services, vm, "start");
+}
+
+export async function bootDemo(services: Services): Promise<void> {
+  const name = uniqueName(i18next.t("empty.demoName"), services.machines.getState().machines);
+  try {
+    await createMachine(services, { name, memoryMiB: DEFAULT_MEMORY_MIB.demo, boot: { kind: "demo" } }, true);
+  } catch (error) {
+    addNotice(services.notices, errorNotice(i18next.t("create.failed"), error));
+  }
+}
+
+export async function updateMachine(services: Services, machine: VmRecord, changes: { name?: string; notes?: string; memoryMiB?: number; boot?: BootSource }): Promise<boolean> {
+  try {
+    await services.bridge.call("vm.update", { id: machine.id, ...changes });
+    return true;
+  } catch (error) {
+    addNotice(services.notices, errorNotice(i18next.t("details.saveFailed", { name: machineName(machine) }), error));
+    return false;
+  }
+}
+
+export async function sendKeys(services: Services, machine: VmRecord, codes: string[]): Promise<void> {
+  try {
+    await services.bridge.call("vm.keys", { id: machine.id, codes });
+  } catch (error) {
+    addNotice(services.notices, errorNotice(i18next.t("console.keysFailed", { name: machineName(machine) }), error));
+  }
+}

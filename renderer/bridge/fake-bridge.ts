@@ -1,0 +1,297 @@
+// Scripted machines for tests and for working on the interface without an engine: power changes after short pauses, made-up
+// figures, a small shell on screen and serial. Keeps the contract's legal states, so that the interface meets its refusals.
+// Requests and replies pass through the contract's schemas as they would over a wire. Left out: any emulation.
+import type { CallInput, CallName, CallReply, CallRequest, EventData, EventName } from "../../core/api/contract.ts";
+import { calls } from "../../core/api/contract.ts";
+import type { VmRecord, VmStatus } from "../../core/api/vm-state.ts";
+import type { Bridge, BridgeEvent, Connection } from "./bridge.ts";
+import { BridgeError } from "./bridge.ts";
+import { FakeFiles } from "./fake-files.ts";
+import { FakeShell } from "./fake-shell.ts";
+import { drawText, thumbnailOf } from "./fake-screen.ts";
+import type { Frame } from "./frame.ts";
+import { Inbox, readReply } from "./inbox.ts";
+import { Listeners } from "./listeners.ts";
+
+interface Machine {
+  record: VmRecord;
+  shell: FakeShell;
+  uptimeNs: number;
+  watched: boolean;
+  thumbnail: boolean;
+  /** Raised by every power change, so that a pause that has been overtaken does nothing. */
+  generation: number;
+}
+
+const LIBRARY = "/home/user/Ringfence";
+const STEP_MS = 400;
+
+type Handlers = { [N in CallName]: (params: CallInput<N>) => CallReply<N> };
+
+export class FakeBridge implements Bridge {
+  readonly #inbox = new Inbox();
+  readonly #connections = new Listeners<Connection>();
+  readonly #machines = new Map<string, Machine>();
+  readonly #trash = new Map<string, { entry: { id: string; name: string; deletedAt: string; path: string }; machine: Machine }>();
+  readonly #files = new FakeFiles();
+  readonly #ticker: ReturnType<typeof setInterval>;
+  #connection: Connection = { state: "open" };
+  #sequence = 0;
+  #made = 0;
+  /** Every call, for tests. */
+  readonly log: { method: CallName; params: unknown }[] = [];
+
+  constructor(scenario = "") {
+    if (scenario !== "empty") this.#script(scenario);
+    this.#ticker = setInterval(() => this.#tick(), 500);
+  }
+
+  async call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {
+    await Promise.resolve();
+    if (this.#connection.state !== "open") throw new BridgeError("disconnected", "Not connected to the app");
+    this.log.push({ method, params });
+    const parsed = calls[method].request.safeParse(params);
+    if (!parsed.success) throw new BridgeError("badRequest", parsed.error.message);
+    // The row of the table and the schema belong to the same method.
+    const handler = this.#handlers[method] as (params: unknown) => unknown;
+    return readReply(method, { ok: true, result: handler(parsed.data) });
+  }
+
+  onEvent(listener: (event: BridgeEvent) => void): () => void {
+    return this.#inbox.events.add(listener);
+  }
+
+  onFrame(listener: (frame: Frame) => void): () => void {
+    return this.#inbox.frames.add(listener);
+  }
+
+  onResync(listener: () => void): () => void {
+    return this.#inbox.resyncs.add(listener);
+  }
+
+  onConnection(listener: (connection: Connection) => void): () => void {
+    listener(this.#connection);
+    return this.#connections.add(listener);
+  }
+
+  reconnect(): void {
+    this.#connection = { state: "open" };
+    this.#connections.emit(this.#connection);
+    this.#inbox.newConnection();
+  }
+
+  /** As if the host had gone. */
+  loseConnection(): void {
+    this.#connection = { state: "lost", attempt: 1, retryAt: Date.now() + 5000 };
+    this.#connections.emit(this.#connection);
+  }
+
+  close(): void {
+    clearInterval(this.#ticker);
+    this.#inbox.clear();
+  }
+
+  readonly #handlers: Handlers = {
+    "app.info": () => ({ version: "0.1.0", platform: "linux", hostMemoryMiB: 7936, hostFreeMemoryMiB: 3100, hostCores: 2, libraryPath: LIBRARY, host: "headless" }),
+    "vm.list": () => ({ vms: [...this.#machines.values()].map((m) => m.record) }),
+    "vm.create": ({ name, memoryMiB, boot, capPercent, notes }) => {
+      if (boot.kind === "kernel" && !this.#files.probe(boot.kernel).exists) throw new BridgeError("fileMissing", `No such file: ${boot.kernel}`);
+      const machine = this.#add(name, "off", { memoryMiB, boot, capPercent, notes });
+      this.#emit("vm.changed", machine.record);
+      return { vm: machine.record };
+    },
+    "vm.update": ({ id, ...changes }) => {
+      const machine = this.#get(id);
+      const { config, status } = machine.record;
+      if (config === null) throw new BridgeError("configUnreadable", "The configuration cannot be read");
+      if ((changes.memoryMiB !== undefined || changes.boot !== undefined) && status !== "off" && status !== "error") throw new BridgeError("wrongState", "Turn the machine off first");
+      const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+      this.#change(machine, { config: { ...config, ...given } });
+      return { vm: machine.record };
+    },
+    "vm.start": ({ id }) => {
+      const machine = this.#require(id, ["off", "error"]);
+      machine.uptimeNs = 0;
+      this.#change(machine, { status: "starting", failure: null });
+      this.#later(machine, () => {
+        this.#change(machine, { status: "running" });
+        this.#print(machine, machine.shell.boot(machine.record.config?.memoryMiB ?? 64));
+      });
+      return {};
+    },
+    "vm.pause": ({ id }) => this.#become(this.#require(id, ["running"]), "paused"),
+    "vm.resume": ({ id }) => this.#become(this.#require(id, ["paused"]), "running"),
+    "vm.reset": ({ id }) => {
+      const machine = this.#require(id, ["running", "paused"]);
+      this.#change(machine, { status: "running" });
+      this.#print(machine, machine.shell.boot(machine.record.config?.memoryMiB ?? 64));
+      return {};
+    },
+    "vm.shutdown": ({ id }) => {
+      const machine = this.#require(id, ["running"]);
+      this.#change(machine, { status: "stopping" });
+      this.#later(machine, () => this.#change(machine, { status: "off" }));
+      return {};
+    },
+    "vm.powerOff": ({ id }) => this.#become(this.#require(id, ["starting", "running", "paused", "stopping"]), "off"),
+    "vm.delete": ({ id }) => {
+      const machine = this.#require(id, ["off", "error", "broken"]);
+      this.#machines.delete(id);
+      const { folder } = machine.record;
+      const entry = { id: folder, name: machine.record.config?.name ?? folder, deletedAt: new Date().toISOString(), path: `${LIBRARY}/.trash/${folder}` };
+      this.#trash.set(folder, { entry, machine });
+      this.#emit("vm.removed", { id });
+      return { trash: entry };
+    },
+    "vm.setCap": ({ id, capPercent }) => {
+      const machine = this.#get(id);
+      const { config } = machine.record;
+      this.#change(machine, { capPercent, config: config === null ? null : { ...config, cpu: { ...config.cpu, capPercent } } });
+      return {};
+    },
+    "vm.input": ({ id, events }) => {
+      const machine = this.#require(id, ["running", "paused"]);
+      for (const event of events) if (event.kind === "key" && event.down) this.#print(machine, machine.shell.key(event.code));
+      return {};
+    },
+    "vm.keys": ({ id }) => {
+      this.#require(id, ["running", "paused"]);
+      return {};
+    },
+    "vm.serialInput": ({ id, data }) => {
+      const machine = this.#require(id, ["running", "paused"]);
+      this.#print(machine, machine.shell.type(data));
+      return {};
+    },
+    "vm.watch": ({ id, thumbnail }) => {
+      const machine = this.#get(id);
+      if (thumbnail) machine.thumbnail = true;
+      else machine.watched = true;
+      queueMicrotask(() => this.#draw(machine));
+      return { serialBacklog: thumbnail ? "" : machine.shell.serial };
+    },
+    "vm.unwatch": ({ id, thumbnail }) => {
+      const machine = this.#machines.get(id);
+      if (machine !== undefined) machine[thumbnail ? "thumbnail" : "watched"] = false;
+      return {};
+    },
+    "trash.list": () => ({ entries: [...this.#trash.values()].map((t) => t.entry) }),
+    "trash.restore": ({ id }) => {
+      const found = this.#trash.get(id);
+      if (found === undefined) throw new BridgeError("notFound", `Nothing in the trash is called ${id}`);
+      this.#trash.delete(id);
+      this.#machines.set(found.machine.record.id, found.machine);
+      this.#emit("vm.changed", found.machine.record);
+      return { vm: found.machine.record };
+    },
+    "file.probe": ({ path }) => this.#files.probe(path),
+    "file.list": ({ path }) => this.#files.list(path),
+  };
+
+  #get(id: string): Machine {
+    const machine = this.#machines.get(id);
+    if (machine === undefined) throw new BridgeError("notFound", `No machine ${id}`);
+    return machine;
+  }
+
+  #require(id: string, legal: readonly VmStatus[]): Machine {
+    const machine = this.#get(id);
+    if (!legal.includes(machine.record.status)) throw new BridgeError("wrongState", `The machine is ${machine.record.status}`);
+    return machine;
+  }
+
+  #become(machine: Machine, status: VmStatus): Record<string, never> {
+    this.#change(machine, { status });
+    return {};
+  }
+
+  #change(machine: Machine, changes: Partial<VmRecord>): void {
+    if (changes.status !== undefined) machine.generation++;
+    machine.record = { ...machine.record, ...changes };
+    this.#emit("vm.changed", machine.record);
+  }
+
+  #later(machine: Machine, then: () => void): void {
+    const { generation } = machine;
+    setTimeout(() => {
+      if (machine.generation === generation) then();
+    }, STEP_MS);
+  }
+
+  #emit<N extends EventName>(event: N, data: EventData<N>): void {
+    if (this.#connection.state === "open") this.#inbox.receiveEvent({ event, sequence: this.#sequence++, data: structuredClone(data) });
+  }
+
+  /** What the shell did: text goes to screen and serial; a crash ends the machine, power-off turns it off. */
+  #print(machine: Machine, result: { output: string; effect?: "crash" | "off" }): void {
+    if (result.output !== "" && machine.watched) this.#emit("vm.serial", { id: machine.record.id, data: result.output });
+    this.#draw(machine);
+    if (result.effect === "off") this.#change(machine, { status: "off" });
+    if (result.effect === "crash") {
+      const detail = ["rip=ffffffff80101f3a rsp=ffffffff80208f80 rflags=00010046", "rax=0000000000000000 rbx=00000000deadbeef rcx=0000000000000008 rdx=0000000000000000", "cr0=80050033 cr2=0000000000000000 cr3=0000000000201000 cr4=000006a0", "cs=0008 ss=0010 ds=0010 es=0010  efer=00000d01", "idt base=0000000000000000 limit=0000"].join("\n");
+      this.#change(machine, { status: "error", failure: { code: "tripleFault", message: "Triple fault: #PF while delivering #DF (error code 0) at rip ffffffff80101f3a", detail } });
+    }
+  }
+
+  #draw(machine: Machine): void {
+    if (!machine.watched && !machine.thumbnail) return;
+    const frame = drawText(machine.record.id, machine.shell.screen, machine.record.status === "running");
+    if (frame === null || this.#connection.state !== "open") return;
+    if (machine.watched) this.#inbox.frames.emit(frame);
+    if (machine.thumbnail) this.#inbox.frames.emit(thumbnailOf(frame));
+  }
+
+  #tick(): void {
+    for (const machine of this.#machines.values()) {
+      const { id, status, capPercent } = machine.record;
+      if (status !== "running") continue;
+      machine.uptimeNs += 5e8;
+      const wave = 0.5 + 0.35 * Math.sin(machine.uptimeNs / 3e9) + 0.1 * Math.sin(machine.uptimeNs / 7e8);
+      const hostCpuPercent = Math.min(capPercent, wave * 100);
+      this.#emit("vm.stats", { id, stats: { hostCpuPercent, instructionsPerSecond: hostCpuPercent * 7.1e5, uptimeNs: machine.uptimeNs, haltedPercent: 100 - hostCpuPercent } });
+    }
+  }
+
+  #add(name: string, status: VmStatus, options: { memoryMiB?: number; boot?: NonNullable<VmRecord["config"]>["boot"]; capPercent?: number; notes?: string } = {}): Machine {
+    const n = ++this.#made;
+    const id = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+    const folder = name.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-");
+    const capPercent = options.capPercent ?? 100;
+    const record: VmRecord = {
+      id, folder, path: `${LIBRARY}/${folder}`, status, failure: null, capPercent,
+      config: {
+        version: 1, id, name, notes: options.notes ?? "", createdAt: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(), memoryMiB: options.memoryMiB ?? 64,
+        cpu: { model: "ringfence64", capPercent, engine: "interpreter" }, boot: options.boot ?? { kind: "demo" },
+      },
+    };
+    const machine: Machine = { record, shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, generation: 0 };
+    this.#machines.set(id, machine);
+    return machine;
+  }
+
+  #script(scenario: string): void {
+    const demo = this.#add("Demo guest", "running");
+    demo.uptimeNs = 754e9;
+    demo.shell.boot(64);
+    for (const command of ["cpu\r", "ring\r", "priv\r"]) demo.shell.type(command);
+    const debian = this.#add("Debian 12 kernel", "paused", {
+      memoryMiB: 256, capPercent: 40, notes: "Installer kernel with a BusyBox initramfs.\nLog in as root, no password.",
+      boot: { kind: "kernel", kernel: "/home/user/images/debian/vmlinuz", initrd: "/home/user/images/debian/initrd.gz", append: "console=ttyS0 console=tty0", modules: [] },
+    });
+    debian.shell.boot(256);
+    const crashed = this.#add("Fault lab", "running");
+    crashed.shell.boot(64);
+    crashed.watched = false;
+    this.#print(crashed, crashed.shell.type("crash\r"));
+    this.#add("Tiny kernel", "off", { memoryMiB: 16, boot: { kind: "kernel", kernel: "/home/user/images/tiny.elf", append: "", modules: [] } });
+    const brokenId = "folder:old-server";
+    this.#machines.set(brokenId, {
+      record: {
+        id: brokenId, folder: "old-server", path: `${LIBRARY}/old-server`, status: "broken", config: null, capPercent: 100,
+        failure: { code: "configUnreadable", message: "machine.json: Unexpected end of JSON input at line 7" },
+      },
+      shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, generation: 0,
+    });
+    if (scenario === "many") for (let i = 1; i <= 24; i++) this.#add(`Build node ${i}`, i % 3 === 0 ? "running" : "off", { memoryMiB: 128 }).shell.boot(128);
+  }
+}

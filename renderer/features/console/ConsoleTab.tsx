@@ -1,0 +1,136 @@
+// Console of one machine: its screen, its serial port, or both, over one watch.
+import { Button, Menu, SegmentedControl, Tooltip } from "@mantine/core";
+import { Camera, ChevronDown, Keyboard, Maximize, Mouse } from "lucide-react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { VmRecord } from "../../../core/api/vm-state.ts";
+import { sendKeys } from "../../app/actions.ts";
+import { usePreference, useServices } from "../../app/services.ts";
+import { BlockedButton } from "../../components/BlockedButton.tsx";
+import { ConsoleChannel } from "../../console/console-channel.ts";
+import { hostKeyName } from "../../console/host-key.ts";
+import { machineName } from "../../state/machines.ts";
+import { addNotice, errorNotice } from "../../state/notices.ts";
+import { CONSOLE_VIEWS, SCREEN_SCALES } from "../../state/preferences.ts";
+import { isOn } from "../../state/power.ts";
+import { KEY_COMBINATIONS } from "./key-combinations.ts";
+import type { ScreenHandle } from "./ScreenPane.tsx";
+import { ScreenPane } from "./ScreenPane.tsx";
+
+// xterm is half of the interface's code and many never open a serial port.
+const SerialPane = lazy(() => import("./SerialPane.tsx"));
+
+export function ConsoleTab({ machine }: { machine: VmRecord }) {
+  const { t } = useTranslation();
+  const services = useServices();
+  const { bridge, notices, preferences, isMac } = services;
+  const view = usePreference("consoleView");
+  const scale = usePreference("screenScale");
+  const hostKey = usePreference("hostKey");
+  const [channel, setChannel] = useState<ConsoleChannel | null>(null);
+  const [serialSeen, setSerialSeen] = useState(view !== "screen");
+  const screen = useRef<ScreenHandle>(null);
+  const toolbar = useRef<HTMLDivElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
+  const { id, status } = machine;
+  const name = machineName(machine);
+  const on = isOn(status);
+  const running = status === "running";
+
+  useEffect(() => {
+    const made = new ConsoleChannel(bridge, id, (error) => addNotice(notices, errorNotice(t("console.watchFailed", { name }), error)));
+    setChannel(made);
+    return () => {
+      made.close();
+      setChannel(null);
+    };
+    // The name is only for the message.
+  }, [bridge, id, notices]);
+  const wasOn = useRef(on);
+  useEffect(() => {
+    if (on && !wasOn.current) channel?.restart();
+    wasOn.current = on;
+  }, [on, channel]);
+  useEffect(() => {
+    if (view !== "screen") setSerialSeen(true);
+  }, [view]);
+
+  const leave = (): void => toolbar.current?.focus();
+  const fullScreen = (): void => {
+    if (document.fullscreenElement !== null) void document.exitFullscreen();
+    else void frame.current?.requestFullscreen().catch(() => {});
+  };
+  const savePicture = async (): Promise<void> => {
+    const blob = await screen.current?.picture();
+    if (blob === null || blob === undefined) return;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `${name}.png`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  const whyOff = running ? null : t("why.notRunning");
+  const scaleLabels = { fit: t("console.fit"), "1x": "1×", "2x": "2×" };
+
+  return (
+    <div className="rf-console" ref={frame} data-view={view}>
+      <div className="rf-console-bar" role="toolbar" aria-label={t("details.console")} tabIndex={-1} ref={toolbar}>
+        <SegmentedControl
+          aria-label={t("console.view")}
+          data={CONSOLE_VIEWS.map((value) => ({ value, label: t(`console.${value}`) }))}
+          value={view}
+          onChange={(value) => preferences.setState({ consoleView: CONSOLE_VIEWS.find((v) => v === value) ?? "screen" })}
+          data-testid="console-view"
+        />
+        {view !== "serial" && (
+          <>
+            <SegmentedControl
+              aria-label={t("console.scale")}
+              data={SCREEN_SCALES.map((value) => ({ value, label: scaleLabels[value] }))}
+              value={scale}
+              onChange={(value) => preferences.setState({ screenScale: SCREEN_SCALES.find((s) => s === value) ?? "fit" })}
+              data-testid="console-scale"
+            />
+            <span className="rf-bar-gap" />
+            <Button.Group>
+              <BlockedButton why={whyOff} hint={t("console.keys")} onPress={() => void sendKeys(services, machine, ["ControlLeft", "AltLeft", "Delete"])} leftSection={<Keyboard size={14} aria-hidden="true" />} testId="ctrl-alt-del">
+                {t("console.cad")}
+              </BlockedButton>
+              <Menu position="bottom-end">
+                <Menu.Target>
+                  <Button px={6} aria-label={t("console.keys")} disabled={!running}><ChevronDown size={14} aria-hidden="true" /></Button>
+                </Menu.Target>
+                <Menu.Dropdown>
+                  <Menu.Label>{t("console.keys")}</Menu.Label>
+                  {KEY_COMBINATIONS.map((combination) => (
+                    <Menu.Item key={combination.label} onClick={() => void sendKeys(services, machine, [...combination.codes])}>{combination.label}</Menu.Item>
+                  ))}
+                  <Menu.Divider />
+                  <Menu.Item onClick={() => void sendKeys(services, machine, [hostKey])}>{hostKeyName(hostKey, isMac)}</Menu.Item>
+                </Menu.Dropdown>
+              </Menu>
+            </Button.Group>
+            <BlockedButton why={whyOff} hint={t("console.mouse")} onPress={() => screen.current?.captureMouse()} leftSection={<Mouse size={14} aria-hidden="true" />} testId="capture-mouse">
+              {t("console.mouse")}
+            </BlockedButton>
+            <Tooltip label={t("console.savePicture")}>
+              <Button px={8} aria-label={t("console.savePicture")} onClick={() => void savePicture()}><Camera size={14} aria-hidden="true" /></Button>
+            </Tooltip>
+          </>
+        )}
+        {view === "serial" && <span className="rf-bar-gap" />}
+        <Tooltip label={t("console.fullScreen")}>
+          <Button px={8} aria-label={t("console.fullScreen")} onClick={fullScreen}><Maximize size={14} aria-hidden="true" /></Button>
+        </Tooltip>
+      </div>
+      <div className="rf-console-panes">
+        <ScreenPane ref={screen} machine={machine} channel={channel} hidden={view === "serial"} onLeave={leave} onFullScreen={fullScreen} />
+        {serialSeen && channel !== null && (
+          <Suspense fallback={<div className="rf-serial" />}>
+            <SerialPane machine={machine} channel={channel} hidden={view === "screen"} onLeave={leave} />
+          </Suspense>
+        )}
+      </div>
+    </div>
+  );
+}

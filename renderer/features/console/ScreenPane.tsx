@@ -1,0 +1,211 @@
+// The guest's screen with its keyboard and mouse. Keys go to the guest only while the screen has the focus, which shows as a
+// ring and a line that names the way out.
+import { Button, Kbd } from "@mantine/core";
+import { Pause, Play, Power } from "lucide-react";
+import type { Ref } from "react";
+import { useEffect, useImperativeHandle, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { VmRecord } from "../../../core/api/vm-state.ts";
+import { requestPower, sendKeys } from "../../app/actions.ts";
+import { usePreference, useServices } from "../../app/services.ts";
+import type { ConsoleChannel } from "../../console/console-channel.ts";
+import { hostKeyName } from "../../console/host-key.ts";
+import { InputSender } from "../../console/input-sender.ts";
+import { KeyboardCapture } from "../../console/keyboard-capture.ts";
+import { PointerCapture } from "../../console/pointer-capture.ts";
+import { ScreenView } from "../../console/screen-view.ts";
+import { machineName } from "../../state/machines.ts";
+import { addNotice, errorNotice } from "../../state/notices.ts";
+import { isOn } from "../../state/power.ts";
+
+export interface ScreenHandle {
+  captureMouse(): void;
+  picture(): Promise<Blob | null>;
+}
+
+interface Props {
+  machine: VmRecord;
+  channel: ConsoleChannel | null;
+  hidden: boolean;
+  onLeave: () => void;
+  onFullScreen: () => void;
+  ref: Ref<ScreenHandle>;
+}
+
+export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, ref }: Props) {
+  const { t } = useTranslation();
+  const services = useServices();
+  const { bridge, notices, isMac } = services;
+  const hostKey = usePreference("hostKey");
+  const scale = usePreference("screenScale");
+  const surface = useRef<HTMLDivElement>(null);
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const view = useRef<ScreenView | null>(null);
+  const [size, setSize] = useState<{ width: number; height: number } | null>(null);
+  const [focused, setFocused] = useState(false);
+  const [mouseHeld, setMouseHeld] = useState(false);
+  const { id, status } = machine;
+  const name = machineName(machine);
+  const on = isOn(status);
+  const key = hostKeyName(hostKey, isMac);
+
+  useEffect(() => {
+    if (canvas.current === null || surface.current === null) return;
+    const element = surface.current;
+    const made = new ScreenView(canvas.current, (width, height) => setSize({ width, height }));
+    view.current = made;
+    made.setScale(scale);
+    const observer = new ResizeObserver(() => made.setRoom(element.clientWidth, element.clientHeight));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      view.current = null;
+    };
+    // The effect below follows the scale.
+  }, []);
+  useEffect(() => view.current?.setScale(scale), [scale]);
+  useEffect(() => channel?.onFrame((frame) => view.current?.apply(frame)), [channel]);
+
+  const live = useRef({ running: false, machine, onLeave, onFullScreen });
+  live.current = { running: status === "running", machine, onLeave, onFullScreen };
+  const releaseMouse = (): void => {
+    if (document.pointerLockElement === surface.current) document.exitPointerLock();
+  };
+  const captureMouse = (): void => {
+    const element = surface.current;
+    if (element === null || !live.current.running) return;
+    element.focus();
+    // Older browsers return nothing instead of a promise.
+    Promise.resolve(element.requestPointerLock()).catch((error: unknown) => addNotice(notices, { level: "warning", title: t("console.mouseFailed"), message: String(error) }));
+  };
+  const [input] = useState(() => {
+    const sender = new InputSender(
+      (events) => bridge.call("vm.input", { id, events }),
+      (error) => addNotice(notices, errorNotice(t("console.inputFailed", { name }), error)),
+    );
+    const pointer = new PointerCapture({ pointer: (motion) => live.current.running && sender.push({ kind: "pointer", ...motion }) });
+    const keyboard = new KeyboardCapture(
+      {
+        key: (code, down) => {
+          pointer.flush();
+          if (live.current.running) sender.push({ kind: "key", code, down });
+        },
+        release: () => {
+          releaseMouse();
+          live.current.onLeave();
+        },
+        shortcut: (code) => {
+          if (code === "Delete") void sendKeys(services, live.current.machine, ["ControlLeft", "AltLeft", "Delete"]);
+          if (code === "KeyF") live.current.onFullScreen();
+          if (code === "KeyM") captureMouse();
+        },
+      },
+      hostKey,
+    );
+    return { pointer, keyboard };
+  });
+  useEffect(() => input.keyboard.setHostKey(hostKey), [input, hostKey]);
+  useEffect(() => () => input.keyboard.releaseAll(), [input]);
+  useMouse(surface, input.pointer, setMouseHeld);
+  useImperativeHandle(ref, () => ({ captureMouse, picture: () => view.current?.toPng() ?? Promise.resolve(null) }));
+
+  return (
+    <section className="rf-screen" hidden={hidden} aria-label={t("console.screen")}>
+      <div
+        ref={surface}
+        className="rf-screen-surface"
+        role="application"
+        aria-label={t("console.screenLabel", { name, key })}
+        tabIndex={0}
+        data-testid="screen"
+        data-captured={focused}
+        data-width={size?.width}
+        data-height={size?.height}
+        onKeyDown={(event) => input.keyboard.keyDown(event.nativeEvent)}
+        onKeyUp={(event) => input.keyboard.keyUp(event.nativeEvent)}
+        onFocus={() => setFocused(true)}
+        onBlur={() => {
+          setFocused(false);
+          input.keyboard.releaseAll();
+          releaseMouse();
+        }}
+        onMouseDown={() => surface.current?.focus()}
+        onContextMenu={(event) => event.preventDefault()}
+      >
+        <canvas ref={canvas} data-dim={!on || status === "paused"} aria-hidden="true" data-testid="screen-canvas" />
+        {!on && (
+          <div className="rf-screen-note">
+            <Power size={28} aria-hidden="true" />
+            <strong>{t("console.noScreen")}</strong>
+            <span>{t("console.noScreenText")}</span>
+            <Button variant="filled" tabIndex={-1} leftSection={<Play size={14} aria-hidden="true" />} onClick={() => requestPower(services, machine, "start")}>{t("power.start")}</Button>
+          </div>
+        )}
+        {on && size === null && <div className="rf-screen-note"><span>{t("console.waiting")}</span></div>}
+        {status === "paused" && (
+          <div className="rf-screen-note">
+            <Pause size={28} aria-hidden="true" />
+            <strong>{t("console.paused")}</strong>
+            <Button variant="filled" tabIndex={-1} leftSection={<Play size={14} aria-hidden="true" />} onClick={() => requestPower(services, machine, "resume")}>{t("power.resume")}</Button>
+          </div>
+        )}
+      </div>
+      <div className="rf-screen-foot" data-captured={focused && on} role="status">
+        {focused && on ? (
+          <span data-testid="capture-hint">
+            <strong>{t(mouseHeld ? "console.mouseCaptured" : "console.captured")}</strong> · <Kbd size="xs">{key}</Kbd> {t("console.leave")}
+            {mouseHeld && <> · {t("console.mouseLeave")}</>}
+          </span>
+        ) : (
+          <span>{on ? t("console.clickToType") : ""}</span>
+        )}
+        {size !== null && <span className="rf-mono">{t("console.size", size)}</span>}
+      </div>
+    </section>
+  );
+}
+
+/** Feeds the pointer while the browser's pointer lock is on the surface. */
+function useMouse(surface: { readonly current: HTMLDivElement | null }, pointer: PointerCapture, setHeld: (held: boolean) => void): void {
+  useEffect(() => {
+    const element = surface.current;
+    if (element === null) return;
+    const locked = (): boolean => document.pointerLockElement === element;
+    let frame = 0;
+    const eachFrame = (): void => {
+      pointer.flush();
+      frame = requestAnimationFrame(eachFrame);
+    };
+    const onLock = (): void => {
+      cancelAnimationFrame(frame);
+      setHeld(locked());
+      if (locked()) frame = requestAnimationFrame(eachFrame);
+      else pointer.releaseAll();
+    };
+    const onMove = (event: MouseEvent): void => {
+      if (locked()) pointer.move(event);
+    };
+    const onButton = (event: MouseEvent): void => {
+      if (locked()) pointer.buttons(event);
+    };
+    const onWheel = (event: WheelEvent): void => {
+      if (!locked()) return;
+      event.preventDefault();
+      pointer.wheel(event);
+    };
+    document.addEventListener("pointerlockchange", onLock);
+    element.addEventListener("mousemove", onMove);
+    element.addEventListener("mousedown", onButton);
+    element.addEventListener("mouseup", onButton);
+    element.addEventListener("wheel", onWheel, { passive: false });
+    return () => {
+      document.removeEventListener("pointerlockchange", onLock);
+      element.removeEventListener("mousemove", onMove);
+      element.removeEventListener("mousedown", onButton);
+      element.removeEventListener("mouseup", onButton);
+      element.removeEventListener("wheel", onWheel);
+      cancelAnimationFrame(frame);
+      if (locked()) document.exitPointerLock();
+    };
+  }, [surface, pointer, setHeld]);
+}

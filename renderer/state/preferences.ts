@@ -1,0 +1,70 @@
+// The user's choices about this window, kept in the browser's storage. What is stored is untrusted: a value that is not one
+// of ours falls back to the default. Without storage (private windows) they last as long as the window.
+import { createStore } from "zustand/vanilla";
+import type { HostKey } from "../console/host-key.ts";
+import { HOST_KEYS } from "../console/host-key.ts";
+
+export const LANGUAGES = ["auto", "en", "ko"] as const;
+export const THEMES = ["auto", "light", "dark"] as const;
+export const SCREEN_SCALES = ["fit", "1x", "2x"] as const;
+export const CONSOLE_VIEWS = ["screen", "serial", "split"] as const;
+
+export interface Preferences {
+  language: (typeof LANGUAGES)[number];
+  theme: (typeof THEMES)[number];
+  hostKey: HostKey;
+  screenScale: (typeof SCREEN_SCALES)[number];
+  consoleView: (typeof CONSOLE_VIEWS)[number];
+  /** Keeps a text copy of the serial terminal for screen readers; costs speed. */
+  terminalForScreenReader: boolean;
+}
+
+const KEY = "ringfence.preferences";
+
+export interface KeyValueStorage {
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+}
+
+function oneOf<T extends string>(values: readonly T[], value: unknown, fallback: T): T {
+  return values.find((v) => v === value) ?? fallback;
+}
+
+export function readPreferences(text: string | null, isMac: boolean): Preferences {
+  let stored: Record<string, unknown> = {};
+  try {
+    const value: unknown = JSON.parse(text ?? "{}");
+    if (typeof value === "object" && value !== null) stored = value as Record<string, unknown>;
+  } catch {
+    // Not ours or cut short: the defaults.
+  }
+  return {
+    language: oneOf(LANGUAGES, stored["language"], "auto"),
+    theme: oneOf(THEMES, stored["theme"], "auto"),
+    // Mac keyboards have no right Ctrl.
+    hostKey: oneOf(HOST_KEYS, stored["hostKey"], isMac ? "MetaLeft" : "ControlRight"),
+    screenScale: oneOf(SCREEN_SCALES, stored["screenScale"], "fit"),
+    consoleView: oneOf(CONSOLE_VIEWS, stored["consoleView"], "screen"),
+    terminalForScreenReader: stored["terminalForScreenReader"] === true,
+  };
+}
+
+export type PreferencesStore = ReturnType<typeof createPreferencesStore>;
+
+export function createPreferencesStore(storage: KeyValueStorage | null, isMac: boolean) {
+  let text: string | null = null;
+  try {
+    text = storage?.getItem(KEY) ?? null;
+  } catch {
+    // Storage may be forbidden.
+  }
+  const store = createStore<Preferences>(() => readPreferences(text, isMac));
+  store.subscribe((preferences) => {
+    try {
+      storage?.setItem(KEY, JSON.stringify(preferences));
+    } catch {
+      // Full or forbidden: the choice still holds for this window.
+    }
+  });
+  return store;
+}

@@ -1,0 +1,29 @@
+// What the window shows: page, selected machine, tab, open dialogs. Lasts as long as the window.
+import { createStore } from "zustand/vanilla";
+import type { PowerAction } from "./power.ts";
+
+export interface ViewState {
+  page: "machines" | "trash" | "settings";
+  selected: string | null;
+  tab: "overview" | "console";
+  wizardOpen: boolean;
+  /** The browse dialog lies over another dialog, which must leave Escape and the focus to it. */
+  browsing: boolean;
+  /** The action that waits for the user's yes. */
+  asking: { action: PowerAction; id: string } | null;
+  /** Power actions under way, by machine. */
+  busy: Record<string, PowerAction>;
+  /** What the live region says. */
+  announcement: string;
+}
+
+export type ViewStore = ReturnType<typeof createViewStore>;
+
+export function createViewStore() {
+  return createStore<ViewState>(() => ({ page: "machines", selected: null, tab: "overview", wizardOpen: false, browsing: false, asking: null, busy: {}, announcement: "" }));
+}
+
+/** The machine to show: the selected one, or the first when that one is gone. */
+export function shownId(selected: string | null, ids: readonly string[]): string | null {
+  return selected !== null && ids.includes(selected) ? selected : (ids[0] ?? null);
+}
