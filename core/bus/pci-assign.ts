@@ -1,7 +1,6 @@
 // Gives PCI functions their addresses and interrupt lines as a system firmware does before it starts an operating system. Used when
 // a kernel is started without firmware.
-import { pirqOf } from "./pci-bus.ts";
-import type { PciBus } from "./pci-bus.ts";
+import { type PciBus, pirqOf } from "./pci-bus.ts";
 
 export interface PciResources {
   memory: { base: number; end: number };

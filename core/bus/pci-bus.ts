@@ -1,9 +1,9 @@
 // PCI bus 0: which function sits in which slot, configuration mechanism #1 at CF8h and CFCh (PCI Local Bus 2.3, 3.2.2.3), and the
 // wiring of INTx pins to the chipset's four PIRQ lines. Other buses are empty.
 import type { AccessSize, BusDevice } from "./device.ts";
-import { MmioBus } from "./mmio-bus.ts";
+import type { MmioBus } from "./mmio-bus.ts";
 import type { PciBar, PciFunction } from "./pci-function.ts";
-import { PortBus } from "./port-bus.ts";
+import type { PortBus } from "./port-bus.ts";
 
 export interface PciBusOptions {
   /** Guest-physical addresses that the host bridge passes on to PCI; a base address outside is not decoded. */

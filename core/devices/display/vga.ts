@@ -1,0 +1,267 @@
+// The display adapter: a VGA with the Bochs/QEMU "dispi" extension, as QEMU's standard VGA. Registers, planes and drawing have files
+// of their own; this one ties them to ports, the window at A0000h-BFFFFh, PCI and the picture.
+// After reset it stands in 80 by 25 text mode, as a video BIOS would leave it, because a kernel started directly expects that.
+import type { AccessSize, BusDevice, Device } from "../../bus/device.ts";
+import type { MmioBus } from "../../bus/mmio-bus.ts";
+import type { PciFunction } from "../../bus/pci-function.ts";
+import type { DisplaySource, TextScreen } from "../../display/display.ts";
+import { type DeviceState, parseState } from "../../state/device-state.ts";
+import type { Clock } from "../../time/clock.ts";
+import { LinearFramebuffer, type LinearMode } from "./linear-framebuffer.ts";
+import { VbeDispi } from "./vbe-dispi.ts";
+import { drawGraphics, graphicsSize } from "./vga-graphics.ts";
+import { MODE_3, textFont, textPalette } from "./vga-modes.ts";
+import { vgaPciFunction } from "./vga.pci.ts";
+import { VgaPlanes } from "./vga-planes.ts";
+import { VgaRegisters } from "./vga-registers.ts";
+import { dacColours, vgaScan } from "./vga-scan.ts";
+import { VgaState } from "./vga.state.ts";
+import { blinkPhase, doesBlink, drawText, readTextScreen } from "./vga-text.ts";
+
+const MONO_BANK = 0;
+const COLOUR_BANK = 1;
+const DISPI_BANK = 2;
+const WINDOW_BANK = 3;
+const MMIO_BANK = 4;
+
+/** The ports, for the port bus. The dispi index and data registers are words; the third port is the data word's upper half. */
+export const VGA_PORTS = [
+  { base: 0x3b0, length: 12, bank: MONO_BANK },
+  { base: 0x3c0, length: 32, bank: COLOUR_BANK },
+  { base: 0x1ce, length: 3, bank: DISPI_BANK },
+] as const;
+
+/** The window into display memory, for the memory-mapped bus. */
+export const VGA_WINDOW = { base: 0xa0000, length: 0x20000, bank: WINDOW_BANK } as const;
+
+const MMIO_PORTS = 0x400;
+const MMIO_DISPI = 0x500;
+const MMIO_DISPI_END = 0x516;
+
+export interface VgaOptions {
+  clock: Clock;
+  /** Linear framebuffer memory, which the guest's processor also writes directly: a power of two, at least 64 KiB; or empty. */
+  framebuffer: Uint8Array;
+  mmio: MmioBus;
+  /** See vga.pci.ts. */
+  mapFramebuffer(base: number | null): boolean;
+}
+
+export class Vga implements Device, BusDevice, DisplaySource {
+  readonly id: string;
+  readonly kind = "vga";
+  readonly pci: PciFunction;
+  private readonly registers: VgaRegisters;
+  private readonly planes: VgaPlanes;
+  private readonly dispi: VbeDispi;
+  private readonly linear: LinearFramebuffer;
+  /** Blink phase drawn last, or -1 if nothing on the screen blinks. */
+  private drawnPhase = -1;
+
+  constructor(id: string, options: VgaOptions) {
+    this.id = id;
+    this.registers = new VgaRegisters(options.clock);
+    this.planes = new VgaPlanes(this.registers);
+    this.dispi = new VbeDispi(options.framebuffer);
+    this.linear = new LinearFramebuffer(options.framebuffer);
+    this.pci = vgaPciFunction(id, this, {
+      framebufferBytes: options.framebuffer.length,
+      mmio: options.mmio,
+      mmioBank: MMIO_BANK,
+      mapFramebuffer: (base) => options.mapFramebuffer(base),
+    });
+    this.enterTextMode();
+  }
+
+  /** 80 by 25 text, cleared, cursor at the top left: what INT 10h function 0, mode 3 does. */
+  enterTextMode(): void {
+    this.dispi.write(4, 0);
+    this.registers.reset();
+    this.registers.setMode(MODE_3);
+    this.registers.dac.set(textPalette());
+    const { bytes } = this.planes;
+    bytes.fill(0);
+    for (let cell = 0; cell < 0x8000; cell += 2) {
+      bytes[cell * 4] = 0x20;
+      bytes[cell * 4 + 1] = 0x07;
+    }
+    textFont().forEach((row, i) => {
+      bytes[((i >> 4) * 32 + (i & 15)) * 4 + 2] = row;
+    });
+    this.planes.latch = 0;
+    this.planes.isChanged = true;
+  }
+
+  /** A VBE mode with the linear framebuffer, cleared: what VBE function 4F02h does. */
+  enterLinearMode(width: number, height: number, bitsPerPixel: 8 | 15 | 16 | 24 | 32): void {
+    this.dispi.write(4, 0);
+    [width, height, bitsPerPixel].forEach((value, i) => this.dispi.write(1 + i, value));
+    this.dispi.write(4, 0x41);
+    this.syncDacWidth();
+  }
+
+  readReg(bank: number, offset: number, size: AccessSize): number {
+    if (bank === DISPI_BANK) return this.readDispiPort(offset, size);
+    if (bank === MMIO_BANK && offset >= MMIO_DISPI && offset < MMIO_DISPI_END) return this.readDispiMmio(offset - MMIO_DISPI, size);
+    let value = 0;
+    for (let i = 0; i < size; i++) value += this.readByte(bank, offset + i) * 2 ** (8 * i);
+    return value;
+  }
+
+  writeReg(bank: number, offset: number, size: AccessSize, value: number): void {
+    if (bank === DISPI_BANK) this.writeDispiPort(offset, size, value);
+    else if (bank === MMIO_BANK && offset >= MMIO_DISPI && offset < MMIO_DISPI_END) this.writeDispiMmio(offset - MMIO_DISPI, size, value);
+    else for (let i = 0; i < size; i++) this.writeByte(bank, offset + i, (value >>> (8 * i)) & 0xff);
+  }
+
+  private readByte(bank: number, offset: number): number {
+    switch (bank) {
+      case MONO_BANK:
+        return this.registers.readPort(0x3b0 + offset);
+      case COLOUR_BANK:
+        return this.registers.readPort(0x3c0 + offset);
+      case WINDOW_BANK:
+        return this.readWindow(offset);
+      case MMIO_BANK:
+        if (offset >= MMIO_PORTS && offset < MMIO_PORTS + 0x20) return this.registers.readPort(0x3c0 + offset - MMIO_PORTS);
+        return offset < MMIO_DISPI ? 0xff : 0; // no EDID block; no extended registers (their size register reads 0)
+      default:
+        return 0xff;
+    }
+  }
+
+  private writeByte(bank: number, offset: number, value: number): void {
+    if (bank === WINDOW_BANK) this.writeWindow(offset, value);
+    else if (bank === MONO_BANK) this.registers.writePort(0x3b0 + offset, value);
+    else if (bank === COLOUR_BANK) this.registers.writePort(0x3c0 + offset, value);
+    else if (bank === MMIO_BANK && offset >= MMIO_PORTS && offset < MMIO_PORTS + 0x20) {
+      this.registers.writePort(0x3c0 + offset - MMIO_PORTS, value);
+    }
+  }
+
+  /** In a VBE mode the first 64 KiB of the window are a bank of the framebuffer. */
+  private readWindow(offset: number): number {
+    if (!this.dispi.isEnabled) return this.planes.read(offset);
+    return offset < 0x10000 ? (this.linear.memory[this.dispi.bankBytes + offset] ?? 0xff) : 0xff;
+  }
+
+  private writeWindow(offset: number, value: number): void {
+    if (!this.dispi.isEnabled) this.planes.write(offset, value);
+    else if (offset < 0x10000) this.linear.memory[this.dispi.bankBytes + offset] = value;
+  }
+
+  /** Word registers: a byte access sees or sets the low byte. */
+  private readDispiPort(offset: number, size: AccessSize): number {
+    const word = offset === 0 ? this.dispi.readIndex() : offset === 1 ? this.dispi.readData() : 0xff;
+    return size === 1 ? word & 0xff : word;
+  }
+
+  private writeDispiPort(offset: number, size: AccessSize, value: number): void {
+    const word = size === 1 ? value & 0xff : value & 0xffff;
+    if (offset === 0) this.dispi.writeIndex(word);
+    else if (offset === 1) this.dispi.writeData(word);
+    this.syncDacWidth();
+  }
+
+  private readDispiMmio(offset: number, size: AccessSize): number {
+    const low = this.dispi.read(offset >> 1);
+    if (size === 1) return (low >> (8 * (offset & 1))) & 0xff;
+    return size === 2 ? low : low + this.dispi.read((offset >> 1) + 1) * 0x10000;
+  }
+
+  private writeDispiMmio(offset: number, size: AccessSize, value: number): void {
+    if (size === 1) return; // the registers are words
+    this.dispi.write(offset >> 1, value & 0xffff);
+    if (size === 4) this.dispi.write((offset >> 1) + 1, value >>> 16);
+    this.syncDacWidth();
+  }
+
+  private syncDacWidth(): void {
+    this.registers.isDac8Bit = this.dispi.isDac8Bit;
+  }
+
+  isDirty(nowNs: number): boolean {
+    if (this.registers.isChanged || this.dispi.isChanged) return true;
+    const mode = this.dispi.mode();
+    if (mode) return this.linear.isChanged(mode);
+    return this.planes.isChanged || (this.drawnPhase >= 0 && this.drawnPhase !== blinkPhase(nowNs));
+  }
+
+  size(): { width: number; height: number } {
+    const mode = this.dispi.mode();
+    if (mode) return { width: mode.width, height: mode.height };
+    if (this.registers.isGraphics) {
+      const { width, height } = graphicsSize(this.registers);
+      return { width, height };
+    }
+    const scan = vgaScan(this.registers);
+    return { width: scan.columns * scan.cellWidth, height: scan.lines };
+  }
+
+  render(into: Uint8Array | Uint8ClampedArray, nowNs: number): void {
+    const { width, height } = this.size();
+    if (into.length !== width * height * 4) throw new RangeError(`A picture of ${width} by ${height} does not fit ${into.length} bytes`);
+    // Words need an aligned start; a caller's buffer need not have one.
+    const isAligned = (into.byteOffset & 3) === 0;
+    const words = isAligned ? new Uint32Array(into.buffer, into.byteOffset, width * height) : new Uint32Array(width * height);
+    this.draw(words, this.dispi.mode(), nowNs);
+    if (!isAligned) into.set(new Uint8Array(words.buffer));
+    this.registers.isChanged = this.planes.isChanged = this.dispi.isChanged = false;
+  }
+
+  private draw(words: Uint32Array, mode: LinearMode | null, nowNs: number): void {
+    const { registers, planes } = this;
+    this.drawnPhase = -1;
+    if (mode) {
+      this.linear.draw(mode, dacColours(registers), words);
+    } else if (!registers.isScreenOn) {
+      words.fill(0xff000000);
+    } else if (registers.isGraphics) {
+      drawGraphics(registers, planes.bytes, words);
+    } else {
+      drawText(registers, planes.bytes, words, nowNs);
+      if (doesBlink(registers, planes.bytes)) this.drawnPhase = blinkPhase(nowNs);
+    }
+  }
+
+  text(): TextScreen | null {
+    if (this.dispi.isEnabled || this.registers.isGraphics) return null;
+    return readTextScreen(this.registers, this.planes.bytes);
+  }
+
+  reset(): void {
+    this.dispi.reset();
+    this.enterTextMode();
+    this.pci.reset();
+  }
+
+  save(): DeviceState {
+    return {
+      kind: "vga",
+      version: 1,
+      registers: this.registers.save(),
+      planes: Uint8Array.from(this.planes.bytes),
+      latch: this.planes.latch,
+      dispi: this.dispi.save(),
+      pci: this.pci.save(),
+    };
+  }
+
+  load(state: unknown): void {
+    const saved = parseState(VgaState, state, this.id);
+    this.pci.check(saved.pci);
+    this.registers.load(saved.registers);
+    this.planes.bytes.set(saved.planes);
+    this.planes.latch = saved.latch;
+    this.planes.isChanged = true;
+    this.dispi.load(saved.dispi);
+    this.syncDacWidth();
+    this.pci.load(saved.pci);
+  }
+
+  describe(): Record<string, string> {
+    const { width, height } = this.size();
+    const mode = this.dispi.mode();
+    return { mode: mode ? `${width} x ${height}, ${mode.bitsPerPixel} bits` : `${this.registers.isGraphics ? "graphics" : "text"}, ${width} x ${height}` };
+  }
+}
