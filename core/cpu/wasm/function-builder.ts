@@ -175,6 +175,23 @@ export class FunctionBuilder {
     this.code.byte(0);
   }
 
+  /** memory.copy: (destination, source, bytes). */
+  memoryCopy(to: Node, from: Node, bytes: Node): void {
+    for (const n of [to, from, bytes]) this.expression(n);
+    this.code.raw(Uint8Array.of(0xfc, 10, 0, 0));
+  }
+  /** memory.fill: (destination, byte, bytes). */
+  memoryFill(to: Node, value: Node, bytes: Node): void {
+    for (const n of [to, value, bytes]) this.expression(n);
+    this.code.raw(Uint8Array.of(0xfc, 11, 0));
+  }
+
+  /** A parameter as a variable. */
+  paramVariable(index: number): Variable {
+    const get = this.param(index);
+    return { index, type: get.type, get };
+  }
+
   unreachable(): void {
     this.code.byte(0x00);
   }

@@ -1,0 +1,284 @@
+// Predecoded blocks: where they lie, how they are found by RIP and physical address, and how they go when their bytes change.
+// A block is a run of instructions up to a transfer of control or the page's end; not-taken branches stay inside. Records are
+// only reused when everything is dropped at once, so a stale pointer always meets a record that finds its way again.
+import { D_FORM, decode, DECODE_INVALID, DECODE_TOO_LONG, D_SIZE } from "../../isa/decoder.ts";
+import { forms } from "../../isa/forms.ts";
+import * as L from "../state/layout.ts";
+import { MODE_CODE_16, MODE_CODE_64, MODE_CODE_SIZE } from "../system/mode.ts";
+import type { InterpreterImage } from "./build.ts";
+import { Predecoder } from "./predecode.ts";
+import { BLOCK_PROBES } from "./transfer.ts";
+
+const PAGE = 4096;
+const TWO_32 = 0x1_0000_0000;
+const MAX_INSTRUCTIONS = 64;
+/** Records that one block can need: address, check and instruction records, and the chain. */
+const MAX_RECORDS = MAX_INSTRUCTIONS * 2 + 4;
+const GP = 13;
+const UD = 6;
+
+interface Block {
+  firstRecord: number;
+  recordCount: number;
+  gpa: number;
+  length: number;
+  /** Of a block whose last instruction crosses: the page it reaches into. */
+  secondPage: number;
+  tableEntry: number;
+}
+
+/** Translates for instruction fetch: physical address, or -1 (a fault, which is then recorded in FAULT). */
+export type FetchTranslator = (linear: number) => number;
+
+export class BlockCache {
+  private readonly words: Int32Array;
+  private readonly bytes: Uint8Array;
+  private readonly predecoder: Predecoder;
+  private readonly image: InterpreterImage;
+  private readonly decoded = new Int32Array(D_SIZE);
+  private readonly straddle = new Uint8Array(32);
+  private next = L.RECORDS;
+  /** Blocks by the guest-physical page that their bytes lie in. */
+  private readonly byPage = new Map<number, Set<Block>>();
+  /** For `vmInfo` and tests. */
+  readonly counters = { blocks: 0, instructions: 0, invalidated: 0, flushes: 0 };
+
+  constructor(memory: SharedArrayBuffer, image: InterpreterImage, hasFeature: (name: string) => boolean) {
+    this.words = new Int32Array(memory);
+    this.bytes = new Uint8Array(memory);
+    this.image = image;
+    this.predecoder = new Predecoder(memory, image, hasFeature);
+  }
+
+  /** Decodes the block at `rip` (signed, exact) and enters it into the table. Returns its first record, or 0 if the very first
+   *  byte cannot be fetched (FAULT is set). `translate` maps linear addresses for fetching. */
+  add(rip: number, linear: number, mode: number, translate: FetchTranslator): number {
+    if (this.next + MAX_RECORDS * L.REC_SIZE > L.RECORDS + L.RECORDS_BYTES) this.flush();
+    const gpa = translate(linear);
+    if (gpa < 0) return 0;
+    const block = this.decodeInto(this.next, rip, linear, gpa, mode, translate, MAX_INSTRUCTIONS);
+    if (!block) return 0;
+    this.next = block.firstRecord + block.recordCount * L.REC_SIZE;
+    this.counters.blocks++;
+    this.enter(block, rip, mode);
+    return block.firstRecord;
+  }
+
+  /** Decodes one instruction into the scratch records, followed by `after`; not entered anywhere. Returns its first record or 0. */
+  single(rip: number, linear: number, mode: number, translate: FetchTranslator): number {
+    const gpa = translate(linear);
+    if (gpa < 0) return 0;
+    const at = L.RECORDS + L.RECORDS_BYTES - 8 * L.REC_SIZE;
+    const block = this.decodeInto(at, rip, linear, gpa, mode, translate, 1);
+    return block ? block.firstRecord : 0;
+  }
+
+  private decodeInto(at: number, rip: number, linear: number, gpa: number, mode: number, translate: FetchTranslator, limit: number): Block | null {
+    const size = mode & MODE_CODE_SIZE;
+    const bits = size === MODE_CODE_64 ? 64 : size === MODE_CODE_16 ? 16 : 32;
+    const host = this.hostOf(gpa);
+    const room = PAGE - (gpa % PAGE);
+    let rec = at;
+    let offset = 0;
+    let secondPage = -1;
+    let isDone = false;
+    let count = 0;
+    while (!isDone && count < limit && offset < room) {
+      const here = rip + offset;
+      const length = host === 0 ? 0 : decode(this.bytes, host + offset, Math.min(15, room - offset), bits, this.decoded);
+      if (length > 0) {
+        rec = this.predecoder.instruction(this.decoded, rec, here, mode);
+        offset += length;
+        count++;
+        isDone = this.endsBlock();
+      } else if (length === DECODE_INVALID || length === DECODE_TOO_LONG) {
+        rec = this.predecoder.raise(rec, here, length === DECODE_INVALID ? UD : GP);
+        offset += 1;
+        isDone = true;
+      } else if (count > 0) break;
+      else {
+        // The first instruction runs over the page's end, or lies outside memory.
+        const secondLinear = linear - mod(linear, PAGE) + PAGE;
+        const second = translate(secondLinear);
+        if (second < 0) return null;
+        this.gather(gpa, second, room);
+        const straddling = decode(this.straddle, 0, 15, bits, this.decoded);
+        if (straddling > 0) {
+          if (straddling > room) {
+            rec = this.predecoder.cross(rec, here, secondLinear, second);
+            secondPage = Math.floor(second / PAGE);
+          }
+          rec = this.predecoder.instruction(this.decoded, rec, here, mode);
+        } else rec = this.predecoder.raise(rec, here, straddling === DECODE_TOO_LONG ? GP : UD);
+        offset += Math.max(straddling, 1);
+        count++;
+        break;
+      }
+    }
+    this.counters.instructions += count;
+    const last = rip + offset;
+    const target = size === MODE_CODE_64 ? last : last % TWO_32;
+    rec = this.predecoder.chain(rec, rip, target);
+    return { firstRecord: at, recordCount: (rec - at) / L.REC_SIZE, gpa, length: offset, secondPage, tableEntry: -1 };
+  }
+
+  /** Up to 15 bytes from the end of one page and the start of the next; what is not memory reads as FFh. */
+  private gather(gpa: number, second: number, room: number): void {
+    for (let i = 0; i < 15; i++) {
+      const host = this.hostOf(i < room ? gpa + i : second + i - room);
+      this.straddle[i] = host === 0 ? 0xff : (this.bytes[host] as number);
+    }
+  }
+
+  private endsBlock(): boolean {
+    const form = forms[this.decoded[D_FORM] as number];
+    return form === undefined || form.ends || (form.flow !== "next" && form.flow !== "jcc");
+  }
+
+  private hostOf(gpa: number): number {
+    if (gpa >= TWO_32) return 0;
+    const entry = this.words[(L.PAGE_MAP >> 2) + Math.floor(gpa / PAGE)] as number;
+    return entry === 0 ? 0 : ((entry & ~(PAGE - 1)) >>> 0) + (gpa % PAGE);
+  }
+
+  private enter(block: Block, rip: number, mode: number): void {
+    const ripLo = rip % TWO_32 | 0;
+    const ripHi = Math.floor(rip / TWO_32);
+    let slot = blockHash(ripLo, ripHi, block.gpa);
+    let chosen = slot;
+    for (let probe = 0; probe < BLOCK_PROBES; probe++) {
+      if (this.words[entryWord(slot) + 5] === 0) {
+        chosen = slot;
+        break;
+      }
+      slot = (slot + 1) & (L.BLOCK_TABLE_ENTRIES - 1);
+    }
+    const at = entryWord(chosen);
+    this.words[at] = ripLo;
+    this.words[at + 1] = ripHi;
+    this.words[at + 2] = block.gpa % TWO_32;
+    this.words[at + 3] = Math.floor(block.gpa / TWO_32);
+    this.words[at + 4] = mode;
+    this.words[at + 5] = block.firstRecord;
+    block.tableEntry = at;
+    if (block.gpa >= TWO_32 || this.hostOf(block.gpa) === 0) return;
+    const page = Math.floor(block.gpa / PAGE);
+    const first = block.gpa % PAGE;
+    this.mark(page, block, first, Math.min(first + block.length, PAGE));
+    if (block.secondPage >= 0) this.mark(block.secondPage, block, 0, 64);
+  }
+
+  /** Notes that bytes [from, to) of a page are code, and takes the page off the fast path of stores. */
+  private mark(page: number, block: Block, from: number, to: number): void {
+    if (page >= 1 << 20) return;
+    let blocks = this.byPage.get(page);
+    if (!blocks) {
+      blocks = new Set();
+      this.byPage.set(page, blocks);
+    }
+    blocks.add(block);
+    const granules = (L.CODE_GRANULES >> 2) + page * 2;
+    for (let g = from >> 6; g <= (to - 1) >> 6; g++) {
+      const at = granules + (g >> 5);
+      this.words[at] = (this.words[at] as number) | (1 << (g & 31));
+    }
+    const entry = (L.PAGE_MAP >> 2) + page;
+    const old = this.words[entry] as number;
+    if ((old & L.PAGE_HAS_CODE) === 0) {
+      this.words[entry] = old | L.PAGE_HAS_CODE;
+      this.flushWriteTlb();
+    }
+  }
+
+  private flushWriteTlb(): void {
+    for (let at = L.WRITE_TLB >> 2; at < (L.WRITE_TLB + L.TLB_BYTES) >> 2; at += 4) this.words[at] = L.TLB_EMPTY;
+  }
+
+  /** Drops every block with bytes in [gpa, gpa+length). */
+  written(gpa: number, length: number): void {
+    for (let page = Math.floor(gpa / PAGE); page <= Math.floor((gpa + length - 1) / PAGE); page++) {
+      const blocks = this.byPage.get(page);
+      if (!blocks) continue;
+      // Whole 64-byte granules, as the check that led here.
+      const from = Math.max(gpa, page * PAGE) & ~63;
+      const to = Math.min(gpa + length, (page + 1) * PAGE);
+      for (const block of blocks) {
+        const start = page === block.secondPage ? page * PAGE : block.gpa;
+        const end = page === block.secondPage ? start + 16 : block.gpa + block.length;
+        if (start < ((to + 63) & ~63) >>> 0 && end > from >>> 0) this.drop(block);
+      }
+      if (blocks.size > 0) this.remark(page, blocks);
+      else this.unmark(page);
+    }
+  }
+
+  private remark(page: number, blocks: Set<Block>): void {
+    const granules = (L.CODE_GRANULES >> 2) + page * 2;
+    this.words[granules] = 0;
+    this.words[granules + 1] = 0;
+    for (const block of blocks) {
+      const first = page === block.secondPage ? 0 : block.gpa % PAGE;
+      const end = page === block.secondPage ? 64 : Math.min(first + block.length, PAGE);
+      this.mark(page, block, first, end);
+    }
+  }
+  private unmark(page: number): void {
+    this.byPage.delete(page);
+    const granules = (L.CODE_GRANULES >> 2) + page * 2;
+    this.words[granules] = 0;
+    this.words[granules + 1] = 0;
+    this.words[(L.PAGE_MAP >> 2) + page] = (this.words[(L.PAGE_MAP >> 2) + page] as number) & ~L.PAGE_HAS_CODE;
+  }
+
+  private drop(block: Block): void {
+    this.counters.invalidated++;
+    for (let n = 0; n < block.recordCount; n++) this.words[(block.firstRecord + n * L.REC_SIZE) >> 2] = this.image.pseudo.stale;
+    if (this.words[block.tableEntry + 5] === block.firstRecord) this.words[block.tableEntry + 5] = 0;
+    this.byPage.get(Math.floor(block.gpa / PAGE))?.delete(block);
+    if (block.secondPage >= 0) this.byPage.get(block.secondPage)?.delete(block);
+  }
+
+  /** Drops the block that holds the record (a crossing instruction whose second page is another now). */
+  dropAt(rec: number): void {
+    for (const blocks of this.byPage.values()) {
+      for (const block of blocks) {
+        if (rec >= block.firstRecord && rec < block.firstRecord + block.recordCount * L.REC_SIZE) return this.drop(block);
+      }
+    }
+  }
+
+  /** Drops everything: the record area is full, or the physical map has changed. */
+  flush(): void {
+    this.counters.flushes++;
+    for (const page of [...this.byPage.keys()]) this.unmark(page);
+    this.words.fill(0, L.BLOCK_TABLE >> 2, (L.BLOCK_TABLE + L.BLOCK_TABLE_BYTES) >> 2);
+    this.words.fill(0, L.JUMP_CACHE >> 2, (L.JUMP_CACHE + L.JUMP_CACHE_BYTES) >> 2);
+    this.next = L.RECORDS;
+  }
+}
+
+function entryWord(slot: number): number {
+  return (L.BLOCK_TABLE >> 2) + slot * 8;
+}
+function mod(value: number, by: number): number {
+  return ((value % by) + by) % by;
+}
+
+/** As blockHash in transfer.ts: the top bits of (rip ^ gpa >> 12) * 9E3779B97F4A7C15h, in 16-bit pieces. */
+function blockHash(ripLo: number, ripHi: number, gpa: number): number {
+  const page = Math.floor(gpa / PAGE);
+  const lo = (ripLo ^ page % TWO_32) >>> 0;
+  const hi = (ripHi ^ Math.floor(page / TWO_32)) >>> 0;
+  // High word of the 64-bit product: high(lo * C_lo) + lo * C_hi + hi * C_lo, modulo 2^32.
+  const high = (mulHigh(lo, 0x7f4a7c15) + Math.imul(lo, 0x9e3779b9) + Math.imul(hi, 0x7f4a7c15)) >>> 0;
+  return high >>> (32 - Math.log2(L.BLOCK_TABLE_ENTRIES));
+}
+function mulHigh(a: number, b: number): number {
+  const al = a & 0xffff;
+  const ah = a >>> 16;
+  const bl = b & 0xffff;
+  const bh = b >>> 16;
+  const mid = ah * bl + ((al * bl) >>> 16);
+  const mid2 = al * bh + (mid & 0xffff);
+  return (ah * bh + Math.floor(mid / 0x10000) + (mid2 >>> 16)) >>> 0;
+}

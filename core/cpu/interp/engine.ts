@@ -1,0 +1,288 @@
+// One CPU: the generated interpreter, its block cache and memory, and the loop that goes round them: runs blocks, decodes what
+// is new, delivers faults and interrupts, single-steps where a trap flag, a breakpoint or an interrupt shadow asks for it.
+// Knows memory and buses, no device.
+import type { InterruptSource } from "../../bus/device.ts";
+import type { CpuModel } from "../models/cpu-model.ts";
+import { hasFeature } from "../models/cpu-model.ts";
+import { type LinearMemoryHooks, type PhysicalAccess, WalkedMemory } from "../mmu/linear-memory.ts";
+import { ACCESS_FETCH, ACCESS_USER } from "../mmu/walker.ts";
+import * as L from "../state/layout.ts";
+import { Cpu, type CpuHooks } from "../system/cpu.ts";
+import { GuestFault, raise } from "../system/guest-fault.ts";
+import { deliver } from "../system/interrupts.ts";
+import { MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace, updateMode } from "../system/mode.ts";
+import { operations } from "../system/operations.ts";
+import type { InterpreterImage } from "./build.ts";
+import { BlockCache } from "./block-cache.ts";
+import { EXIT_BUDGET, EXIT_DECODE, EXIT_FAULT, EXIT_STALE } from "./transfer.ts";
+
+const TWO_32 = 0x1_0000_0000;
+
+export interface EngineHooks extends Omit<CpuHooks, "halt"> {
+  physical: PhysicalAccess;
+  /** A store of `size` bytes at device address `gpa`, the bytes being at `host`. */
+  mmioRead(gpa: number, size: number, host: number): void;
+  mmioWrite(gpa: number, size: number, host: number): void;
+  interrupts: InterruptSource;
+}
+
+export type RunOutcome = "budget" | "halted" | "shutdown";
+
+interface Exports {
+  enter(left: number): number;
+  enterAt(record: number, left: number): number;
+  translate(lo: number, hi: number, access: number): number;
+}
+
+/** An exception found by runOne(), for tests that look at single instructions. */
+export interface FoundFault {
+  vector: number;
+  errorCode: number | null;
+  address: number;
+}
+
+export class Engine {
+  readonly cpu: Cpu;
+  readonly blocks: BlockCache;
+  /** Instructions retired since power-on. */
+  retired = 0;
+  /** The CPU sleeps in HLT until an interrupt. */
+  isHalted = false;
+  private nmiPending = false;
+  private readonly words: Int32Array;
+  private readonly exports: Exports;
+  private readonly hooks: EngineHooks;
+  private readonly translateCode = (linear: number): number => {
+    const user = this.words[L.CPL >> 2] === 3 ? ACCESS_USER : 0;
+    if (this.exports.translate(linear % TWO_32 | 0, Math.floor(linear / TWO_32), ACCESS_FETCH | user) !== 0) return -1;
+    return this.cpu.get(L.SCRATCH + 16) + this.cpu.getHigh(L.SCRATCH + 16) * TWO_32;
+  };
+
+  constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks) {
+    const buffer = memory.buffer as SharedArrayBuffer;
+    this.words = new Int32Array(buffer);
+    this.hooks = hooks;
+    const linearHooks: LinearMemoryHooks = {
+      translate: (lo, hi, access) => this.exports.translate(lo, hi, access),
+      physical: hooks.physical,
+      takeFault: () => this.takeFault(),
+      forgetPage: (linear) => this.forgetPage(linear),
+      forgetAll: () => newAddressSpace(this.cpu),
+    };
+    // The hooks object itself is handed on, so that its accessors (CR8) stay live.
+    const cpuHooks: CpuHooks = Object.assign(Object.create(hooks) as EngineHooks, { halt: () => this.halt() });
+    this.cpu = new Cpu(buffer, new WalkedMemory(buffer, linearHooks), cpuHooks, model);
+    this.blocks = new BlockCache(buffer, image, (name) => hasFeature(model, name));
+    const table = image.systemNames.map((name) => operations[name]);
+    const instance = new WebAssembly.Instance(image.module, {
+      env: {
+        memory,
+        mmioRead: (gpa: number, size: number, host: number) => hooks.mmioRead(gpa >>> 0, size, host),
+        mmioWrite: (gpa: number, size: number, host: number) => hooks.mmioWrite(gpa >>> 0, size, host),
+        codeWritten: (gpa: number, size: number) => this.blocks.written(gpa >>> 0, size),
+        system: (number: number, rec: number): number => {
+          const operation = table[number];
+          return operation ? operation(this.cpu, rec) : this.refuse();
+        },
+      },
+    });
+    this.exports = instance.exports as unknown as Exports;
+    this.flushTlbs();
+  }
+
+  /** Instructions of the current run() that have been retired so far, as far as TypeScript can know in its middle. */
+  retiredInRun(): number {
+    return this.isInRun ? this.runBudget - (this.words[L.LEFT >> 2] as number) : 0;
+  }
+  private runBudget = 0;
+  private isInRun = false;
+
+  private refuse(): number {
+    this.words[L.FAULT >> 2] = 7;
+    this.words[L.FAULT_HAS_CODE >> 2] = 0;
+    return 2;
+  }
+  private halt(): void {
+    this.isHalted = true;
+  }
+  private takeFault(): GuestFault {
+    const vector = (this.words[L.FAULT >> 2] as number) - 1;
+    const code = this.words[L.FAULT_HAS_CODE >> 2] ? (this.words[L.FAULT_CODE >> 2] as number) : null;
+    this.words[L.FAULT >> 2] = 0;
+    return raise(vector, code, this.cpu.linear(L.FAULT_ADDRESS));
+  }
+
+  /** Empties both TLBs and the jump cache; after the state block has been loaded or the physical map changed. */
+  flushTlbs(): void {
+    for (let at = L.READ_TLB >> 2; at < (L.WRITE_TLB + L.TLB_BYTES) >> 2; at += 4) {
+      this.words[at] = L.TLB_EMPTY;
+      this.words[at + 1] = 0;
+    }
+    newAddressSpace(this.cpu);
+  }
+  /** Drops all decoded code and translations: the physical map has changed. */
+  flushAll(): void {
+    this.blocks.flush();
+    this.flushTlbs();
+  }
+  private forgetPage(linear: number): void {
+    const slot = ((linear % TWO_32) >>> 12) & 0xfff;
+    for (const table of [L.READ_TLB, L.WRITE_TLB]) {
+      const at = (table >> 2) + slot * 4;
+      this.words[at] = L.TLB_EMPTY;
+      this.words[at + 1] = 0;
+    }
+    // Code is found by another cache, which is emptied by drawing new keys; the data entries keep theirs.
+    this.cpu.set64(L.CODE_KEY_SPACE, this.cpu.random32() & -4096, this.cpu.random32());
+    updateMode(this.cpu);
+  }
+
+  /** Raises or drops INTR as the interrupt controller's output changes. */
+  setInterruptLine(level: boolean): void {
+    this.words[L.INTR_PENDING >> 2] = level ? 1 : 0;
+    if (level && (this.words[L.EFLAGS_OTHER >> 2] as number) & L.FL_IF) this.requestExit();
+  }
+  /** Leaves generated code at the next block end. */
+  requestExit(): void {
+    this.words[L.EXIT_REQUEST >> 2] = 1;
+  }
+  raiseNmi(): void {
+    this.nmiPending = true;
+    this.requestExit();
+  }
+
+  private linearRip(): number {
+    const rip = this.cpu.linear(L.RIP);
+    if (((this.words[L.MODE_KEY >> 2] as number) & MODE_CODE_SIZE) === MODE_CODE_64) return rip;
+    return (rip + this.cpu.segBase(L.CS)) % TWO_32;
+  }
+
+  /** Runs about `budget` instructions. */
+  run(budget: number): RunOutcome {
+    const words = this.words;
+    this.runBudget = budget;
+    this.isInRun = true;
+    words[L.LEFT >> 2] = budget;
+    let outcome: RunOutcome = "budget";
+    while ((words[L.LEFT >> 2] as number) > 0) {
+      words[L.EXIT_REQUEST >> 2] = 0;
+      if (!this.takeInterrupts()) {
+        outcome = "shutdown";
+        break;
+      }
+      if (this.isHalted) {
+        outcome = "halted";
+        break;
+      }
+      const isStepped = words[L.SHADOW >> 2] !== 0 || ((words[L.EFLAGS_OTHER >> 2] as number) & L.FL_TF) !== 0;
+      if (isStepped ? !this.stepTraced() : !this.runBlocks()) {
+        outcome = "shutdown";
+        break;
+      }
+      if (this.wantsStop) {
+        this.wantsStop = false;
+        break;
+      }
+    }
+    this.isInRun = false;
+    this.retired += budget - (words[L.LEFT >> 2] as number);
+    return outcome;
+  }
+  private wantsStop = false;
+  /** Ends run() after the current instruction: the machine is to be reset or switched off. */
+  stop(): void {
+    this.wantsStop = true;
+    this.requestExit();
+  }
+
+  /** Delivers what is pending at an instruction boundary. False: shutdown. */
+  private takeInterrupts(): boolean {
+    const words = this.words;
+    if (words[L.SHADOW >> 2] !== 0) return true;
+    if (this.nmiPending) {
+      this.nmiPending = false;
+      this.isHalted = false;
+      return deliver(this.cpu, { vector: 2, errorCode: null, kind: "nmi" }) === "ok";
+    }
+    if (words[L.INTR_PENDING >> 2] === 0 || ((words[L.EFLAGS_OTHER >> 2] as number) & L.FL_IF) === 0) return true;
+    if (!this.hooks.interrupts.hasInterrupt()) return true;
+    this.isHalted = false;
+    return deliver(this.cpu, { vector: this.hooks.interrupts.acknowledge(), errorCode: null, kind: "external" }) === "ok";
+  }
+
+  private runBlocks(): boolean {
+    this.exports.enter(this.words[L.LEFT >> 2] as number);
+    return this.handleExit();
+  }
+
+  private handleExit(): boolean {
+    switch (this.words[L.EXIT_REASON >> 2]) {
+      case EXIT_BUDGET:
+        return true;
+      case EXIT_STALE:
+        this.blocks.dropAt(this.words[L.EXIT_RECORD >> 2] as number);
+        return true;
+      case EXIT_DECODE:
+        if (this.decodeHere(false) !== 0) return true;
+        return this.deliverFault();
+      case EXIT_FAULT:
+        return this.deliverFault();
+      default:
+        throw new Error(`Generated code left for an unknown reason ${this.words[L.EXIT_REASON >> 2]}`);
+    }
+  }
+
+  /** Record of the block (or single instruction) at RIP; 0 with FAULT set if it cannot be fetched. */
+  private decodeHere(isSingle: boolean): number {
+    const rip = this.cpu.linear(L.RIP);
+    const mode = this.words[L.MODE_KEY >> 2] as number;
+    const linear = this.linearRip();
+    return isSingle ? this.blocks.single(rip, linear, mode, this.translateCode) : this.blocks.add(rip, linear, mode, this.translateCode);
+  }
+
+  private deliverFault(): boolean {
+    const words = this.words;
+    const vector = (words[L.FAULT >> 2] as number) - 1;
+    const errorCode = words[L.FAULT_HAS_CODE >> 2] ? (words[L.FAULT_CODE >> 2] as number) : null;
+    words[L.FAULT >> 2] = 0;
+    if (vector === 14) this.cpu.copy64(L.FAULT_ADDRESS, L.CR2);
+    return deliver(this.cpu, { vector, errorCode, kind: "fault" }) === "ok";
+  }
+
+  /** One instruction, then the trap that the trap flag asks for. */
+  private stepTraced(): boolean {
+    const words = this.words;
+    const isTraced = ((words[L.EFLAGS_OTHER >> 2] as number) & L.FL_TF) !== 0;
+    words[L.SHADOW >> 2] = 0;
+    const left = words[L.LEFT >> 2] as number;
+    const fault = this.enterSingle();
+    if (fault) return this.deliverFault();
+    words[L.LEFT >> 2] = left - 1;
+    if (!isTraced) return true;
+    this.cpu.set(L.DR + 6 * 8, this.cpu.get(L.DR + 6 * 8) | 0x4000);
+    return deliver(this.cpu, { vector: 1, errorCode: null, kind: "trap" }) === "ok";
+  }
+
+  /** Runs exactly one instruction. True: it has faulted, and FAULT says how. */
+  private enterSingle(): boolean {
+    const words = this.words;
+    const record = this.decodeHere(true);
+    if (record === 0) return true;
+    // With a budget of 1 the branch or chain that ends the instruction leaves again.
+    this.exports.enterAt(record, 1);
+    // A repeated string instruction leaves after one iteration and counts as done only with the last.
+    return words[L.EXIT_REASON >> 2] === EXIT_FAULT;
+  }
+
+  /** One instruction without delivering anything: for tests. Gives the exception that it raised, or null. */
+  runOne(): FoundFault | null {
+    if (!this.enterSingle()) return null;
+    const vector = (this.words[L.FAULT >> 2] as number) - 1;
+    this.words[L.FAULT >> 2] = 0;
+    return {
+      vector,
+      errorCode: this.words[L.FAULT_HAS_CODE >> 2] ? (this.words[L.FAULT_CODE >> 2] as number) : null,
+      address: this.cpu.linear(L.FAULT_ADDRESS),
+    };
+  }
+}

@@ -1,0 +1,31 @@
+// Every lifter by the name that instruction rows give.
+import type { Form } from "../../isa/form.ts";
+import { controlLifters } from "./control.ts";
+import { integerLifters } from "./integer.ts";
+import type { Lifter } from "./lift.ts";
+import { shiftLifters } from "./shifts.ts";
+import { stackLifters } from "./stack.ts";
+import { stringLifters } from "./strings.ts";
+import { systemLifters } from "./system.ts";
+
+const lifters: Record<string, Lifter> = {
+  ...integerLifters,
+  ...shiftLifters,
+  ...stringLifters,
+  ...stackLifters,
+  ...controlLifters,
+  ...systemLifters,
+};
+
+/** The form's lifter, or undefined: then the instruction raises #UD. */
+export function lifterOf(form: Form): Lifter | undefined {
+  return lifters[form.lift];
+}
+
+/** Lifters that act differently by flavour even without a memory operand: they use the stack or string registers. */
+const FLAVOURED = new Set([
+  "push", "pop", "pusha", "popa", "leave", "enter", "pushf", "popf", "call", "callInd", "ret", "movs", "stos", "lods", "cmps", "scas", "xlat",
+]);
+export function isFlavoured(form: Form): boolean {
+  return FLAVOURED.has(form.lift);
+}

@@ -1,0 +1,163 @@
+// What a memory access does when its TLB entry does not match: translate, fill the TLB, or go through a bounce buffer for
+// page crossings, device memory, ROM and pages that hold translated code. All WebAssembly functions.
+import * as L from "../state/layout.ts";
+import type { FunctionBuilder } from "../wasm/function-builder.ts";
+import type { ModuleBuilder } from "../wasm/module-builder.ts";
+import { type Callee, c32, c64, call, I32, I64, i32, i64, type Node } from "../wasm/nodes.ts";
+import { ACCESS_USER, ACCESS_WRITE } from "./walker.ts";
+
+/** Imports: devices and the code cache, in TypeScript. */
+export interface MemoryImports {
+  /** (gpa i32, size, host address to fill). */
+  mmioRead: Callee;
+  /** (gpa i32, size, host address of the bytes). */
+  mmioWrite: Callee;
+  /** (gpa i32, size): bytes of decoded code have been written. */
+  codeWritten: Callee;
+}
+
+export interface MemoryFunctions {
+  readSlow: Callee;
+  writeSlow: Callee;
+  commitWrite: Callee;
+}
+
+const at = c32;
+const INFO_STACK = 0x100;
+const INFO_MODIFY = 0x200;
+
+export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Callee, imports: MemoryImports): MemoryFunctions {
+  const isCode64 = () => i32.eq(i32.and(i32.load(at(L.MODE_KEY)), c32(3)), c32(2));
+  const userBit = () => i32.shl(i32.eq(i32.load(at(L.CPL)), c32(3)), c32(Math.log2(ACCESS_USER)));
+  const isMinusOne = (n: Node) => i64.eq(n, c64(-1));
+
+  /** #GP(0), or #SS(0) for the stack, if a 64-bit address is not canonical. */
+  const checkCanonical = (f: FunctionBuilder, ea: Node, info: Node): void => {
+    f.if(isCode64(), () =>
+      f.if(i64.ne(i64.shrS(i64.shl(ea, c64(16)), c64(16)), ea), () => {
+        f.store(at(L.FAULT), i32.sub(c32(14), i32.shrU(i32.and(info, c32(INFO_STACK)), c32(8))));
+        f.store(at(L.FAULT_HAS_CODE), c32(1));
+        f.store(at(L.FAULT_CODE), c32(0));
+        f.return(c32(0));
+      }),
+    );
+  };
+  const nextPage = (f: FunctionBuilder, ea: Node): Node => {
+    const next = i64.add(i64.and(ea, c64(-4096)), c64(4096));
+    const v = f.variable(I64, next);
+    f.if(i32.eqz(isCode64()), () => f.set(v, i64.and(v.get, c64(0xffffffff))));
+    return v.get;
+  };
+  const fillTlb = (f: FunctionBuilder, table: number, ea: Node, page: Node): void => {
+    const entry = f.let(i32.and(i32.shrU(i32.wrap(ea), c32(8)), c32(0xfff0)));
+    f.store(entry, i64.xor(i64.and(ea, c64(-4096)), i64.load(at(L.TLB_KEY))), table);
+    f.store(entry, i32.sub(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(-4096))), table + 8);
+  };
+  const hostOf = (page: Node, ea: Node): Node => i32.or(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(4095)));
+
+  /** (gpa i64, count, to host): bytes from RAM, ROM or devices; all ones where there is nothing. */
+  const readPhysical = module.func([I64, I32, I32], [], (f) => {
+    const gpa = f.param(0);
+    const page = f.let(call(pageEntry, gpa));
+    f.if(
+      page,
+      () => f.memoryCopy(f.param(2), hostOf(page, gpa), f.param(1)),
+      () =>
+        f.if(
+          i64.eqz(i64.shrU(gpa, c64(32))),
+          () => f.call(imports.mmioRead, i32.wrap(gpa), f.param(1), f.param(2)),
+          () => f.memoryFill(f.param(2), c32(255), f.param(1)),
+        ),
+    );
+  });
+  const writePhysical = module.func([I64, I32, I32], [], (f) => {
+    const gpa = f.param(0);
+    const size = f.param(1);
+    const page = f.let(call(pageEntry, gpa));
+    f.if(
+      page,
+      () => {
+        f.if(i32.and(page, c32(L.PAGE_READ_ONLY)), () => f.return());
+        f.memoryCopy(hostOf(page, gpa), f.param(2), size);
+        f.if(i32.and(page, c32(L.PAGE_HAS_CODE)), () => {
+          const granules = i64.load(i32.shl(i32.shrU(i32.wrap(gpa), c32(12)), c32(3)), L.CODE_GRANULES);
+          const first = i64.and(i64.shrU(gpa, c64(6)), c64(63));
+          const last = i64.and(i64.shrU(i64.add(gpa, i64.extendU(i32.sub(size, c32(1)))), c64(6)), c64(63));
+          const hit = i64.and(i64.or(i64.shrU(granules, first), i64.shrU(granules, last)), c64(1));
+          f.if(i32.wrap(hit), () => f.call(imports.codeWritten, i32.wrap(gpa), size));
+        });
+      },
+      () => f.if(i64.eqz(i64.shrU(gpa, c64(32))), () => f.call(imports.mmioWrite, i32.wrap(gpa), size, f.param(2))),
+    );
+  });
+
+  const readSlow = module.func([I64, I32], [I32], (f) => {
+    const ea = f.param(0);
+    const size = f.let(i32.and(f.param(1), c32(255)));
+    checkCanonical(f, ea, f.param(1));
+    const gpa = f.let(call(walk, ea, userBit()));
+    f.if(isMinusOne(gpa), () => f.return(c32(0)));
+    const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
+    f.if(i32.gtU(size, room), () => {
+      const second = f.let(call(walk, nextPage(f, ea), userBit()));
+      f.if(isMinusOne(second), () => f.return(c32(0)));
+      f.call(readPhysical, gpa, room, c32(L.BOUNCE_READ));
+      f.call(readPhysical, second, i32.sub(size, room), i32.add(c32(L.BOUNCE_READ), room));
+      f.return(c32(L.BOUNCE_READ));
+    });
+    const page = f.let(call(pageEntry, gpa));
+    f.if(page, () => {
+      fillTlb(f, L.READ_TLB, ea, page);
+      f.return(hostOf(page, ea));
+    });
+    f.call(readPhysical, gpa, size, c32(L.BOUNCE_READ));
+    f.return(c32(L.BOUNCE_READ));
+  });
+
+  const writeSlow = module.func([I64, I32], [I32], (f) => {
+    const ea = f.param(0);
+    const info = f.param(1);
+    const size = f.let(i32.and(info, c32(255)));
+    checkCanonical(f, ea, info);
+    const access = f.let(i32.or(userBit(), c32(ACCESS_WRITE)));
+    const gpa = f.let(call(walk, ea, access));
+    f.if(isMinusOne(gpa), () => f.return(c32(0)));
+    const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
+    const second = f.variable(I64, c64(0));
+    f.if(
+      i32.gtU(size, room),
+      () => {
+        f.set(second, call(walk, nextPage(f, ea), access));
+        f.if(isMinusOne(second.get), () => f.return(c32(0)));
+        f.store(at(L.WRITE_SPLIT), room);
+      },
+      () => {
+        const page = f.let(call(pageEntry, gpa));
+        f.if(i32.and(i32.ne(page, c32(0)), i32.eqz(i32.and(page, c32(L.PAGE_READ_ONLY | L.PAGE_HAS_CODE)))), () => {
+          fillTlb(f, L.WRITE_TLB, ea, page);
+          f.return(hostOf(page, ea));
+        });
+        f.store(at(L.WRITE_SPLIT), size);
+      },
+    );
+    f.store(at(L.WRITE_GPA0), gpa);
+    f.store(at(L.WRITE_GPA1), second.get);
+    f.store(at(L.WRITE_SIZE), size);
+    f.if(i32.and(info, c32(INFO_MODIFY)), () => {
+      const split = i32.load(at(L.WRITE_SPLIT));
+      f.call(readPhysical, gpa, split, c32(L.BOUNCE_WRITE));
+      f.if(i32.gtU(size, split), () => f.call(readPhysical, second.get, i32.sub(size, split), i32.add(c32(L.BOUNCE_WRITE), split)));
+    });
+    f.return(c32(L.BOUNCE_WRITE));
+  });
+
+  const commitWrite = module.func([], [], (f) => {
+    const split = f.let(i32.load(at(L.WRITE_SPLIT)));
+    const size = f.let(i32.load(at(L.WRITE_SIZE)));
+    f.call(writePhysical, i64.load(at(L.WRITE_GPA0)), split, c32(L.BOUNCE_WRITE));
+    f.if(i32.gtU(size, split), () =>
+      f.call(writePhysical, i64.load(at(L.WRITE_GPA1)), i32.sub(size, split), i32.add(c32(L.BOUNCE_WRITE), split)),
+    );
+  });
+  return { readSlow, writeSlow, commitWrite };
+}
