@@ -32,6 +32,8 @@ export class TimerQueue {
   private sequence = 0;
   /** Deadline of the earliest timer, or Infinity. Kept for the run loop, which reads it for every slice. */
   nextDeadlineNs = Infinity;
+  /** Called when a timer becomes the earliest: a run that was planned to a later deadline has to end sooner. */
+  onEarlier: (deadlineNs: number) => void = () => {};
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -53,7 +55,9 @@ export class TimerQueue {
     let at = this.entries.length;
     while (at > 0 && before(entry, this.entries[at - 1])) at--;
     this.entries.splice(at, 0, entry);
+    const isEarlier = deadlineNs < this.nextDeadlineNs;
     this.nextDeadlineNs = this.entries[0]?.deadlineNs ?? Infinity;
+    if (isEarlier) this.onEarlier(deadlineNs);
   }
 
   private remove(owner: TimerOwner, name: string): void {

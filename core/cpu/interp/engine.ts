@@ -4,6 +4,7 @@
 import type { InterruptSource } from "../../bus/device.ts";
 import type { CpuModel } from "../models/cpu-model.ts";
 import { hasFeature } from "../models/cpu-model.ts";
+import { writeSseTables } from "../lift/sse/tables.ts";
 import { type LinearMemoryHooks, type PhysicalAccess, WalkedMemory } from "../mmu/linear-memory.ts";
 import { ACCESS_FETCH, ACCESS_USER } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
@@ -61,6 +62,7 @@ export class Engine {
   constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks) {
     const buffer = memory.buffer as SharedArrayBuffer;
     this.words = new Int32Array(buffer);
+    writeSseTables(new Uint8Array(buffer));
     this.hooks = hooks;
     const linearHooks: LinearMemoryHooks = {
       translate: (lo, hi, access) => this.exports.translate(lo, hi, access),

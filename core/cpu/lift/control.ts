@@ -15,9 +15,10 @@ export function takeBranch(l: Lift, left: Node): void {
 }
 const counted = (l: Lift) => i32.sub(l.left, c32(1));
 
-/** A register or memory target, cut to the operand size. */
-function indirectTarget(l: Lift): Node {
-  return l.read(0);
+/** #GP(0) for a target outside the canonical space, the instruction not being done. */
+function checkTarget(l: Lift, target: Node): Node {
+  if (l.flavour === "long") l.raiseIf(i64.ne(i64.shrS(i64.shl(target, c64(16)), c64(16)), target), 13, 0);
+  return target;
 }
 
 /** The count register of LOOP and JCXZ by address size; the mask is in REC_DISP. */
@@ -48,7 +49,7 @@ const cut = (l: Lift, rip: Node) => (l.form.opSize === 2 ? i64.and(rip, c64(0xff
 const ret = (l: Lift, extra: Node | null): void => {
   const f = l.f;
   const bytes = pointerSize(l);
-  const target = l.peek(bytes);
+  const target = checkTarget(l, l.peek(bytes));
   const sp = l.popped(bytes);
   l.setStackPointer(extra ? f.let(stackSum(l, sp, extra)) : sp);
   l.setRip(target);
@@ -71,11 +72,11 @@ export const controlLifters: Record<string, Lifter> = {
     takeBranch(l, counted(l));
   },
   jmpInd: (l) => {
-    l.setRip(indirectTarget(l));
+    l.setRip(checkTarget(l, l.read(0)));
     l.dispatch();
   },
   callInd: (l) => {
-    const target = indirectTarget(l);
+    const target = checkTarget(l, l.read(0));
     l.push(cut(l, l.nextRip()), pointerSize(l));
     l.setRip(target);
     l.dispatch();

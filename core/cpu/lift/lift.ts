@@ -154,7 +154,7 @@ export class Lift {
   }
 
   private stackFlag(): Node {
-    if (this.flavour !== "long") return c32(0);
+    if (this.flavour === "seg") return c32(0);
     return i32.shl(i32.eq(i32.load16u(this.rec, L.REC_SEGBASE), c32(L.ZERO_SS)), c32(8));
   }
 

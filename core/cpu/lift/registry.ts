@@ -4,6 +4,7 @@ import { controlLifters } from "./control.ts";
 import { integerLifters } from "./integer.ts";
 import type { Lifter } from "./lift.ts";
 import { shiftLifters } from "./shifts.ts";
+import { sseLifters } from "./sse/registry.ts";
 import { stackLifters } from "./stack.ts";
 import { stringLifters } from "./strings.ts";
 import { systemLifters } from "./system.ts";
@@ -15,6 +16,7 @@ const lifters: Record<string, Lifter> = {
   ...stackLifters,
   ...controlLifters,
   ...systemLifters,
+  ...sseLifters,
 };
 
 /** The form's lifter, or undefined: then the instruction raises #UD. */

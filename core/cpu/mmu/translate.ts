@@ -32,21 +32,20 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
   const isMinusOne = (n: Node) => i64.eq(n, c64(-1));
 
   /** #GP(0), or #SS(0) for the stack, if a 64-bit address is not canonical. */
-  const checkCanonical = (f: FunctionBuilder, ea: Node, info: Node): void => {
-    f.if(isCode64(), () =>
-      f.if(i64.ne(i64.shrS(i64.shl(ea, c64(16)), c64(16)), ea), () => {
-        f.store(at(L.FAULT), i32.sub(c32(14), i32.shrU(i32.and(info, c32(INFO_STACK)), c32(8))));
-        f.store(at(L.FAULT_HAS_CODE), c32(1));
-        f.store(at(L.FAULT_CODE), c32(0));
-        f.return(c32(0));
-      }),
-    );
+  const refuse = (f: FunctionBuilder, info: Node): void => {
+    f.store(at(L.FAULT), i32.sub(c32(14), i32.shrU(i32.and(info, c32(INFO_STACK)), c32(8))));
+    f.store(at(L.FAULT_HAS_CODE), c32(1));
+    f.store(at(L.FAULT_CODE), c32(0));
+    f.return(c32(0));
   };
-  const nextPage = (f: FunctionBuilder, ea: Node): Node => {
-    const next = i64.add(i64.and(ea, c64(-4096)), c64(4096));
-    const v = f.variable(I64, next);
-    f.if(i32.eqz(isCode64()), () => f.set(v, i64.and(v.get, c64(0xffffffff))));
-    return v.get;
+  const checkCanonical = (f: FunctionBuilder, ea: Node, info: Node): void => {
+    f.if(isCode64(), () => f.if(i64.ne(i64.shrS(i64.shl(ea, c64(16)), c64(16)), ea), () => refuse(f, info)));
+  };
+  /** The page after that of `ea`. In legacy modes an operand that runs over 4 GiB is beyond every segment's limit. */
+  const nextPage = (f: FunctionBuilder, ea: Node, info: Node): Node => {
+    const next = f.let(i64.add(i64.and(ea, c64(-4096)), c64(4096)));
+    f.if(i64.eq(next, c64(0x100000000)), () => f.if(i32.eqz(isCode64()), () => refuse(f, info)));
+    return next;
   };
   const fillTlb = (f: FunctionBuilder, table: number, ea: Node, page: Node): void => {
     const entry = f.let(i32.and(i32.shrU(i32.wrap(ea), c32(8)), c32(0xfff0)));
@@ -95,11 +94,13 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
     const ea = f.param(0);
     const size = f.let(i32.and(f.param(1), c32(255)));
     checkCanonical(f, ea, f.param(1));
+    const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
+    const next = f.variable(I64);
+    f.if(i32.gtU(size, room), () => f.set(next, nextPage(f, ea, f.param(1))));
     const gpa = f.let(call(walk, ea, userBit()));
     f.if(isMinusOne(gpa), () => f.return(c32(0)));
-    const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
     f.if(i32.gtU(size, room), () => {
-      const second = f.let(call(walk, nextPage(f, ea), userBit()));
+      const second = f.let(call(walk, next.get, userBit()));
       f.if(isMinusOne(second), () => f.return(c32(0)));
       f.call(readPhysical, gpa, room, c32(L.BOUNCE_READ));
       f.call(readPhysical, second, i32.sub(size, room), i32.add(c32(L.BOUNCE_READ), room));
@@ -120,14 +121,16 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
     const size = f.let(i32.and(info, c32(255)));
     checkCanonical(f, ea, info);
     const access = f.let(i32.or(userBit(), c32(ACCESS_WRITE)));
+    const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
+    const next = f.variable(I64);
+    f.if(i32.gtU(size, room), () => f.set(next, nextPage(f, ea, info)));
     const gpa = f.let(call(walk, ea, access));
     f.if(isMinusOne(gpa), () => f.return(c32(0)));
-    const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
     const second = f.variable(I64, c64(0));
     f.if(
       i32.gtU(size, room),
       () => {
-        f.set(second, call(walk, nextPage(f, ea), access));
+        f.set(second, call(walk, next.get, access));
         f.if(isMinusOne(second.get), () => f.return(c32(0)));
         f.store(at(L.WRITE_SPLIT), room);
       },
