@@ -1,0 +1,66 @@
+// Memory and string functions. The compiler emits calls to the first four by itself, so they must exist.
+#include "types.h"
+
+void *memcpy(void *to, const void *from, size_t count) {
+  void *result = to;
+  __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+  return result;
+}
+
+void *memmove(void *to, const void *from, size_t count) {
+  if ((u64)to - (u64)from >= count) return memcpy(to, from, count);
+  u8 *target = (u8 *)to + count;
+  const u8 *source = (const u8 *)from + count;
+  while (count--) {
+    *--target = *--source;
+    __asm__ volatile("" : : : "memory"); // keeps the compiler from turning this loop into a call of memmove
+  }
+  return to;
+}
+
+void *memset(void *to, int byte, size_t count) {
+  void *result = to;
+  __asm__ volatile("rep stosb" : "+D"(to), "+c"(count) : "a"(byte) : "memory");
+  return result;
+}
+
+int memcmp(const void *a, const void *b, size_t count) {
+  const u8 *x = a, *y = b;
+  for (; count; count--, x++, y++)
+    if (*x != *y) return *x - *y;
+  return 0;
+}
+
+size_t strlen(const char *text) {
+  size_t length = 0;
+  while (text[length]) length++;
+  return length;
+}
+
+int strcmp(const char *a, const char *b) {
+  while (*a && *a == *b) a++, b++;
+  return (u8)*a - (u8)*b;
+}
+
+bool starts_with(const char *text, const char *prefix) {
+  while (*prefix)
+    if (*text++ != *prefix++) return false;
+  return true;
+}
+
+bool parse_u64(const char *text, u64 *value) {
+  u64 base = 10, result = 0;
+  if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) base = 16, text += 2;
+  if (!*text) return false;
+  for (; *text; text++) {
+    u64 digit;
+    if (*text >= '0' && *text <= '9') digit = (u64)(*text - '0');
+    else if (*text >= 'a' && *text <= 'f') digit = (u64)(*text - 'a') + 10;
+    else if (*text >= 'A' && *text <= 'F') digit = (u64)(*text - 'A') + 10;
+    else return false;
+    if (digit >= base || result > (~0UL - digit) / base) return false;
+    result = result * base + digit;
+  }
+  *value = result;
+  return true;
+}
