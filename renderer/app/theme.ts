@@ -7,6 +7,8 @@ export const theme = createTheme({
   primaryColor: "fence",
   primaryShade: { light: 7, dark: 7 },
   colors: {
+    // Surfaces of the dark theme, in the hue of styles/tokens.css.
+    dark: ["#c9d1db", "#b3bdc9", "#8b98a8", "#5d6a7a", "#36414f", "#2b3441", "#202731", "#191f27", "#12161c", "#0d1116"],
     fence: ["#eaf2ff", "#d3e2fb", "#a6c4f4", "#76a4ee", "#4f89e8", "#3878e5", "#2b6fe4", "#1e5ecb", "#1553b6", "#0047a1"],
   },
   defaultRadius: "sm",

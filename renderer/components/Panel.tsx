@@ -2,10 +2,10 @@
 import type { ReactNode } from "react";
 import { useId } from "react";
 
-export function Panel({ title, aside, wide = false, children }: { title: string; aside?: ReactNode; wide?: boolean; children: ReactNode }) {
+export function Panel({ title, aside, width = "half", children }: { title: string; aside?: ReactNode; width?: "half" | "wide" | "narrow"; children: ReactNode }) {
   const id = useId();
   return (
-    <section className={wide ? "rf-panel rf-panel-wide" : "rf-panel"} aria-labelledby={id}>
+    <section className={`rf-panel rf-panel-${width}`} aria-labelledby={id}>
       <header>
         <h2 id={id}>{title}</h2>
         {aside}

@@ -34,6 +34,8 @@ export class SerialTerminal {
   constructor(host: HTMLElement, options: SerialTerminalOptions) {
     this.#options = options;
     this.#hostKey = options.hostKey;
+    Terminal.strings.promptLabel = options.inputLabel;
+    Terminal.strings.tooMuchOutput = options.tooMuchLabel;
     const terminal = new Terminal({
       // Search marks and character widths are behind this in xterm.
       allowProposedApi: true,
@@ -54,7 +56,6 @@ export class SerialTerminal {
     terminal.onResize(({ cols, rows }) => options.onSize(cols, rows));
     terminal.attachCustomKeyEventHandler((event) => this.#key(event));
     terminal.open(host);
-    terminal.textarea?.setAttribute("aria-label", options.inputLabel);
     this.fit();
     options.onSize(terminal.cols, terminal.rows);
   }

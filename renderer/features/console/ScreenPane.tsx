@@ -55,7 +55,7 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
     const made = new ScreenView(canvas.current, (width, height) => setSize({ width, height }));
     view.current = made;
     made.setScale(scale);
-    const observer = new ResizeObserver(() => made.setRoom(element.clientWidth, element.clientHeight));
+    const observer = new ResizeObserver(([entry]) => entry !== undefined && made.setRoom(entry.contentRect.width, entry.contentRect.height));
     observer.observe(element);
     return () => {
       observer.disconnect();

@@ -53,9 +53,12 @@ export function CreateWizard({ onClose }: { onClose: () => void }) {
       setCreating(false);
     }
   };
-  // Each step begins at its first field.
+  // Each step begins at its first field; the first one is left to the dialog, which focuses once it is open.
+  const shownStep = useRef<Step>(0);
   useEffect(() => {
-    body.current?.querySelector<HTMLElement>("[data-first] input, input[type=radio]:checked, [role=radio][data-checked], button[data-first]")?.focus();
+    if (shownStep.current === draft.step) return;
+    shownStep.current = draft.step;
+    body.current?.querySelector<HTMLElement>("[data-first] input, input[data-first], [role=radio][data-checked]")?.focus();
   }, [draft.step]);
 
   return (
@@ -65,9 +68,15 @@ export function CreateWizard({ onClose }: { onClose: () => void }) {
           event.preventDefault();
           void forward();
         }}
+        onKeyDown={(event) => {
+          // A radio card is a button, which Enter would press rather than go on.
+          if (event.key !== "Enter" || (event.target as HTMLElement).getAttribute("role") !== "radio") return;
+          event.preventDefault();
+          void forward();
+        }}
       >
         <Stepper active={draft.step} size="xs" iconSize={24} onStepClick={(step) => step < draft.step && goTo(step as Step)} allowNextStepsSelect={false} aria-label={t("create.steps")}>
-          {([0, 1, 2] as const).map((step) => <Stepper.Step key={step} label={t(`create.step${step}`)} aria-label={t(`create.step${step}`)} />)}
+          {([0, 1, 2] as const).map((step) => <Stepper.Step key={step} label={t(`create.step${step}`)} />)}
         </Stepper>
         <div className="rf-wizard-body" ref={body}>
           <p className="rf-visually-hidden" role="status">{t("create.stepOf", { step: draft.step + 1 })}</p>
@@ -85,7 +94,7 @@ export function CreateWizard({ onClose }: { onClose: () => void }) {
           <Button onClick={onClose}>{t("common.cancel")}</Button>
           <span className="rf-bar-gap" />
           {draft.step > 0 && <Button onClick={() => goTo((draft.step - 1) as Step)} disabled={creating}>{t("common.back")}</Button>}
-          <Button variant="filled" type="submit" loading={creating} data-first={draft.step === 2 ? true : undefined} data-testid="wizard-next">
+          <Button variant="filled" type="submit" loading={creating} data-testid="wizard-next">
             {draft.step < 2 ? t("common.next") : t(draft.startNow ? "create.makeStart" : "create.make")}
           </Button>
         </div>
@@ -133,7 +142,7 @@ function Summary({ draft, change }: { draft: Draft; change: (change: Change) => 
         <Fact name={t("details.memory")}>{formatNumber(draft.memoryMiB, i18n.language)} {t("common.mib")}</Fact>
         <Fact name={t("details.cap")}>{t("common.percent", { value: draft.capPercent })}</Fact>
       </Facts>
-      <Checkbox size="xs" label={t("create.startNow")} checked={draft.startNow} onChange={(event) => change({ type: "startNow", startNow: event.currentTarget.checked })} />
+      <Checkbox size="xs" data-first label={t("create.startNow")} checked={draft.startNow} onChange={(event) => change({ type: "startNow", startNow: event.currentTarget.checked })} />
     </div>
   );
 }

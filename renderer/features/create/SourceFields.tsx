@@ -21,7 +21,7 @@ export function SourceFields({ draft, change }: { draft: Draft; change: (change:
       <Radio.Group value={draft.kind} onChange={(kind) => change({ type: "kind", kind: kind === "kernel" ? "kernel" : "demo" })} label={t("create.source")} size="sm">
         <div className="rf-choices">
           {CHOICES.map(({ kind, icon: Icon }) => (
-            <Radio.Card key={kind} value={kind} className="rf-choice" data-testid={`source-${kind}`} aria-label={t(`create.${kind}`)}>
+            <Radio.Card key={kind} value={kind} className="rf-choice" data-testid={`source-${kind}`} aria-label={t(`create.${kind}`)} data-autofocus={draft.kind === kind || undefined}>
               <Icon size={22} aria-hidden="true" />
               <strong>{t(`create.${kind}`)}</strong>
               <span>{t(`create.${kind}Text`)}</span>

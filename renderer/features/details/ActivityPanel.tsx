@@ -20,7 +20,7 @@ export function ActivityPanel({ machine }: { machine: VmRecord }) {
   const cpu = latest === undefined ? "–" : formatPercent(idle ? 0 : latest.hostCpuPercent, language);
   const mips = latest === undefined ? "–" : formatNumber(idle ? 0 : latest.instructionsPerSecond / 1e6, language, 1);
   return (
-    <Panel title={t("details.activity")} wide>
+    <Panel title={t("details.activity")} width="wide">
       <dl className="rf-figures">
         <div data-series="cpu"><dt>{t("details.hostCpu")}</dt><dd data-testid="host-cpu">{cpu}</dd></div>
         <div data-series="mips"><dt>{t("details.mips")}</dt><dd>{mips}</dd></div>

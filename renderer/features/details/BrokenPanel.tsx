@@ -10,7 +10,7 @@ export function BrokenPanel({ machine }: { machine: VmRecord }) {
   const { failure, path } = machine;
   return (
     <div className="rf-tab-scroll" data-testid="broken">
-      <Panel title={t("broken.title")} aside={<TriangleAlert size={16} className="rf-warning" aria-hidden="true" />} wide>
+      <Panel title={t("broken.title")} aside={<TriangleAlert size={16} className="rf-warning" aria-hidden="true" />}>
         <p>{t("broken.text")}</p>
         <Facts>
           <Fact name={t("broken.reason")}>

@@ -18,11 +18,13 @@ export function OverviewTab({ machine, config }: { machine: VmRecord; config: Vm
   return (
     <div className="rf-overview">
       <ActivityPanel machine={machine} />
-      <Panel title={t("details.screen")}>
-        <button type="button" className="rf-preview" onClick={() => view.setState({ tab: "console" })} aria-label={t("details.screenOpen", { name })}>
-          <Thumbnail machine={machine} className="rf-preview-picture" />
+      <Panel title={t("details.screen")} width="narrow">
+        <div className="rf-preview">
+          <button type="button" onClick={() => view.setState({ tab: "console" })} aria-label={t("details.screenOpen", { name })}>
+            <Thumbnail machine={machine} className="rf-preview-picture" />
+          </button>
           {!isOn(machine.status) && <span className="rf-preview-off">{t("details.screenOff")}</span>}
-        </button>
+        </div>
       </Panel>
       <SystemPanel machine={machine} config={config} />
       <GeneralPanel machine={machine} config={config} />

@@ -76,7 +76,6 @@ function MachineItem({ machine, selected, reachable }: { machine: VmRecord; sele
   const services = useServices();
   const busy = useView((state) => state.busy[machine.id] !== undefined);
   const name = machineName(machine);
-  const status = t(`status.${machine.status}`);
   return (
     <Menu>
       <Menu.ContextMenu>
@@ -84,7 +83,6 @@ function MachineItem({ machine, selected, reachable }: { machine: VmRecord; sele
           className="rf-item"
           role="option"
           aria-selected={selected}
-          aria-label={t("library.item", { name, status })}
           tabIndex={reachable ? 0 : -1}
           data-id={machine.id}
           data-testid="machine"
@@ -95,12 +93,20 @@ function MachineItem({ machine, selected, reachable }: { machine: VmRecord; sele
           <Thumbnail machine={machine} className="rf-thumb" />
           <div className="rf-item-text">
             <span className="rf-item-name" title={name}>{name}</span>
-            <StatusMark status={machine.status} />
+            <span className="rf-item-line">
+              <StatusMark status={machine.status} />
+              {machine.config !== null && <span className="rf-item-memory">{t("library.memory", { size: machine.config.memoryMiB })}</span>}
+            </span>
           </div>
-          {machine.config !== null && <span className="rf-item-memory">{t("library.memory", { size: machine.config.memoryMiB })}</span>}
         </div>
       </Menu.ContextMenu>
       <Menu.Dropdown aria-label={t("library.menu", { name })}>
+        {machine.config !== null && (
+          <>
+            <Menu.Item onClick={() => services.view.setState({ selected: machine.id, tab: "console" })}>{t("library.openConsole")}</Menu.Item>
+            <Menu.Divider />
+          </>
+        )}
         {MENU_ACTIONS.map((action) => {
           const why = whyNot(action, machine.status, busy);
           if (why !== null) return null;
