@@ -13,6 +13,8 @@ const LockOwner = z.object({
   /** Kernel's start time of the process where the system tells (Linux), else empty. */
   processStart: z.string(),
   since: z.string(),
+  /** The desktop app or headless host, or a command in the foreground, which ends its machine on SIGTERM. */
+  holder: z.enum(["app", "command"]),
   /** Tells locks of one process apart. */
   nonce: z.string(),
 });
@@ -57,9 +59,10 @@ export class LockFile {
   }
 
   /** Takes the lock, or gives back who has it. Throws VmError if the file system refuses. */
-  static acquire(path: string, processes: ProcessTable = HOST_PROCESSES): LockFile | LockOwner {
+  static acquire(path: string, holder: LockOwner["holder"], processes: ProcessTable = HOST_PROCESSES): LockFile | LockOwner {
     const { pid } = processes;
-    const owner: LockOwner = { pid, processStart: processes.startOf(pid), since: new Date().toISOString(), nonce: randomBytes(8).toString("hex") };
+    const since = new Date().toISOString();
+    const owner: LockOwner = { pid, processStart: processes.startOf(pid), since, holder, nonce: randomBytes(8).toString("hex") };
     // Each round either makes the lock, finds a living owner, or clears one dead lock away.
     for (let round = 0; round < 8; round++) {
       if (create(path, owner)) return new LockFile(path, owner);

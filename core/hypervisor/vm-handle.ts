@@ -3,7 +3,7 @@
 import type { VmConfig } from "../api/vm-config.ts";
 import type { Failure, InputEvent, VmRecord, VmStats, VmStatus } from "../api/vm-state.ts";
 import type { BootFiles, DirtyRect } from "../api/worker-protocol.ts";
-import { hostPath } from "./host-path.ts";
+import { bootFilesFor } from "./boot-source.ts";
 import type { LockFile } from "./lock-file.ts";
 import type { ScreenReader } from "./screen-reader.ts";
 import { messageOf, VmError } from "./vm-error.ts";
@@ -113,10 +113,7 @@ export class VmHandle {
   private bootFiles(config: VmConfig): BootFiles {
     const { boot } = config;
     if (boot.kind === "demo") return { kind: "kernel", kernel: this.host.demoKernel, append: "", modules: [] };
-    const from = this.entry.path;
-    const modules = boot.modules.map((text) => text.replace(/^\S+/, (path) => hostPath(path, from)));
-    const files = { ...boot, kernel: hostPath(boot.kernel, from), modules };
-    return boot.initrd === undefined ? files : { ...files, initrd: hostPath(boot.initrd, from) };
+    return bootFilesFor(boot, this.entry.path);
   }
 
   async pause(): Promise<void> {

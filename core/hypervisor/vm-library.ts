@@ -43,14 +43,16 @@ export type VmPatch = Partial<Omit<NewVm, "engine">>;
 
 export class VmLibrary {
   readonly path: string;
+  private readonly holder: LockOwner["holder"];
   private readonly files: FileCalls;
   private readonly processes: ProcessTable;
   private lock: LockFile | undefined;
   /** Changes are made one after another. */
   private queue: Promise<unknown> = Promise.resolve();
 
-  constructor(path: string, files: FileCalls = FILE_CALLS, processes: ProcessTable = HOST_PROCESSES) {
+  constructor(path: string, holder: LockOwner["holder"], files: FileCalls = FILE_CALLS, processes: ProcessTable = HOST_PROCESSES) {
     this.path = path;
+    this.holder = holder;
     this.files = files;
     this.processes = processes;
     try {
@@ -63,7 +65,7 @@ export class VmLibrary {
   /** Takes the right to change the library, for as long as this process lives or until close(). Gives back who has it, if not we. */
   open(): LockOwner | undefined {
     if (this.lock?.isHeld()) return undefined;
-    const lock = LockFile.acquire(join(this.path, LOCK_FILE), this.processes);
+    const lock = LockFile.acquire(join(this.path, LOCK_FILE), this.holder, this.processes);
     if (!(lock instanceof LockFile)) return lock;
     this.lock = lock;
     return undefined;
@@ -189,9 +191,14 @@ export class VmLibrary {
 
   /** Marks the machine as run by this process. Throws VmError `libraryBusy` if another runs it. */
   lockRunning(entry: LibraryEntry): LockFile {
-    const lock = LockFile.acquire(join(entry.path, RUNNING_FILE), this.processes);
+    const lock = LockFile.acquire(join(entry.path, RUNNING_FILE), this.holder, this.processes);
     if (lock instanceof LockFile) return lock;
     throw new VmError("libraryBusy", `The machine is being run by process ${lock.pid} since ${lock.since}.`);
+  }
+
+  /** Who runs the machine, this process included, if anybody does. */
+  runner(entry: LibraryEntry): LockOwner | undefined {
+    return LockFile.holder(join(entry.path, RUNNING_FILE), this.processes);
   }
 
   private change<T>(work: () => Promise<T>): Promise<T> {

@@ -1,11 +1,6 @@
-// A text screen as Unicode lines: code page 437 as the video BIOS's font draws it, control codes included.
-import type { Machine } from "../machine/machine.ts";
-
-type TextScreen = NonNullable<ReturnType<Machine["display"]["text"]>>;
-
-const CP437 =
-  " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼ !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~⌂" +
-  "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■ ";
+// A text screen as lines of Unicode.
+import { CP437 } from "../display/cp437.ts";
+import type { TextScreen } from "../display/display.ts";
 
 /** Lines without trailing blanks, joined by line feeds. */
 export function screenText(screen: TextScreen): string {

@@ -1,0 +1,143 @@
+// `ringfence list create show start stop delete`: the machines of a library. The app may be open on the same one: reading and
+// starting work beside it, changes are refused while it holds the library, and no machine runs twice.
+import { resolve } from "node:path";
+import { VmConfig } from "../../core/api/vm-config.ts";
+import { bootFilesFor } from "../../core/hypervisor/boot-source.ts";
+import { VmError } from "../../core/hypervisor/vm-error.ts";
+import { type LibraryEntry, VmLibrary } from "../../core/hypervisor/vm-library.ts";
+import type { CliHost } from "./cli.ts";
+import { BOOT_OPTIONS, bootFilesOf, capOf, memoryOf, parse, UsageError } from "./command-line.ts";
+import { runInForeground } from "./foreground.ts";
+import { demoGuest } from "./run.ts";
+
+const COMMON = { library: { type: "string" }, json: { type: "boolean" } } as const;
+
+interface Common {
+  library?: string | undefined;
+  json?: boolean | undefined;
+}
+
+export async function list(args: string[], host: CliHost): Promise<number> {
+  const { values, positionals } = parse(args, COMMON);
+  if (positionals.length > 0) throw new UsageError("list takes no arguments.");
+  const library = libraryOf(values, host);
+  const entries = await library.list();
+  const rows = entries.map((entry) => describe(entry, library));
+  if (values.json) return printJson(host, rows);
+  const lines = rows.map((row) => `${row.status.padEnd(8)} ${row.id.padEnd(36)} ${row.name}${row.failure ? `: ${row.failure.message}` : ""}`);
+  return print(host, lines.length > 0 ? lines.join("\n") : `No machines in ${library.path}.`);
+}
+
+export async function create(args: string[], host: CliHost): Promise<number> {
+  const { values, positionals } = parse(args, { ...COMMON, ...BOOT_OPTIONS, notes: { type: "string" } });
+  const [name, ...more] = positionals;
+  if (name === undefined || more.length > 0) throw new UsageError("create needs one name (in quotes if it has spaces).");
+  const fields = { name, notes: values.notes ?? "", memoryMiB: memoryOf(values), boot: bootFilesOf(values) ?? { kind: "demo" as const } };
+  const checked = VmConfig.pick({ name: true, notes: true, memoryMiB: true, boot: true }).safeParse(fields);
+  if (!checked.success) throw new UsageError(`${checked.error.issues[0]?.path.join(".")}: ${checked.error.issues[0]?.message}`);
+  return changing(values, host, async (library) => {
+    const entry = await library.create({ ...checked.data, capPercent: capOf(values) });
+    return values.json ? printJson(host, describe(entry, library)) : print(host, entry.id);
+  });
+}
+
+export async function show(args: string[], host: CliHost): Promise<number> {
+  const { values, library, entry } = await oneMachine("show", args, host);
+  const row = describe(entry, library);
+  if (values.json) return printJson(host, row);
+  const facts = [["name", row.name], ["id", row.id], ["status", row.status], ["folder", row.path]];
+  if (row.failure) facts.push(["fault", row.failure.message]);
+  if (row.config) {
+    const { memoryMiB, cpu, boot, createdAt, notes } = row.config;
+    facts.push(["memory", `${memoryMiB} MiB`], ["cpu", `${cpu.model}, ${cpu.engine}, at most ${cpu.capPercent} %`], ["created", createdAt]);
+    facts.push(["boot", boot.kind === "demo" ? "demo guest" : boot.kernel]);
+    if (boot.kind === "kernel") facts.push(["initrd", boot.initrd ?? "(none)"], ["append", boot.append], ...boot.modules.map((m) => ["module", m]));
+    if (notes) facts.push(["notes", notes]);
+  }
+  return print(host, facts.map(([key, value]) => `${`${key}:`.padEnd(9)}${value}`).join("\n"));
+}
+
+export async function start(args: string[], host: CliHost): Promise<number> {
+  const { values, library, entry } = await oneMachine("start", args, host);
+  const { config } = entry;
+  if (!config) throw new VmError(entry.failure?.code ?? "configUnreadable", entry.failure?.message ?? "The configuration cannot be read.");
+  const lock = library.lockRunning(entry);
+  try {
+    const { memoryMiB, cpu, boot } = config;
+    const files = boot.kind === "demo" ? demoGuest(host) : bootFilesFor(boot, entry.path);
+    const status = await runInForeground({
+      start: { memoryMiB, cpuModel: cpu.model, engine: cpu.engine, boot: files, capPercent: cpu.capPercent, ...host.startExtras },
+      spawn: host.spawn,
+      // With --json stdout is for the answer alone.
+      streams: host.streams,
+      serial: values.json ? "none" : "stdio",
+    });
+    return values.json ? (printJson(host, { id: entry.id, status }), status) : status;
+  } finally {
+    lock.release();
+  }
+}
+
+export async function stop(args: string[], host: CliHost): Promise<number> {
+  const { values, library, entry } = await oneMachine("stop", args, host);
+  const runner = library.runner(entry);
+  if (!runner) throw new VmError("wrongState", `${nameOf(entry)} does not run.`);
+  if (runner.holder === "app") throw new VmError("libraryBusy", `${nameOf(entry)} is run by the app (process ${runner.pid}); stop it there.`);
+  process.kill(runner.pid, "SIGTERM");
+  return values.json ? printJson(host, { id: entry.id, pid: runner.pid }) : print(host, `Asked process ${runner.pid} to power ${nameOf(entry)} off.`);
+}
+
+export async function remove(args: string[], host: CliHost): Promise<number> {
+  const { values, entry } = await oneMachine("delete", args, host);
+  return changing(values, host, async (library) => {
+    const trash = await library.delete(entry.id);
+    return values.json ? printJson(host, trash) : print(host, `Moved to ${trash.path}`);
+  });
+}
+
+function describe(entry: LibraryEntry, library: VmLibrary) {
+  const runner = entry.config ? library.runner(entry) : undefined;
+  const status = entry.config ? (runner ? "running" : "off") : "broken";
+  return { id: entry.id, name: nameOf(entry), status, pid: runner?.pid ?? null, folder: entry.folder, path: entry.path, config: entry.config, failure: entry.failure };
+}
+
+function nameOf(entry: LibraryEntry): string {
+  return entry.config?.name ?? entry.folder;
+}
+
+async function oneMachine(command: string, args: string[], host: CliHost) {
+  const { values, positionals } = parse(args, COMMON);
+  const [wanted, ...more] = positionals;
+  if (wanted === undefined || more.length > 0) throw new UsageError(`${command} needs one machine: its id or the start of it, its folder or its name.`);
+  const library = libraryOf(values, host);
+  const entries = await library.list();
+  const exact = entries.filter((e) => e.id === wanted || e.folder === wanted);
+  const found = exact.length > 0 ? exact : entries.filter((e) => nameOf(e) === wanted || (wanted.length >= 4 && e.id.startsWith(wanted)));
+  const [entry] = found;
+  if (!entry) throw new VmError("notFound", `There is no machine "${wanted}" in ${library.path}.`);
+  if (found.length > 1) throw new VmError("notFound", `"${wanted}" could be ${found.map((e) => e.folder).join(" or ")}.`);
+  return { values, library, entry };
+}
+
+/** Holds the library for the length of one change. */
+async function changing(values: Common, host: CliHost, work: (library: VmLibrary) => Promise<number>): Promise<number> {
+  const library = libraryOf(values, host);
+  try {
+    return await work(library);
+  } finally {
+    await library.close();
+  }
+}
+
+function libraryOf(values: Common, host: CliHost): VmLibrary {
+  return new VmLibrary(values.library === undefined ? host.libraryPath : resolve(values.library), "command");
+}
+
+function print(host: CliHost, text: string): number {
+  host.streams.stdout.write(`${text}\n`);
+  return 0;
+}
+
+function printJson(host: CliHost, value: unknown): number {
+  return print(host, JSON.stringify(value, null, 2));
+}

@@ -1,0 +1,21 @@
+// `npm run --silent cli -- ARGS`.
+import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
+import { defaultLibraryPath, demoKernelPath, workerEntry } from "../platform/places.ts";
+import { setEngineFlags } from "../platform/v8-flags.ts";
+import { runCli } from "./cli.ts";
+
+setEngineFlags();
+const { stdin, stdout, stderr } = process;
+const status = await runCli(process.argv.slice(2), {
+  streams: { stdin, stdout, stderr },
+  spawn: workerSpawner(workerEntry()),
+  demoKernel: demoKernelPath(),
+  libraryPath: defaultLibraryPath(),
+  replayVectors: async (lines, onFailure) => {
+    const { replayVectors } = await import("../../core/debug/vectors.ts");
+    return replayVectors(lines, onFailure);
+  },
+});
+// An open stdin would keep the process; what was written goes out first.
+await Promise.all([stdout, stderr].map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve()))));
+process.exit(status);

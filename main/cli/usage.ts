@@ -1,0 +1,45 @@
+// What the command says about itself.
+
+export const USAGE = `Usage: ringfence COMMAND [options]
+
+run [options]             Boot a throw-away machine; its first serial port is stdin and stdout.
+  --kernel FILE           Linux bzImage, Multiboot or PVH kernel (without any: the built-in demo guest)
+  --initrd FILE           initial RAM disk
+  --append TEXT           kernel command line
+  --module "FILE ARGS"    Multiboot module, any number of times
+  --memory MIB            memory (default 256)
+  --cap PERCENT           most of one host core to use (default 100)
+  --cpus 1                number of processors
+  --engine interpreter    how guest code is run
+  --serial stdio|none     where the first serial port goes (default stdio)
+  --screenshot FILE.png   write the screen at the end, also at a timeout
+  --screen-text           print the text screen at the end
+  --timeout SECONDS       give up after so long
+  --debug-exit PORT       a value V written to this port ends the run with status (V << 1) | 1
+  --debugcon PORT         bytes written to this port go to stderr
+  Steps, done in the order given:
+  --expect TEXT           wait until TEXT has come on the serial port since the last match, or is on the text screen
+  --wait SECONDS          wait
+  --type KEYS             type on the keyboard (US layout): text, and <enter> <tab> <esc> <backspace> <space> <up> <down> <left>
+                          <right> <home> <end> <pageup> <pagedown> <insert> <delete> <f1> ... <f12> <lt>, with modifiers in
+                          front: <ctrl-c> <alt-f2> <ctrl-alt-delete>; \\n and \\t are enter and tab
+  --send TEXT             send to the serial port; \\n, \\r, \\t, \\e and \\xHH are understood
+  --off                   take the power away
+  Status: 0 the guest powered itself off, 124 timeout, 125 triple fault (registers on stderr), 1 it could not start or go on,
+  2 wrong usage, 130 interrupted.
+
+vectors FILE...           Replay processor test vectors ("-" is stdin); failures one a line, then "N passed, N failed".
+
+list                      The machines of the library.
+create NAME               Make one: --memory --cap --kernel --initrd --append --module as above, --notes TEXT.
+show MACHINE              Its configuration. MACHINE is an id or the start of one, a folder or a name.
+start MACHINE             Run it here, with its first serial port on stdin and stdout; status as for run.
+                          Works while the app is open, unless the app runs the same machine.
+stop MACHINE              End one that another "start" runs.
+delete MACHINE            Move it to the trash.
+  --library DIR           where the machines are (for all of these)
+  --json                  answer in JSON (for all of these)
+  create and delete need the library for themselves: they are refused while the app has it open.
+
+On a terminal Ctrl+] or Ctrl+A x takes the power away.
+`;
