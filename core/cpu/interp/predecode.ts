@@ -29,6 +29,8 @@ interface FormFacts {
   hasMoffs: boolean;
   hasRel: boolean;
   isTransparent: boolean;
+  /** Addresses memory through rDI although its operands are registers. */
+  isThroughRdi: boolean;
 }
 
 const STRINGS = new Set(["movs", "stos", "lods", "cmps", "scas", "ins", "outs", "xlat"]);
@@ -47,6 +49,7 @@ const facts: FormFacts[] = forms.map((form) => {
     hasRel: form.operands.some((o) => o.kind === "rel"),
     // Hints name an address and never touch it.
     isTransparent: form.lift === "nop",
+    isThroughRdi: form.lift.startsWith("maskmov"),
   };
 });
 
@@ -123,11 +126,16 @@ export class Predecoder {
     const isMemory = (d[D_IS_MEM] as number) !== 0 || fact.hasMoffs;
     const segment = d[D_SEG] as number;
     const addressSize = d[D_ADDRSIZE] as number;
+    if (fact.isThroughRdi) {
+      d[D_BASE] = 7;
+      d[D_INDEX] = -1;
+    }
+    const usesMemory = isMemory || fact.isString || fact.isThroughRdi;
     let flavour = SEG;
-    if (isCode64) flavour = addressSize === 8 || (!isMemory && !fact.isString) ? LONG : SEG;
+    if (isCode64) flavour = addressSize === 8 || !usesMemory ? LONG : SEG;
     else if ((mode & MODE_FLAT) !== 0) {
       const isPlain = addressSize === 4 && segment < L.FS;
-      flavour = isPlain || (!isMemory && !fact.isString) ? FLAT : SEG;
+      flavour = isPlain || !usesMemory ? FLAT : SEG;
     }
     const length = d[D_LENGTH] as number;
     const nextRip = rip + length;
@@ -137,7 +145,8 @@ export class Predecoder {
     if (d[D_BASE] === BASE_RIP) displacement += nextRip;
     if (form.lift === "pop" && d[D_BASE] === 4) displacement += form.opSize;
     const usesSegment = form.lift !== "lea";
-    if (isMemory && flavour === SEG && !fact.isTransparent) {
+    const hasAddress = isMemory || fact.isThroughRdi;
+    if (hasAddress && flavour === SEG && !fact.isTransparent) {
       this.start(at, this.image.pseudo.address, rip, length);
       this.operandAddress(at, d, displacement);
       const size = Math.min(Math.max(fact.memSize, 1), 255);
@@ -149,7 +158,7 @@ export class Predecoder {
     const slot = this.image.slots[form.id * 6 + flavour + (isMemory ? 3 : 0)] as number;
     if (slot < 0) return this.raise(rec, rip, UD);
     this.start(at, slot, rip, length);
-    if (isMemory && flavour !== SEG) {
+    if (hasAddress && flavour !== SEG) {
       this.operandAddress(at, d, displacement);
       if (usesSegment) this.halves[(at + L.REC_SEGBASE) >> 1] = segmentBase(segment);
     }

@@ -26,7 +26,8 @@ export function lifterOf(form: Form): Lifter | undefined {
 
 /** Lifters that act differently by flavour even without a memory operand: they use the stack or string registers. */
 const FLAVOURED = new Set([
-  "push", "pop", "pusha", "popa", "leave", "enter", "pushf", "popf", "call", "callInd", "ret", "movs", "stos", "lods", "cmps", "scas", "xlat",
+  "push", "pop", "pusha", "popa", "leave", "enter", "pushf", "popf", "call", "callInd", "ret", "movs", "stos", "lods", "cmps", "scas", "xlat", "maskmovq",
+  "maskmovdqu",
 ]);
 export function isFlavoured(form: Form): boolean {
   return FLAVOURED.has(form.lift);

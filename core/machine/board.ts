@@ -1,0 +1,236 @@
+// The devices of a machine and the wires between them: an i440FX-class PC. Devices know only their own ports; this file alone
+// knows who is joined to whom.
+import { ApicBus } from "../bus/apic-bus.ts";
+import type { Device, InterruptSource, IrqLine, ResetKind } from "../bus/device.ts";
+import { LineJunction } from "../bus/line-junction.ts";
+import { MmioBus } from "../bus/mmio-bus.ts";
+import { assignPciResources } from "../bus/pci-assign.ts";
+import { PciBus } from "../bus/pci-bus.ts";
+import { PortBus } from "../bus/port-bus.ts";
+import { AcpiPm } from "../devices/chipset/acpi-pm.ts";
+import { cmosImage } from "../devices/chipset/cmos-image.ts";
+import { Hpet } from "../devices/chipset/hpet.ts";
+import { I440fx } from "../devices/chipset/i440fx.ts";
+import { IoApic } from "../devices/chipset/ioapic.ts";
+import { Lapic } from "../devices/chipset/lapic.ts";
+import { Pic8259Pair } from "../devices/chipset/pic8259.ts";
+import { Piix3 } from "../devices/chipset/piix3.ts";
+import { Piix4Pm } from "../devices/chipset/piix4-pm.ts";
+import { Pit8254 } from "../devices/chipset/pit8254.ts";
+import { SystemControlPort } from "../devices/chipset/reset-control.ts";
+import { Rtc146818 } from "../devices/chipset/rtc146818.ts";
+import { DebugConsole } from "../devices/debug/debug-console.ts";
+import { DebugExit } from "../devices/debug/debug-exit.ts";
+import { Vga, VGA_PORTS, VGA_WINDOW } from "../devices/display/vga.ts";
+import { I8042 } from "../devices/input/i8042.ts";
+import { Ps2Keyboard } from "../devices/input/ps2-keyboard.ts";
+import { Ps2Mouse } from "../devices/input/ps2-mouse.ts";
+import { Uart16550 } from "../devices/serial/uart16550.ts";
+import type { AcpiBoard } from "../firmware/acpi.ts";
+import type { TimerOwner, TimerQueue } from "../time/clock.ts";
+
+export const FRAMEBUFFER_BYTES = 16 << 20;
+const PM_BASE = 0x600;
+const HPET_BASE = 0xfed00000;
+const IOAPIC_BASE = 0xfec00000;
+const LAPIC_BASE = 0xfee00000;
+const PCI_WINDOW = { base: 0xe0000000, end: 0xfec00000 };
+const SCI_IRQ = 9;
+const S5_SLEEP_TYPE = 0;
+const COM_PORTS = [
+  { base: 0x3f8, irq: 4 },
+  { base: 0x2f8, irq: 3 },
+] as const;
+/** A UART's input of the debug ports: four registers each. */
+const DEBUG_PORTS = 4;
+
+/** What the ACPI tables say about this board. */
+export const ACPI_BOARD: AcpiBoard = {
+  apicIds: [0], ioApicId: 1, pmBase: PM_BASE, pmTimerBits: 32, s5SleepType: S5_SLEEP_TYPE, sciIrq: SCI_IRQ, hpetBase: HPET_BASE,
+  comPorts: COM_PORTS, pciWindow: PCI_WINDOW,
+};
+
+export interface BoardPorts {
+  timers: TimerQueue;
+  ramBytes: number;
+  epochMs: number;
+  /** Guest-visible framebuffer memory, and how it is mapped (null: taken away). */
+  framebuffer: Uint8Array;
+  mapFramebuffer(base: number | null): boolean;
+  onInterrupt(level: boolean): void;
+  onNmi(): void;
+  onReset(): void;
+  onPowerOff(): void;
+  serialOutput(port: 0 | 1, byte: number): void;
+  debugExit?: { port: number; onExit(status: number): void };
+  debugConsole?: { port: number; onByte(byte: number): void };
+}
+
+export interface Board {
+  readonly ports: PortBus;
+  readonly mmio: MmioBus;
+  readonly devices: readonly Device[];
+  readonly interrupts: InterruptSource;
+  readonly lapic: Lapic;
+  readonly vga: Vga;
+  readonly keyboard: Ps2Keyboard;
+  readonly mouse: Ps2Mouse;
+  readonly uarts: readonly [Uart16550, Uart16550];
+  readonly powerManagement: AcpiPm;
+  /** Devices as after power-on or a warm reset, and what firmware would have set up on them. */
+  reset(kind: ResetKind): void;
+}
+
+export function buildBoard(p: BoardPorts): Board {
+  const ports = new PortBus();
+  const mmio = new MmioBus();
+  const devices: Device[] = [];
+  /** Makes a device that has timers: the queue asks for it by the time one fires. */
+  const timed = <D extends Device>(make: (timers: ReturnType<TimerQueue["portFor"]>) => D): D => {
+    let device: D | undefined;
+    const owner = (): TimerOwner => device as unknown as TimerOwner;
+    device = make(p.timers.portFor(owner));
+    devices.push(device);
+    return device;
+  };
+  const plain = <D extends Device>(device: D): D => {
+    devices.push(device);
+    return device;
+  };
+
+  // Interrupts: each ISA line goes to the 8259 pair and to the I/O APIC, line 0 to pin 2 there.
+  const apicBus = new ApicBus();
+  const late: { lapic?: Lapic; pit?: Pit8254; ioapic?: IoApic } = {};
+  const pic = plain(
+    new Pic8259Pair(
+      "pic",
+      (level) => late.lapic?.setLint(0, level),
+      (irq) => {
+        if (irq === 0) late.pit?.interruptTaken();
+      },
+    ),
+  );
+  const ioapic = plain(new IoApic("ioapic", ACPI_BOARD.ioApicId, apicBus));
+  const lapic = timed(
+    (timers) =>
+      new Lapic(
+        "lapic0",
+        0,
+        true,
+        {
+          bus: apicBus,
+          extInt: pic,
+          onOutput: (level) => p.onInterrupt(level),
+          onNmi: () => p.onNmi(),
+          onInit: () => p.onReset(),
+          onStartup: () => {},
+          onAcknowledge: (vector) => {
+            if (vector === ioapic.vectorOf(2)) late.pit?.interruptTaken();
+          },
+        },
+        timers,
+      ),
+  );
+  late.lapic = lapic;
+  apicBus.attachLocal(lapic);
+  apicBus.attachIo(ioapic);
+  const isaLine = (irq: number): IrqLine => ({
+    set: (level) => {
+      pic.setIrq(irq, level);
+      ioapic.setPin(irq === 0 ? 2 : irq, level);
+    },
+  });
+  const junctions = Array.from({ length: 16 }, (_, irq) => (irq === 2 ? undefined : new LineJunction(isaLine(irq))));
+  const irq = (number: number): IrqLine => {
+    const junction = junctions[number];
+    if (!junction) throw new RangeError(`There is no ISA interrupt ${number}`);
+    return junction.tap();
+  };
+
+  const pit = timed((timers) => new Pit8254("pit", irq(0), timers));
+  late.pit = pit;
+  const rtc = timed((timers) => new Rtc146818("rtc", irq(8), timers, p.epochMs, cmosImage(p.ramBytes)));
+  // In legacy replacement mode the HPET drives IRQ 0 and 8 instead of the PIT and RTC.
+  const hpet = timed((timers) => new Hpet("hpet", { pin: (n) => ioapicPin(ioapic, n), legacy0: irq(0), legacy8: irq(8) }, timers));
+  const pm = timed((timers) => new AcpiPm("acpi-pm", { sci: irq(SCI_IRQ), onPowerOff: () => p.onPowerOff() }, timers));
+
+  // Input.
+  const input: { controller?: I8042 } = {};
+  const keyboard = plain(new Ps2Keyboard("keyboard", () => input.controller?.deviceReady()));
+  const mouse = plain(new Ps2Mouse("mouse", () => input.controller?.deviceReady()));
+  const i8042 = timed(
+    (timers) =>
+      new I8042(
+        "i8042",
+        { keyboard, aux: mouse, keyboardIrq: irq(1), auxIrq: irq(12), onA20: () => {}, onReset: () => p.onReset() },
+        timers,
+      ),
+  );
+  input.controller = i8042;
+  const uart = (n: 0 | 1): Uart16550 =>
+    timed((timers) => new Uart16550(`com${n + 1}`, irq(COM_PORTS[n].irq), (byte) => p.serialOutput(n, byte), timers));
+  const uarts = [uart(0), uart(1)] as const;
+
+  // PCI.
+  const chipset: { piix3?: Piix3 } = {};
+  const pci = new PciBus({ memoryWindow: PCI_WINDOW, setPirq: (n, level) => chipset.piix3?.setPirq(n, level) });
+  const piix3 = plain(new Piix3("piix3", { irq: junctions.map((j) => j?.tap()), onReset: () => p.onReset() }));
+  chipset.piix3 = piix3;
+  const host = plain(new I440fx("i440fx", { bus: pci, beneath: piix3.beneathConfigAddress }));
+  let pmAt: number | null = null;
+  const piix4 = plain(
+    new Piix4Pm("piix4-pm", (base) => {
+      if (pmAt !== null) ports.unmap(pmAt);
+      pmAt = base;
+      if (base !== null) ports.map(base, 64, pm, 0, "acpi-pm");
+    }),
+  );
+  const vga = plain(new Vga("vga", { clock: p.timers.portFor(() => ({ onTimer() {} })), framebuffer: p.framebuffer, mmio, mapFramebuffer: p.mapFramebuffer }));
+  pci.plug(0, 0, host.pci);
+  pci.plug(1, 0, piix3.pci);
+  pci.plug(1, 3, piix4.pci);
+  pci.plug(2, 0, vga.pci);
+
+  // The port map of a PC.
+  ports.map(0x20, 2, pic, 0, "pic master");
+  ports.map(0xa0, 2, pic, 1, "pic slave");
+  ports.map(0x4d0, 2, pic, 2, "pic elcr");
+  ports.map(0x40, 4, pit, 0, "pit");
+  ports.map(0x61, 1, pit, 1, "port 61h");
+  ports.map(0x60, 1, i8042, 0, "i8042 data");
+  ports.map(0x64, 1, i8042, 1, "i8042 command");
+  ports.map(0x70, 2, rtc, 0, "rtc");
+  COM_PORTS.forEach(({ base }, n) => ports.map(base, 8, uarts[n as 0 | 1], 0, `com${n + 1}`));
+  ports.map(0xcf8, 4, host, 0, "pci address");
+  ports.map(0xcfc, 4, host, 1, "pci data");
+  for (const range of VGA_PORTS) ports.map(range.base, range.length, vga, range.bank, "vga");
+  const control = plain(new SystemControlPort("port92", { onA20: () => {}, onReset: () => p.onReset() }));
+  ports.map(0x92, 1, control, 0, "port 92h");
+  if (p.debugExit) {
+    ports.map(p.debugExit.port, DEBUG_PORTS, plain(new DebugExit("debug-exit", p.debugExit.onExit)), 0, "debug exit");
+  }
+  if (p.debugConsole) ports.map(p.debugConsole.port, 1, plain(new DebugConsole("debug-console", p.debugConsole.onByte)), 0, "debug console");
+  mmio.map(VGA_WINDOW.base, VGA_WINDOW.length, vga, VGA_WINDOW.bank, "vga window");
+  mmio.map(HPET_BASE, 0x400, hpet, 0, "hpet");
+  mmio.map(IOAPIC_BASE, 0x1000, ioapic, 0, "ioapic");
+  mmio.map(LAPIC_BASE, 0x1000, lapic, 0, "lapic");
+
+  const prepare = (): void => {
+    piix3.routePirqs([10, 11, 10, 11]);
+    piix4.placePmBlock(PM_BASE);
+    assignPciResources(pci, { memory: PCI_WINDOW, ports: { base: 0xc000, end: 0x10000 }, pirqIrqs: [10, 11, 10, 11] });
+    lapic.enterVirtualWireMode();
+  };
+  prepare();
+  return {
+    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm,
+    reset: (kind) => {
+      for (const device of devices) device.reset(kind);
+      prepare();
+    },
+  };
+}
+
+function ioapicPin(ioapic: IoApic, pin: number): IrqLine {
+  return ioapic.line(pin);
+}

@@ -1,0 +1,265 @@
+// Composition root of one virtual machine: memory, CPU, board and clock joined, a kernel loaded, and the slice loop round them.
+import type { InputEvent } from "../api/vm-state.ts";
+import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
+import { Engine } from "../cpu/interp/engine.ts";
+import { CPU_MODELS, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
+import * as L from "../cpu/state/layout.ts";
+import { dumpCpu } from "../cpu/system/dump.ts";
+import type { DisplaySource } from "../display/display.ts";
+import { type EntryState } from "../firmware/entry-state.ts";
+import { KernelError } from "../firmware/kernel-error.ts";
+import { loadKernel } from "../firmware/load.ts";
+import { PAGE_SIZE, PhysicalMap } from "../memory/physical-map.ts";
+import { TimerQueue } from "../time/clock.ts";
+import { ACPI_BOARD, type Board, buildBoard, FRAMEBUFFER_BYTES } from "./board.ts";
+import { enterState } from "./enter.ts";
+import { type ExitReason, type Machine, type MachineConfig, MachineError, type MachinePorts, type SliceResult } from "./machine.ts";
+import { MachineClock } from "./machine-clock.ts";
+import { PhysicalBus } from "./physical-access.ts";
+
+const MIB = 1 << 20;
+const TWO_32 = 0x1_0000_0000;
+const VGA_HOLE = { base: 0xa0000, length: 0x20000 };
+/** Most instructions between two looks at the timers. */
+const MAX_RUN = 4_000_000;
+const MIN_RUN = 50;
+
+let image: InterpreterImage | undefined;
+
+/** The generated interpreter, made once in each thread. */
+export function interpreterImage(): InterpreterImage {
+  image ??= buildInterpreter();
+  return image;
+}
+
+/** Builds a machine and loads its boot source. Throws MachineError naming what cannot be started and why. */
+export function buildMachine(config: MachineConfig, ports: MachinePorts): Machine {
+  return new PcMachine(config, ports);
+}
+
+class PcMachine implements Machine {
+  readonly display: DisplaySource;
+  private readonly config: MachineConfig;
+  private readonly ports: MachinePorts;
+  private readonly engine: Engine;
+  private readonly map: PhysicalMap;
+  private readonly board: Board;
+  private readonly clock: MachineClock;
+  private readonly timers: TimerQueue;
+  private exit: ExitReason | undefined;
+  private wantsReset = false;
+  /** Bytes that the UARTs have had no room for. */
+  private buttons = 0;
+
+  constructor(config: MachineConfig, ports: MachinePorts) {
+    this.config = config;
+    this.ports = ports;
+    const model = findCpuModel(config.cpuModel);
+    if (!model) {
+      throw new MachineError("badRequest", `Unknown CPU model "${config.cpuModel}"; known are ${CPU_MODELS.map((m) => m.name).join(", ")}`);
+    }
+    if (config.engine !== "interpreter") throw new MachineError("unsupported", `The engine "${config.engine}" is not part of this version`);
+    const ramBytes = config.memoryMiB * MIB;
+    const memory = allocate(L.RAM + ramBytes + FRAMEBUFFER_BYTES, config.memoryMiB);
+    const buffer = memory.buffer as SharedArrayBuffer;
+    this.map = new PhysicalMap(buffer, { tableOffset: L.PAGE_MAP, readOnlyBit: L.PAGE_READ_ONLY, hasCodeBit: L.PAGE_HAS_CODE }, ramBytes);
+    this.clock = new MachineClock(() => this.engine.retiredInRun());
+    this.timers = new TimerQueue(this.clock);
+    const framebufferHost = L.RAM + ramBytes;
+    let framebufferAt: number | null = null;
+    this.board = buildBoard({
+      timers: this.timers,
+      ramBytes,
+      epochMs: config.epochMs,
+      framebuffer: new Uint8Array(buffer, framebufferHost, FRAMEBUFFER_BYTES),
+      mapFramebuffer: (base) => {
+        if (base !== null && (base < ramBytes || base + FRAMEBUFFER_BYTES > TWO_32 || base % PAGE_SIZE !== 0)) return false;
+        if (framebufferAt !== null) this.map.unmap(framebufferAt, FRAMEBUFFER_BYTES);
+        framebufferAt = base;
+        if (base !== null) this.map.map(base, FRAMEBUFFER_BYTES, framebufferHost);
+        return true;
+      },
+      onInterrupt: (level) => this.engine?.setInterruptLine(level),
+      onNmi: () => this.engine.raiseNmi(),
+      onReset: () => {
+        this.wantsReset = true;
+        this.engine.stop();
+      },
+      onPowerOff: () => this.end({ kind: "poweredOff" }),
+      serialOutput: ports.serialOutput.bind(ports),
+      ...(config.debugExitPort === undefined
+        ? {}
+        : { debugExit: { port: config.debugExitPort, onExit: (status: number) => this.end({ kind: "debugExit", status: status & 0xff }) } }),
+      ...(config.debugConsolePort === undefined
+        ? {}
+        : { debugConsole: { port: config.debugConsolePort, onByte: ports.debugConsole.bind(ports) } }),
+    });
+    const physical = new PhysicalBus(buffer, this.map, this.board.mmio);
+    const { lapic } = this.board;
+    this.engine = new Engine(memory, interpreterImage(), model, {
+      physical,
+      mmioRead: (gpa, size, host) => physical.load(gpa, size, host),
+      mmioWrite: (gpa, size, host) => physical.store(gpa, size, host),
+      interrupts: this.board.interrupts,
+      tscNow: () => this.tscNow(),
+      setTsc: (lo, hi) => this.setTsc(lo, hi),
+      readMsr: (index) => this.readMsr(index),
+      writeMsr: (index, lo, hi) => this.writeMsr(index, lo, hi),
+      ioRead: (port, size) => this.board.ports.read(port, size as 1 | 2 | 4),
+      ioWrite: (port, size, value) => this.board.ports.write(port, size as 1 | 2 | 4, value >>> 0),
+      get cr8() {
+        return lapic.readReg(0, 0x80, 4) >>> 4;
+      },
+      set cr8(value: number) {
+        lapic.writeReg(0, 0x80, 4, (value & 15) << 4);
+      },
+    });
+    this.engine.setInterruptLine(this.board.interrupts.hasInterrupt());
+    this.map.map(0, VGA_HOLE.base, L.RAM);
+    const top = VGA_HOLE.base + VGA_HOLE.length;
+    this.map.map(top, ramBytes - top, L.RAM + top);
+    this.map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
+    this.map.onRemapped = () => this.engine.flushAll();
+    this.engine.flushAll();
+    this.timers.onEarlier = () => this.engine.stop();
+    this.display = this.board.vga;
+    this.boot();
+  }
+
+  private boot(): void {
+    if (this.config.boot.kind === "none") throw new MachineError("badRequest", "There is nothing to boot: no kernel was given");
+    const boot = this.config.boot;
+    let entry: EntryState;
+    try {
+      entry = loadKernel(boot, this.map, { board: ACPI_BOARD, hasLongMode: this.engine.cpu.hasLongMode });
+    } catch (error) {
+      if (error instanceof KernelError) throw new MachineError(error.code, error.message, { cause: error });
+      throw error;
+    }
+    this.engine.flushAll();
+    enterState(this.engine.cpu, entry);
+    if (entry.display.kind === "linear") this.board.vga.enterLinearMode(entry.display.width, entry.display.height, entry.display.bitsPerPixel);
+    else this.board.vga.enterTextMode();
+  }
+
+  private end(reason: ExitReason): void {
+    this.exit ??= reason;
+    this.engine.stop();
+  }
+
+  // ---- time ----------------------------------------------------------------------------------
+
+  nowNs(): number {
+    return this.clock.nowNs();
+  }
+  private ticks(): number {
+    return Math.floor(this.clock.nowNs() * (TSC_HZ / 1e9));
+  }
+  private tscNow(): readonly [number, number] {
+    const { cpu } = this.engine;
+    const ticks = this.ticks();
+    const lo = (ticks % TWO_32) + cpu.get(L.TSC_OFFSET);
+    const hi = Math.floor(ticks / TWO_32) + cpu.getHigh(L.TSC_OFFSET) + (lo >= TWO_32 ? 1 : 0);
+    return [lo >>> 0, hi >>> 0];
+  }
+  private setTsc(lo: number, hi: number): void {
+    const ticks = this.ticks();
+    const low = lo - (ticks % TWO_32);
+    this.engine.cpu.set64(L.TSC_OFFSET, low >>> 0, (hi - Math.floor(ticks / TWO_32) - (low < 0 ? 1 : 0)) >>> 0);
+  }
+
+  private readMsr(index: number): readonly [number, number] | null {
+    if (index === 0x1b) {
+      const base = this.board.lapic.apicBase;
+      return [base >>> 0, Math.floor(base / TWO_32)];
+    }
+    if (index === 0x6e0) return this.deadline;
+    return null;
+  }
+  private deadline: readonly [number, number] = [0, 0];
+  private writeMsr(index: number, lo: number, hi: number): boolean {
+    if (index === 0x1b) return this.board.lapic.writeApicBase(lo + hi * TWO_32);
+    if (index !== 0x6e0) return false;
+    this.deadline = [lo, hi];
+    const { cpu } = this.engine;
+    // The deadline is in the guest's TSC: the offset comes off again.
+    const ticks = (hi - cpu.getHigh(L.TSC_OFFSET)) * TWO_32 + (lo - cpu.get(L.TSC_OFFSET));
+    this.board.lapic.setTscDeadline(lo === 0 && hi === 0 ? 0 : Math.max(ticks * (1e9 / TSC_HZ), 1));
+    return true;
+  }
+
+  // ---- running -------------------------------------------------------------------------------
+
+  runSlice(hostBudgetNs: number): SliceResult {
+    const started = this.ports.hostNowNs();
+    this.clock.sample(started);
+    const endNs = this.clock.nowNs() + hostBudgetNs;
+    const retiredBefore = this.engine.retired;
+    const result = (kind: SliceResult["kind"], wakeNs = Infinity): SliceResult => {
+      const instructions = this.engine.retired - retiredBefore;
+      this.lastSlice = { startedNs: started, instructions, isWhole: kind === "ran" };
+      return { kind, wakeNs, instructions, ...(this.exit ? { exit: this.exit } : {}) };
+    };
+    if (this.lastSlice?.isWhole) this.clock.learn(started - this.lastSlice.startedNs, this.lastSlice.instructions);
+    for (;;) {
+      if (this.exit) return result("ended");
+      if (this.wantsReset) this.reset();
+      const now = this.clock.nowNs();
+      this.timers.runDue(now);
+      if (now >= endNs) return result("ran");
+      const until = Math.min(endNs, this.timers.nextDeadlineNs);
+      const budget = Math.min(Math.max(Math.ceil((until - now) / this.clock.nsPerInstruction), MIN_RUN), MAX_RUN);
+      const before = this.engine.retired;
+      const outcome = this.engine.run(budget);
+      this.clock.settle(this.engine.retired - before);
+      if (outcome === "shutdown") {
+        this.exit = { kind: "tripleFault", dump: this.dump() };
+        return result("ended");
+      }
+      if (outcome === "halted" && !this.exit && !this.wantsReset && this.timers.nextDeadlineNs > this.clock.nowNs()) {
+        return result("halted", this.timers.nextDeadlineNs);
+      }
+    }
+  }
+  private lastSlice: { startedNs: number; instructions: number; isWhole: boolean } | undefined;
+
+  resumeClock(): void {
+    this.clock.hold();
+    this.lastSlice = undefined;
+  }
+
+  // ---- the outside ---------------------------------------------------------------------------
+
+  input(event: InputEvent): void {
+    if (event.kind === "key") this.board.keyboard.key(event.code, event.down);
+    else if (event.dx !== 0 || event.dy !== 0 || event.wheel !== 0 || event.buttons !== this.buttons) {
+      this.buttons = event.buttons;
+      this.board.mouse.move(event.dx, event.dy, event.wheel, event.buttons);
+    }
+  }
+  serialInput(port: 0 | 1, bytes: Uint8Array): number {
+    return this.board.uarts[port].receive(bytes);
+  }
+  pressPowerButton(): void {
+    this.board.powerManagement.pressPowerButton();
+  }
+  reset(): void {
+    this.wantsReset = false;
+    this.board.reset("warm");
+    this.engine.isHalted = false;
+    this.boot();
+  }
+  dump(): string {
+    return dumpCpu(this.engine.cpu);
+  }
+}
+
+/** The machine's one memory. Throws MachineError if the host will not give that much address space. */
+function allocate(bytes: number, memoryMiB: number): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / 65536);
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
+  } catch (cause) {
+    throw new MachineError("notEnoughMemory", `The host has no room for a machine of ${memoryMiB} MiB`, { cause });
+  }
+}
