@@ -18,7 +18,9 @@ export function ActivityRail() {
   const page = useView((state) => state.page);
   return (
     <nav className="rf-rail" aria-label={t("nav.label")}>
-      <div className="rf-rail-logo" title={t("app.name")}><Logo size={28} /></div>
+      <div className="rf-rail-logo" title={t("app.name")}>
+        <Logo size={28} />
+      </div>
       {PAGES.map((entry) => (
         <UnstyledButton
           key={entry.page}

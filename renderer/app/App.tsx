@@ -37,7 +37,9 @@ function Shell() {
   const announcement = useView((state) => state.announcement);
   return (
     <div className="rf-shell">
-      <a className="rf-skip" href="#main">{t("nav.skip")}</a>
+      <a className="rf-skip" href="#main">
+        {t("nav.skip")}
+      </a>
       <ConnectionBanner />
       <div className="rf-body">
         <ActivityRail />
@@ -49,7 +51,9 @@ function Shell() {
       <NoticeCenter />
       {wizardOpen && <CreateWizard onClose={() => view.setState({ wizardOpen: false })} />}
       <ConfirmPower />
-      <div className="rf-visually-hidden" role="status" aria-live="polite" data-testid="live-region">{announcement}</div>
+      <div className="rf-visually-hidden" role="status" aria-live="polite" data-testid="live-region">
+        {announcement}
+      </div>
     </div>
   );
 }
@@ -60,9 +64,17 @@ function MachinesPage() {
   const machines = useMachines((state) => state.machines);
   const selected = useView((state) => state.selected);
   const sorted = sortMachines(machines);
-  const id = shownId(selected, sorted.map((machine) => machine.id));
+  const id = shownId(
+    selected,
+    sorted.map((machine) => machine.id),
+  );
   const machine = id === null ? undefined : machines[id];
-  if (!loaded) return <main id="main" className="rf-main rf-center" aria-busy="true">{t("library.loading")}</main>;
+  if (!loaded)
+    return (
+      <main id="main" className="rf-main rf-center" aria-busy="true">
+        {t("library.loading")}
+      </main>
+    );
   if (machine === undefined) return <EmptyLibrary />;
   return (
     <>

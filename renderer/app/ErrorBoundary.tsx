@@ -19,7 +19,9 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { error: E
         <h1>{i18next.t("crash.title")}</h1>
         <p>{i18next.t("crash.text")}</p>
         <Code block>{error.stack ?? error.message}</Code>
-        <Button variant="filled" onClick={() => location.reload()}>{i18next.t("crash.reload")}</Button>
+        <Button variant="filled" onClick={() => location.reload()}>
+          {i18next.t("crash.reload")}
+        </Button>
       </main>
     );
   }

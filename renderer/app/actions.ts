@@ -12,7 +12,12 @@ import { asksFirst } from "../state/power.ts";
 import type { Services } from "./services.ts";
 
 const CALLS = {
-  start: "vm.start", pause: "vm.pause", resume: "vm.resume", reset: "vm.reset", shutdown: "vm.shutdown", powerOff: "vm.powerOff",
+  start: "vm.start",
+  pause: "vm.pause",
+  resume: "vm.resume",
+  reset: "vm.reset",
+  shutdown: "vm.shutdown",
+  powerOff: "vm.powerOff",
 } as const;
 
 /** Does it, or asks first where the guest would lose something. */
@@ -34,13 +39,22 @@ export async function doPower(services: Services, machine: VmRecord, action: Pow
       await bridge.call(CALLS[action], { id: machine.id });
     }
   } catch (error) {
-    addNotice(notices, errorNotice(i18next.t(`power.failed.${action}`, { name }), error));
+    if (isNews(services, machine.id, action)) addNotice(notices, errorNotice(i18next.t(`power.failed.${action}`, { name }), error));
   } finally {
     view.setState((state) => {
+      // A later action may have taken the mark over.
+      if (state.busy[machine.id] !== action) return state;
       const { [machine.id]: _done, ...busy } = state.busy;
       return { busy };
     });
   }
+}
+
+/** A start that the user cut short is no failure, and one that the failure panel in view tells of needs no notice. */
+function isNews({ view, machines }: Services, id: string, action: PowerAction): boolean {
+  if (action !== "start") return true;
+  const { busy, selected } = view.getState();
+  return busy[id] === "start" && !(selected === id && machines.getState().machines[id]?.status === "error");
 }
 
 export async function restoreMachine(services: Services, trashId: string, name: string): Promise<boolean> {
@@ -70,7 +84,11 @@ export async function bootDemo(services: Services): Promise<void> {
   }
 }
 
-export async function updateMachine(services: Services, machine: VmRecord, changes: { name?: string; notes?: string; memoryMiB?: number; boot?: BootSource }): Promise<boolean> {
+export async function updateMachine(
+  services: Services,
+  machine: VmRecord,
+  changes: { name?: string; notes?: string; memoryMiB?: number; boot?: BootSource },
+): Promise<boolean> {
   try {
     await services.bridge.call("vm.update", { id: machine.id, ...changes });
     return true;

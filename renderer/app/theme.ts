@@ -1,5 +1,18 @@
 // Mantine's theme: a dense desktop look, one blue of our own, controls small by default.
-import { ActionIcon, Button, createTheme, Menu, Modal, NumberInput, SegmentedControl, Select, Slider, Textarea, TextInput, Tooltip } from "@mantine/core";
+import {
+  ActionIcon,
+  Button,
+  createTheme,
+  Menu,
+  Modal,
+  NumberInput,
+  SegmentedControl,
+  Select,
+  Slider,
+  Textarea,
+  TextInput,
+  Tooltip,
+} from "@mantine/core";
 
 export const theme = createTheme({
   fontFamily: 'system-ui, "Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans CJK KR", sans-serif',
@@ -27,6 +40,15 @@ export const theme = createTheme({
     Slider: Slider.extend({ defaultProps: { size: "sm", label: null } }),
     Textarea: Textarea.extend({ defaultProps: { size: "xs" } }),
     TextInput: TextInput.extend({ defaultProps: { size: "xs" } }),
-    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 350, withArrow: true, events: { hover: true, focus: true, touch: false }, transitionProps: { duration: 80 }, multiline: true, maw: 320 } }),
+    Tooltip: Tooltip.extend({
+      defaultProps: {
+        openDelay: 350,
+        withArrow: true,
+        events: { hover: true, focus: true, touch: false },
+        transitionProps: { duration: 80 },
+        multiline: true,
+        maw: 320,
+      },
+    }),
   },
 });

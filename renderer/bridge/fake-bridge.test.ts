@@ -33,7 +33,10 @@ test("a scripted machine goes through its life as the contract says", async () =
 
 test("requests are checked as over a wire, and a lost connection fails them", async () => {
   const bridge = new FakeBridge();
-  await assert.rejects(bridge.call("vm.create", { name: " ", memoryMiB: 64, boot: { kind: "demo" } }), (e) => e instanceof BridgeError && e.code === "badRequest");
+  await assert.rejects(
+    bridge.call("vm.create", { name: " ", memoryMiB: 64, boot: { kind: "demo" } }),
+    (e) => e instanceof BridgeError && e.code === "badRequest",
+  );
   let resyncs = 0;
   bridge.onResync(() => resyncs++);
   bridge.loseConnection();

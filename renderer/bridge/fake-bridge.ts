@@ -92,10 +92,19 @@ export class FakeBridge implements Bridge {
   }
 
   readonly #handlers: Handlers = {
-    "app.info": () => ({ version: "0.1.0", platform: "linux", hostMemoryMiB: 7936, hostFreeMemoryMiB: 3100, hostCores: 2, libraryPath: LIBRARY, host: "headless" }),
+    "app.info": () => ({
+      version: "0.1.0",
+      platform: "linux",
+      hostMemoryMiB: 7936,
+      hostFreeMemoryMiB: 3100,
+      hostCores: 2,
+      libraryPath: LIBRARY,
+      host: "headless",
+    }),
     "vm.list": () => ({ vms: [...this.#machines.values()].map((m) => m.record) }),
     "vm.create": ({ name, memoryMiB, boot, capPercent, notes }) => {
-      if (boot.kind === "kernel" && !this.#files.probe(boot.kernel).exists) throw new BridgeError("fileMissing", `No such file: ${boot.kernel}`);
+      if (boot.kind === "kernel" && !this.#files.probe(boot.kernel).exists)
+        throw new BridgeError("fileMissing", `No such file: ${boot.kernel}`);
       const machine = this.#add(name, "off", { memoryMiB, boot, capPercent, notes });
       this.#emit("vm.changed", machine.record);
       return { vm: machine.record };
@@ -104,7 +113,8 @@ export class FakeBridge implements Bridge {
       const machine = this.#get(id);
       const { config, status } = machine.record;
       if (config === null) throw new BridgeError("configUnreadable", "The configuration cannot be read");
-      if ((changes.memoryMiB !== undefined || changes.boot !== undefined) && status !== "off" && status !== "error") throw new BridgeError("wrongState", "Turn the machine off first");
+      if ((changes.memoryMiB !== undefined || changes.boot !== undefined) && status !== "off" && status !== "error")
+        throw new BridgeError("wrongState", "Turn the machine off first");
       const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
       this.#change(machine, { config: { ...config, ...given } });
       return { vm: machine.record };
@@ -138,7 +148,12 @@ export class FakeBridge implements Bridge {
       const machine = this.#require(id, ["off", "error", "broken"]);
       this.#machines.delete(id);
       const { folder } = machine.record;
-      const entry = { id: folder, name: machine.record.config?.name ?? folder, deletedAt: new Date().toISOString(), path: `${LIBRARY}/.trash/${folder}` };
+      const entry = {
+        id: folder,
+        name: machine.record.config?.name ?? folder,
+        deletedAt: new Date().toISOString(),
+        path: `${LIBRARY}/.trash/${folder}`,
+      };
       this.#trash.set(folder, { entry, machine });
       this.#emit("vm.removed", { id });
       return { trash: entry };
@@ -228,8 +243,17 @@ export class FakeBridge implements Bridge {
     this.#draw(machine);
     if (result.effect === "off") this.#change(machine, { status: "off" });
     if (result.effect === "crash") {
-      const detail = ["rip=ffffffff80101f3a rsp=ffffffff80208f80 rflags=00010046", "rax=0000000000000000 rbx=00000000deadbeef rcx=0000000000000008 rdx=0000000000000000", "cr0=80050033 cr2=0000000000000000 cr3=0000000000201000 cr4=000006a0", "cs=0008 ss=0010 ds=0010 es=0010  efer=00000d01", "idt base=0000000000000000 limit=0000"].join("\n");
-      this.#change(machine, { status: "error", failure: { code: "tripleFault", message: "Triple fault: #PF while delivering #DF (error code 0) at rip ffffffff80101f3a", detail } });
+      const detail = [
+        "rip=ffffffff80101f3a rsp=ffffffff80208f80 rflags=00010046",
+        "rax=0000000000000000 rbx=00000000deadbeef rcx=0000000000000008 rdx=0000000000000000",
+        "cr0=80050033 cr2=0000000000000000 cr3=0000000000201000 cr4=000006a0",
+        "cs=0008 ss=0010 ds=0010 es=0010  efer=00000d01",
+        "idt base=0000000000000000 limit=0000",
+      ].join("\n");
+      this.#change(machine, {
+        status: "error",
+        failure: { code: "tripleFault", message: "Triple fault: #PF while delivering #DF (error code 0) at rip ffffffff80101f3a", detail },
+      });
     }
   }
 
@@ -248,20 +272,43 @@ export class FakeBridge implements Bridge {
       machine.uptimeNs += 5e8;
       const wave = 0.5 + 0.35 * Math.sin(machine.uptimeNs / 3e9) + 0.1 * Math.sin(machine.uptimeNs / 7e8);
       const hostCpuPercent = Math.min(capPercent, wave * 100);
-      this.#emit("vm.stats", { id, stats: { hostCpuPercent, instructionsPerSecond: hostCpuPercent * 7.1e5, uptimeNs: machine.uptimeNs, haltedPercent: 100 - hostCpuPercent } });
+      this.#emit("vm.stats", {
+        id,
+        stats: {
+          hostCpuPercent,
+          instructionsPerSecond: hostCpuPercent * 7.1e5,
+          uptimeNs: machine.uptimeNs,
+          haltedPercent: 100 - hostCpuPercent,
+        },
+      });
     }
   }
 
-  #add(name: string, status: VmStatus, options: { memoryMiB?: number; boot?: NonNullable<VmRecord["config"]>["boot"]; capPercent?: number; notes?: string } = {}): Machine {
+  #add(
+    name: string,
+    status: VmStatus,
+    options: { memoryMiB?: number; boot?: NonNullable<VmRecord["config"]>["boot"]; capPercent?: number; notes?: string } = {},
+  ): Machine {
     const n = ++this.#made;
     const id = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
     const folder = name.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-");
     const capPercent = options.capPercent ?? 100;
     const record: VmRecord = {
-      id, folder, path: `${LIBRARY}/${folder}`, status, failure: null, capPercent,
+      id,
+      folder,
+      path: `${LIBRARY}/${folder}`,
+      status,
+      failure: null,
+      capPercent,
       config: {
-        version: 1, id, name, notes: options.notes ?? "", createdAt: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(), memoryMiB: options.memoryMiB ?? 64,
-        cpu: { model: "ringfence64", capPercent, engine: "interpreter" }, boot: options.boot ?? { kind: "demo" },
+        version: 1,
+        id,
+        name,
+        notes: options.notes ?? "",
+        createdAt: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(),
+        memoryMiB: options.memoryMiB ?? 64,
+        cpu: { model: "ringfence64", capPercent, engine: "interpreter" },
+        boot: options.boot ?? { kind: "demo" },
       },
     };
     const machine: Machine = { record, shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, generation: 0 };
@@ -275,23 +322,44 @@ export class FakeBridge implements Bridge {
     demo.shell.boot(64);
     for (const command of ["cpu\r", "ring\r", "priv\r"]) demo.shell.type(command);
     const debian = this.#add("Debian 12 kernel", "paused", {
-      memoryMiB: 256, capPercent: 40, notes: "Installer kernel with a BusyBox initramfs.\nLog in as root, no password.",
-      boot: { kind: "kernel", kernel: "/home/user/images/debian/vmlinuz", initrd: "/home/user/images/debian/initrd.gz", append: "console=ttyS0 console=tty0", modules: [] },
+      memoryMiB: 256,
+      capPercent: 40,
+      notes: "Installer kernel with a BusyBox initramfs.\nLog in as root, no password.",
+      boot: {
+        kind: "kernel",
+        kernel: "/home/user/images/debian/vmlinuz",
+        initrd: "/home/user/images/debian/initrd.gz",
+        append: "console=ttyS0 console=tty0",
+        modules: [],
+      },
     });
     debian.shell.boot(256);
     const crashed = this.#add("Fault lab", "running");
     crashed.shell.boot(64);
     crashed.watched = false;
     this.#print(crashed, crashed.shell.type("crash\r"));
-    this.#add("Tiny kernel", "off", { memoryMiB: 16, boot: { kind: "kernel", kernel: "/home/user/images/tiny.elf", append: "", modules: [] } });
+    this.#add("Tiny kernel", "off", {
+      memoryMiB: 16,
+      boot: { kind: "kernel", kernel: "/home/user/images/tiny.elf", append: "", modules: [] },
+    });
     const brokenId = "folder:old-server";
     this.#machines.set(brokenId, {
       record: {
-        id: brokenId, folder: "old-server", path: `${LIBRARY}/old-server`, status: "broken", config: null, capPercent: 100,
+        id: brokenId,
+        folder: "old-server",
+        path: `${LIBRARY}/old-server`,
+        status: "broken",
+        config: null,
+        capPercent: 100,
         failure: { code: "configUnreadable", message: "machine.json: Unexpected end of JSON input at line 7" },
       },
-      shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, generation: 0,
+      shell: new FakeShell(),
+      uptimeNs: 0,
+      watched: false,
+      thumbnail: false,
+      generation: 0,
     });
-    if (scenario === "many") for (let i = 1; i <= 24; i++) this.#add(`Build node ${i}`, i % 3 === 0 ? "running" : "off", { memoryMiB: 128 }).shell.boot(128);
+    if (scenario === "many")
+      for (let i = 1; i <= 24; i++) this.#add(`Build node ${i}`, i % 3 === 0 ? "running" : "off", { memoryMiB: 128 }).shell.boot(128);
   }
 }

@@ -43,7 +43,8 @@ export function thumbnailOf(frame: Frame): Frame {
     for (let x = 0; x < width; x++) {
       for (let channel = 0; channel < 4; channel++) {
         let sum = 0;
-        for (let i = 0; i < step * step; i++) sum += frame.pixels[((y * step + (i >> 2)) * frame.width + x * step + (i & 3)) * 4 + channel] ?? 0;
+        for (let i = 0; i < step * step; i++)
+          sum += frame.pixels[((y * step + (i >> 2)) * frame.width + x * step + (i & 3)) * 4 + channel] ?? 0;
         pixels[(y * width + x) * 4 + channel] = sum / (step * step);
       }
     }

@@ -25,7 +25,12 @@ export class FakeShell {
   boot(memoryMiB: number): ShellResult {
     this.screen.length = 0;
     this.#line = "";
-    return this.#print(["#Ringfence demo guest", `x86-64, ${memoryMiB} MiB, started by direct kernel boot`, "Type help for the commands.", ""]);
+    return this.#print([
+      "#Ringfence demo guest",
+      `x86-64, ${memoryMiB} MiB, started by direct kernel boot`,
+      "Type help for the commands.",
+      "",
+    ]);
   }
 
   key(code: string): ShellResult {
@@ -68,7 +73,8 @@ export class FakeShell {
 
   #print(lines: readonly string[], before = ""): ShellResult {
     this.screen.push(...lines, PROMPT);
-    const colour = (line: string): string => (line.startsWith("#") ? `\x1b[1;36m${line.slice(1)}\x1b[0m` : line.startsWith("!") ? `\x1b[1;31m${line.slice(1)}\x1b[0m` : line);
+    const colour = (line: string): string =>
+      line.startsWith("#") ? `\x1b[1;36m${line.slice(1)}\x1b[0m` : line.startsWith("!") ? `\x1b[1;31m${line.slice(1)}\x1b[0m` : line;
     return { output: this.#echo(before + lines.map((line) => `${colour(line)}\r\n`).join("") + PROMPT) };
   }
 }

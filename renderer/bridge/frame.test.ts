@@ -5,7 +5,17 @@ import { FRAME_HEADER_BYTES } from "../../core/api/contract.ts";
 import type { Frame } from "./frame.ts";
 import { encodeFrame, parseFrame } from "./frame.ts";
 
-const frame: Frame = { id: "한글-id", thumbnail: true, screenWidth: 8, screenHeight: 4, x: 2, y: 1, width: 3, height: 2, pixels: Uint8ClampedArray.from({ length: 24 }, (_, i) => i) };
+const frame: Frame = {
+  id: "한글-id",
+  thumbnail: true,
+  screenWidth: 8,
+  screenHeight: 4,
+  x: 2,
+  y: 1,
+  width: 3,
+  height: 2,
+  pixels: Uint8ClampedArray.from({ length: 24 }, (_, i) => i),
+};
 
 test("a frame survives the wire, whatever the length of its id", () => {
   assert.deepEqual(parseFrame(encodeFrame(frame)), frame);

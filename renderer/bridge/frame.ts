@@ -30,7 +30,12 @@ export function parseFrame(message: ArrayBuffer): Frame | null {
   return {
     id: new TextDecoder().decode(new Uint8Array(message, FRAME_HEADER_BYTES, idLength)),
     thumbnail: (u16(6) & 1) !== 0,
-    screenWidth, screenHeight, x, y, width, height,
+    screenWidth,
+    screenHeight,
+    x,
+    y,
+    width,
+    height,
     pixels: new Uint8ClampedArray(message, start, bytes),
   };
 }

@@ -31,7 +31,10 @@ test("replies, refusals and a failing preload script", async () => {
   });
   assert.deepEqual(await bridge.call("vm.list", {}), { vms: [] });
   await assert.rejects(bridge.call("vm.start", { id: "a" }), (e) => e instanceof BridgeError && e.code === "fileMissing");
-  await assert.rejects(bridge.call("trash.list", {}), (e) => e instanceof BridgeError && e.code === "internal" && e.message === "no handler");
+  await assert.rejects(
+    bridge.call("trash.list", {}),
+    (e) => e instanceof BridgeError && e.code === "internal" && e.message === "no handler",
+  );
 });
 
 test("events and frames arrive until the bridge is closed", () => {
@@ -40,7 +43,19 @@ test("events and frames arrive until the bridge is closed", () => {
   bridge.onEvent((e) => seen.push(e.name));
   bridge.onFrame((f) => seen.push(f.id));
   event({ event: "vm.removed", sequence: 0, data: { id: "a" } });
-  frame(encodeFrame({ id: "a", thumbnail: false, screenWidth: 1, screenHeight: 1, x: 0, y: 0, width: 1, height: 1, pixels: new Uint8ClampedArray(4) }));
+  frame(
+    encodeFrame({
+      id: "a",
+      thumbnail: false,
+      screenWidth: 1,
+      screenHeight: 1,
+      x: 0,
+      y: 0,
+      width: 1,
+      height: 1,
+      pixels: new Uint8ClampedArray(4),
+    }),
+  );
   assert.deepEqual(seen, ["vm.removed", "a"]);
   bridge.close();
   assert.equal(stopped(), 2);

@@ -25,7 +25,10 @@ export class PreloadBridge implements Bridge {
 
   constructor(api: PreloadApi) {
     this.#api = api;
-    this.#unsubscribe = [api.onEvent((message) => this.#inbox.receiveEvent(message)), api.onFrame((message) => this.#inbox.receiveFrame(message))];
+    this.#unsubscribe = [
+      api.onEvent((message) => this.#inbox.receiveEvent(message)),
+      api.onFrame((message) => this.#inbox.receiveFrame(message)),
+    ];
   }
 
   async call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {

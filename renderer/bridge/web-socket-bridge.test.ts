@@ -48,14 +48,17 @@ test("calls made before the connection is open are sent when it is, and get thei
   const trash = bridge.call("trash.list", {});
   const [socket] = sockets;
   assert.ok(socket);
-  assert.deepEqual(socket.sent, []);
+  assert.equal(socket.sent.length, 0);
   socket.onopen?.();
-  const [first, second] = socket.sent;
+  const [first, second] = [...socket.sent];
   socket.receive({ id: second?.id, ok: true, result: { entries: [] } });
   socket.receive({ id: first?.id, ok: true, result: { vms: [] } });
   assert.deepEqual(await list, { vms: [] });
   assert.deepEqual(await trash, { entries: [] });
-  assert.deepEqual(states.map((s) => s.state), ["connecting", "open"]);
+  assert.deepEqual(
+    states.map((s) => s.state),
+    ["connecting", "open"],
+  );
 });
 
 test("an error reply rejects with its code, an unagreed result as internal", async () => {
@@ -116,9 +119,22 @@ test("nonsense on the wire is ignored", () => {
   let frames = 0;
   bridge.onFrame(() => frames++);
   sockets[0]?.onopen?.();
-  for (const data of ["{", "7", "null", '{"id":99,"ok":true}', '{"event":"__proto__","sequence":1}', '{"event":"toString"}']) sockets[0]?.onmessage?.({ data });
+  for (const data of ["{", "7", "null", '{"id":99,"ok":true}', '{"event":"__proto__","sequence":1}', '{"event":"toString"}'])
+    sockets[0]?.onmessage?.({ data });
   sockets[0]?.receive(new ArrayBuffer(5));
   assert.equal(frames, 0);
-  sockets[0]?.receive(encodeFrame({ id: "a", thumbnail: false, screenWidth: 1, screenHeight: 1, x: 0, y: 0, width: 1, height: 1, pixels: new Uint8ClampedArray(4) }));
+  sockets[0]?.receive(
+    encodeFrame({
+      id: "a",
+      thumbnail: false,
+      screenWidth: 1,
+      screenHeight: 1,
+      x: 0,
+      y: 0,
+      width: 1,
+      height: 1,
+      pixels: new Uint8ClampedArray(4),
+    }),
+  );
   assert.equal(frames, 1);
 });

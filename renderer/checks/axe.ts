@@ -20,5 +20,7 @@ export async function axeViolations(page: Page, exclude: readonly string[] = [])
     },
     [TAGS, exclude] as [string[], string[]],
   );
-  return results.violations.flatMap((v) => v.nodes.map((node) => `${v.id} (${v.help}): ${node.target.join(" ")} ${(node.failureSummary ?? "").split("\n")[1]?.trim() ?? ""}`));
+  return results.violations.flatMap((v) =>
+    v.nodes.map((node) => `${v.id} (${v.help}): ${node.target.join(" ")} ${(node.failureSummary ?? "").split("\n")[1]?.trim() ?? ""}`),
+  );
 }

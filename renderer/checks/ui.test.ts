@@ -10,7 +10,12 @@ import { buildAndServe, skip, withPage } from "./fake-page.ts";
 const status = (page: Page, word: string) => page.getByTestId("details").getByTestId("status").filter({ hasText: word }).waitFor();
 const machine = (page: Page, name: string) => page.getByRole("option", { name: new RegExp(`^${name} `) });
 /** Methods that the page has called, in order. */
-const calls = (page: Page) => page.evaluate(() => (globalThis as unknown as { ringfenceFake: { log: { method: string; params: { events?: unknown[] } }[] } }).ringfenceFake.log.map((c) => ({ method: c.method, params: c.params })));
+const calls = (page: Page) =>
+  page.evaluate(() =>
+    (globalThis as unknown as { ringfenceFake: { log: { method: string; params: { events?: unknown[] } }[] } }).ringfenceFake.log.map(
+      (c) => ({ method: c.method, params: c.params }),
+    ),
+  );
 
 describe("user interface", { skip, concurrency: false }, () => {
   let site: Site;
@@ -97,7 +102,8 @@ describe("user interface", { skip, concurrency: false }, () => {
 
   test("power buttons are right in every state, and the refused ones say why", () =>
     withPage(site, {}, async (page) => {
-      const usable = async (): Promise<string[]> => (await page.getByTestId("details").locator('[data-testid^="power-"]:not([aria-disabled])').allTextContents()).map((t) => t.trim());
+      const usable = async (): Promise<string[]> =>
+        (await page.getByTestId("details").locator('[data-testid^="power-"]:not([aria-disabled])').allTextContents()).map((t) => t.trim());
       await machine(page, "Demo guest").click();
       assert.deepEqual(await usable(), ["Pause", "Reset", "Shut down", "Power off"]);
       await page.getByTestId("power-powerOff").focus();
@@ -136,7 +142,10 @@ describe("user interface", { skip, concurrency: false }, () => {
         { kind: "key", code: "ShiftLeft", down: false },
       ]);
       await page.getByTestId("ctrl-alt-del").click();
-      assert.deepEqual((await calls(page)).find((c) => c.method === "vm.keys")?.params, { id: "00000000-0000-4000-8000-000000000001", codes: ["ControlLeft", "AltLeft", "Delete"] });
+      assert.deepEqual((await calls(page)).find((c) => c.method === "vm.keys")?.params, {
+        id: "00000000-0000-4000-8000-000000000001",
+        codes: ["ControlLeft", "AltLeft", "Delete"],
+      });
     }));
 
   test("the mouse is captured on request and given back by the host key", () =>
@@ -150,7 +159,10 @@ describe("user interface", { skip, concurrency: false }, () => {
       await page.mouse.up();
       await page.keyboard.press("ControlRight");
       await page.waitForFunction(() => document.pointerLockElement === null);
-      const events = (await calls(page)).filter((c) => c.method === "vm.input").flatMap((c) => c.params.events ?? []) as { kind: string; buttons?: number }[];
+      const events = (await calls(page)).filter((c) => c.method === "vm.input").flatMap((c) => c.params.events ?? []) as {
+        kind: string;
+        buttons?: number;
+      }[];
       assert.deepEqual([...new Set(events.filter((e) => e.kind === "pointer").map((e) => e.buttons))].sort(), [0, 1]);
     }));
 
@@ -199,7 +211,10 @@ describe("user interface", { skip, concurrency: false }, () => {
       await page.getByText("Dark", { exact: true }).click();
       await page.reload();
       await page.getByRole("button", { name: "Settings" }).waitFor();
-      assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dataset["mantineColorScheme"]]), ["en", "dark"]);
+      assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dataset["mantineColorScheme"]]), [
+        "en",
+        "dark",
+      ]);
     }));
 
   test("at 200 % zoom nothing is cut off sideways", () =>
@@ -214,7 +229,10 @@ describe("user interface", { skip, concurrency: false }, () => {
       assert.equal(await overflow(), 0);
     }));
 
-  for (const [language, dark] of [["en-US", false], ["ko-KR", true]] as const) {
+  for (const [language, dark] of [
+    ["en-US", false],
+    ["ko-KR", true],
+  ] as const) {
     test(`axe finds nothing on any page (${language}, ${dark ? "dark" : "light"})`, () =>
       withPage(site, { language, dark }, async (page) => {
         const clean = async (name: string): Promise<void> => assert.deepEqual(await axeViolations(page), [], name);

@@ -16,7 +16,9 @@ export function ConnectionBanner() {
     <div className="rf-banner" role="alert" data-testid="connection-lost">
       <WifiOff size={16} aria-hidden="true" />
       <span>{t(connection.attempt >= MANY ? "connection.lostLong" : "connection.lost")}</span>
-      <Button size="compact-xs" onClick={() => bridge.reconnect()}>{t("common.retry")}</Button>
+      <Button size="compact-xs" onClick={() => bridge.reconnect()}>
+        {t("common.retry")}
+      </Button>
     </div>
   );
 }

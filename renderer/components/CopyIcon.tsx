@@ -14,7 +14,10 @@ export function CopyIcon({ text, label }: { text: string; label: string }) {
   }, [copied]);
   const copy = (): void => {
     // Refused only where the page may not use the clipboard; then the mark simply does not appear.
-    navigator.clipboard?.writeText(text).then(() => setCopied(true), () => {});
+    navigator.clipboard?.writeText(text).then(
+      () => setCopied(true),
+      () => {},
+    );
   };
   return (
     <Tooltip label={copied ? t("common.copied") : label}>

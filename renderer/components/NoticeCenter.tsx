@@ -24,7 +24,9 @@ export function NoticeCenter() {
       onFocus={() => setHeld(true)}
       onBlur={() => setHeld(false)}
     >
-      {notices.map((notice) => <NoticeCard key={notice.id} notice={notice} held={held} />)}
+      {notices.map((notice) => (
+        <NoticeCard key={notice.id} notice={notice} held={held} />
+      ))}
     </section>
   );
 }
@@ -46,7 +48,11 @@ function NoticeCard({ notice, held }: { notice: Notice; held: boolean }) {
         <strong>{title}</strong>
         {count > 1 && <span className="rf-dim"> {t("notice.count", { count })}</span>}
         {code !== undefined && <p>{t(`error.${code}`)}</p>}
-        {message !== undefined && <p className="rf-dim rf-mono" lang="en">{message}</p>}
+        {message !== undefined && (
+          <p className="rf-dim rf-mono" lang="en">
+            {message}
+          </p>
+        )}
         {detail !== undefined && (
           <details>
             <summary>{t("notice.detail")}</summary>
@@ -54,7 +60,16 @@ function NoticeCard({ notice, held }: { notice: Notice; held: boolean }) {
           </details>
         )}
         {action !== undefined && (
-          <Button size="compact-xs" mt={6} onClick={() => { action.run(); dismissNotice(notices, id); }}>{action.label}</Button>
+          <Button
+            size="compact-xs"
+            mt={6}
+            onClick={() => {
+              action.run();
+              dismissNotice(notices, id);
+            }}
+          >
+            {action.label}
+          </Button>
         )}
       </div>
       <CloseButton size="sm" aria-label={t("notice.dismiss", { title })} onClick={() => dismissNotice(notices, id)} />

@@ -2,7 +2,17 @@
 import type { ReactNode } from "react";
 import { useId } from "react";
 
-export function Panel({ title, aside, width = "half", children }: { title: string; aside?: ReactNode; width?: "half" | "wide" | "narrow"; children: ReactNode }) {
+export function Panel({
+  title,
+  aside,
+  width = "half",
+  children,
+}: {
+  title: string;
+  aside?: ReactNode;
+  width?: "half" | "wide" | "narrow";
+  children: ReactNode;
+}) {
   const id = useId();
   return (
     <section className={`rf-panel rf-panel-${width}`} aria-labelledby={id}>

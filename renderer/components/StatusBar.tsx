@@ -14,11 +14,15 @@ export function StatusBar() {
   const hostKey = usePreference("hostKey");
   const gib = (mib: number): string => formatNumber(mib / 1024, i18n.language, 1);
   return (
-    <footer className="rf-bar" aria-label={t("bar.label")}>
-      <span data-connection={connection}>{t(connection === "open" ? "connection.open" : connection === "connecting" ? "connection.connecting" : "connection.lostShort")}</span>
+    <footer className="rf-bar">
+      <span data-connection={connection}>
+        {t(connection === "open" ? "connection.open" : connection === "connecting" ? "connection.connecting" : "connection.lostShort")}
+      </span>
       <span>{t("library.summary", { count, running })}</span>
       <span className="rf-bar-gap" />
-      {info !== null && <span>{t("bar.host", { count: info.hostCores, free: gib(info.hostFreeMemoryMiB), total: gib(info.hostMemoryMiB) })}</span>}
+      {info !== null && (
+        <span>{t("bar.host", { count: info.hostCores, free: gib(info.hostFreeMemoryMiB), total: gib(info.hostMemoryMiB) })}</span>
+      )}
       <span>{t("bar.hostKey", { key: hostKeyName(hostKey, isMac) })}</span>
     </footer>
   );

@@ -10,7 +10,9 @@ export function StatusShape({ status, size = 12 }: { status: VmStatus; size?: nu
       {status === "running" && <path d="M2.5 1.2v9.6L11 6z" fill="currentColor" />}
       {status === "paused" && <path d="M2 1.5h3v9H2zM7 1.5h3v9H7z" fill="currentColor" />}
       {status === "stopping" && <path d="M1 3h10L6 10z" fill="currentColor" />}
-      {status === "error" && <path d="M2.6 1.2 6 4.6l3.4-3.4 1.4 1.4L7.4 6l3.4 3.4-1.4 1.4L6 7.4l-3.4 3.4-1.4-1.4L4.6 6 1.2 2.6z" fill="currentColor" />}
+      {status === "error" && (
+        <path d="M2.6 1.2 6 4.6l3.4-3.4 1.4 1.4L7.4 6l3.4 3.4-1.4 1.4L6 7.4l-3.4 3.4-1.4-1.4L4.6 6 1.2 2.6z" fill="currentColor" />
+      )}
       {status === "broken" && <path d="M6 .8 11.6 11H.4zM5.2 4.3v3.2h1.6V4.3zm0 4.2v1.4h1.6V8.5z" fill="currentColor" fillRule="evenodd" />}
     </svg>
   );

@@ -9,11 +9,21 @@ function keyboard() {
   const log: string[] = [];
   let prevented = 0;
   const capture = new KeyboardCapture(
-    { key: (code, down) => log.push((down ? "+" : "-") + code), release: () => log.push("release"), shortcut: (code) => log.push(`shortcut ${code}`) },
+    {
+      key: (code, down) => log.push((down ? "+" : "-") + code),
+      release: () => log.push("release"),
+      shortcut: (code) => log.push(`shortcut ${code}`),
+    },
     "ControlRight",
   );
   const event = (code: string, repeat = false) => ({ code, repeat, preventDefault: () => prevented++, stopPropagation: () => {} });
-  return { log, capture, down: (code: string, repeat = false) => capture.keyDown(event(code, repeat)), up: (code: string) => capture.keyUp(event(code)), prevented: () => prevented };
+  return {
+    log,
+    capture,
+    down: (code: string, repeat = false) => capture.keyDown(event(code, repeat)),
+    up: (code: string) => capture.keyUp(event(code)),
+    prevented: () => prevented,
+  };
 }
 
 test("keys go by place, repeats pass, Tab is not left to the browser", () => {
@@ -117,7 +127,10 @@ test("input goes in order, one call at a time, and a failure drops what waits", 
   const key = (code: string): InputEvent => ({ kind: "key", code, down: true });
   const settle = () => new Promise((resolve) => setImmediate(resolve));
   for (const code of ["A", "B", "C"]) sender.push(key(code));
-  assert.deepEqual(calls.map((c) => c.length), [1]);
+  assert.deepEqual(
+    calls.map((c) => c.length),
+    [1],
+  );
   (answer as unknown as () => void)();
   await settle();
   assert.deepEqual(calls[1], [key("B"), key("C")]);

@@ -18,7 +18,12 @@ const MOST_MULTIPLE = 4;
 /** A whole multiple that fills this much of the room is preferred to a fraction that fills all. */
 const GOOD_ENOUGH = 0.9;
 
-export function layoutScreen(scale: ScreenScale, guest: { width: number; height: number }, room: { width: number; height: number }, pixelRatio: number): ScreenLayout {
+export function layoutScreen(
+  scale: ScreenScale,
+  guest: { width: number; height: number },
+  room: { width: number; height: number },
+  pixelRatio: number,
+): ScreenLayout {
   const ratio = pixelRatio > 0 ? pixelRatio : 1;
   const exact = (multiple: number): ScreenLayout => ({
     cssWidth: (guest.width * multiple) / ratio,

@@ -20,7 +20,12 @@ export interface SerialTerminalOptions {
   onCopy: () => void;
 }
 
-const DECORATIONS = { matchBackground: "#5c4a12", matchOverviewRuler: "#f2a33c", activeMatchBackground: "#b87414", activeMatchColorOverviewRuler: "#f2a33c" };
+const DECORATIONS = {
+  matchBackground: "#5c4a12",
+  matchOverviewRuler: "#f2a33c",
+  activeMatchBackground: "#b87414",
+  activeMatchColorOverviewRuler: "#f2a33c",
+};
 const SCROLLBACK = 10_000;
 
 export class SerialTerminal {
@@ -97,7 +102,9 @@ export class SerialTerminal {
       this.#search.clearDecorations();
       return true;
     }
-    return direction === "next" ? this.#search.findNext(query, { decorations: DECORATIONS, incremental }) : this.#search.findPrevious(query, { decorations: DECORATIONS });
+    return direction === "next"
+      ? this.#search.findNext(query, { decorations: DECORATIONS, incremental })
+      : this.#search.findPrevious(query, { decorations: DECORATIONS });
   }
 
   endSearch(): void {

@@ -6,6 +6,7 @@ import { ConsoleChannel } from "./console-channel.ts";
 import { bytesToLatin1, latin1ToBytes, SERIAL_CHUNK, SerialSender, typedToLatin1 } from "./serial-text.ts";
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
+const unexpected = (error: unknown): never => assert.fail(String(error));
 
 test("typed text is UTF-8 bytes on the line, and comes back as it was", () => {
   assert.deepEqual([...latin1ToBytes(typedToLatin1("é한"))], [0xc3, 0xa9, 0xed, 0x95, 0x9c]);
@@ -16,15 +17,12 @@ test("typed text is UTF-8 bytes on the line, and comes back as it was", () => {
 test("a long paste goes in chunks, each after the one before was taken", async () => {
   const sent: number[] = [];
   let take = () => {};
-  const sender = new SerialSender(
-    (data) => {
-      sent.push(data.length);
-      return new Promise<void>((resolve) => {
-        take = resolve;
-      });
-    },
-    assert.fail,
-  );
+  const sender = new SerialSender((data) => {
+    sent.push(data.length);
+    return new Promise<void>((resolve) => {
+      take = resolve;
+    });
+  }, assert.fail);
   sender.push("x".repeat(SERIAL_CHUNK + 10));
   await settle();
   assert.deepEqual(sent, [SERIAL_CHUNK]);
@@ -42,13 +40,15 @@ function setUp() {
   const bridge = {
     call: (method: string) => {
       calls.push(method);
-      return method === "vm.watch" ? new Promise((resolve) => watches.push((serialBacklog) => resolve({ serialBacklog }))) : Promise.resolve({});
+      return method === "vm.watch"
+        ? new Promise((resolve) => watches.push((serialBacklog) => resolve({ serialBacklog })))
+        : Promise.resolve({});
     },
     onEvent: (l: (event: BridgeEvent) => void) => events.add(l),
     onFrame: () => () => {},
     onResync: (l: () => void) => resyncs.add(l),
   } as unknown as Bridge;
-  const channel = new ConsoleChannel(bridge, "a", assert.fail);
+  const channel = new ConsoleChannel(bridge, "a", unexpected);
   let shown = "";
   channel.onSerial(({ reset, data }) => {
     shown = reset ? data : shown + data;

@@ -84,12 +84,17 @@ test("no text in the catalogs is unused", () => {
   collect(join(import.meta.dirname, ".."));
   const all = sources.join("\n");
   // A key is used as a whole, or its beginning stands in a template: `status.${x}`, `create.${kind}Text`.
-  const templates = [...all.matchAll(/`([a-z]+(?:\.\w+)*\.?\w*)\$\{[^}]+\}([\w.]*)`/g)].map((m) => new RegExp(`^${(m[1] ?? "").replaceAll(".", "\\.")}\\w+${(m[2] ?? "").replaceAll(".", "\\.")}$`));
+  const templates = [...all.matchAll(/`([a-z]+(?:\.\w+)*\.?\w*)\$\{[^}]+\}([\w.]*)`/g)].map(
+    (m) => new RegExp(`^${(m[1] ?? "").replaceAll(".", "\\.")}\\w+${(m[2] ?? "").replaceAll(".", "\\.")}$`),
+  );
   const used = (key: string): boolean => {
     const whole = key.replace(/_(one|other)$/, "");
     return all.includes(`"${whole}"`) || templates.some((t) => t.test(whole)) || /^power\.ask\./.test(whole);
   };
-  assert.deepEqual(Object.keys(english).filter((key) => !used(key)), []);
+  assert.deepEqual(
+    Object.keys(english).filter((key) => !used(key)),
+    [],
+  );
 });
 
 test("the language is the first of the user's that we have", () => {

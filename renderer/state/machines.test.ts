@@ -4,14 +4,38 @@ import type { VmRecord } from "../../core/api/vm-state.ts";
 import type { Bridge, BridgeEvent } from "../bridge/bridge.ts";
 import { BridgeError } from "../bridge/bridge.ts";
 import { Listeners } from "../bridge/listeners.ts";
-import { applyRecord, applyStats, createMachinesStore, followMachines, HISTORY, machineName, sortMachines, uniqueName } from "./machines.ts";
+import {
+  applyRecord,
+  applyStats,
+  createMachinesStore,
+  followMachines,
+  HISTORY,
+  machineName,
+  sortMachines,
+  uniqueName,
+} from "./machines.ts";
 
 const record = (id: string, name: string, status: VmRecord["status"] = "off", createdAt = "2026-01-01T00:00:00Z"): VmRecord => ({
-  id, folder: name, path: `/lib/${name}`, status, failure: null, capPercent: 100,
-  config: { version: 1, id, name, notes: "", createdAt, memoryMiB: 64, cpu: { model: "m", capPercent: 100, engine: "interpreter" }, boot: { kind: "demo" } },
+  id,
+  folder: name,
+  path: `/lib/${name}`,
+  status,
+  failure: null,
+  capPercent: 100,
+  config: {
+    version: 1,
+    id,
+    name,
+    notes: "",
+    createdAt,
+    memoryMiB: 64,
+    cpu: { model: "m", capPercent: 100, engine: "interpreter" },
+    boot: { kind: "demo" },
+  },
 });
 const stats = { hostCpuPercent: 50, instructionsPerSecond: 2e7, uptimeNs: 1, haltedPercent: 0 };
 const settle = () => new Promise((resolve) => setImmediate(resolve));
+const unexpected = (error: unknown): never => assert.fail(String(error));
 
 /** A bridge whose vm.list the test answers by hand. */
 function handBridge() {
@@ -29,19 +53,22 @@ function handBridge() {
 test("an event that overtakes the list is not undone by it", async () => {
   const { bridge, events, lists } = handBridge();
   const store = createMachinesStore();
-  followMachines(store, bridge, assert.fail);
+  followMachines(store, bridge, unexpected);
   events.emit({ name: "vm.changed", data: record("a", "A", "running") });
   events.emit({ name: "vm.removed", data: { id: "b" } });
   lists[0]?.answer([record("a", "A", "off"), record("b", "B")]);
   await settle();
   assert.equal(store.getState().loaded, true);
-  assert.deepEqual(Object.values(store.getState().machines).map((m) => [m.id, m.status]), [["a", "running"]]);
+  assert.deepEqual(
+    Object.values(store.getState().machines).map((m) => [m.id, m.status]),
+    [["a", "running"]],
+  );
 });
 
 test("missed events are made good by a new list, and an answer to the old one is ignored", async () => {
   const { bridge, resyncs, lists } = handBridge();
   const store = createMachinesStore();
-  followMachines(store, bridge, assert.fail);
+  followMachines(store, bridge, unexpected);
   resyncs.emit();
   lists[1]?.answer([record("new", "N")]);
   lists[0]?.answer([record("old", "O")]);

@@ -63,7 +63,12 @@ export function applyStats(store: MachinesStore, id: string, stats: VmStats, now
 }
 
 /** Follows the bridge until the returned function is called. `onError` hears of a list that could not be read. */
-export function followMachines(store: MachinesStore, bridge: Bridge, onError: (error: unknown) => void, now = () => Date.now()): () => void {
+export function followMachines(
+  store: MachinesStore,
+  bridge: Bridge,
+  onError: (error: unknown) => void,
+  now = () => Date.now(),
+): () => void {
   let round = 0;
   const load = async (): Promise<void> => {
     const mine = ++round;
@@ -82,7 +87,11 @@ export function followMachines(store: MachinesStore, bridge: Bridge, onError: (e
         if (vm === null) delete machines[id];
         else machines[id] = vm;
       }
-      store.setState((state) => ({ loaded: true, machines, stats: Object.fromEntries(Object.entries(state.stats).filter(([id]) => machines[id] !== undefined)) }));
+      store.setState((state) => ({
+        loaded: true,
+        machines,
+        stats: Object.fromEntries(Object.entries(state.stats).filter(([id]) => machines[id] !== undefined)),
+      }));
     } catch (error) {
       if (mine === round) onError(error);
     } finally {

@@ -31,7 +31,9 @@ let nextId = 1;
 export function addNotice(store: NoticesStore, notice: Omit<Notice, "id" | "count">): number {
   const id = nextId++;
   store.setState(({ notices }) => {
-    const same = notices.find((n) => n.level === notice.level && n.title === notice.title && n.code === notice.code && n.message === notice.message);
+    const same = notices.find(
+      (n) => n.level === notice.level && n.title === notice.title && n.code === notice.code && n.message === notice.message,
+    );
     const others = notices.filter((n) => n !== same);
     return { notices: [...others, { ...notice, id, count: (same?.count ?? 0) + 1 }].slice(-MOST) };
   });
@@ -45,7 +47,13 @@ export function dismissNotice(store: NoticesStore, id: number): void {
 /** The notice for a failed call. */
 export function errorNotice(title: string, error: unknown): Omit<Notice, "id" | "count"> {
   if (error instanceof BridgeError) {
-    return { level: "error", title, code: error.code, message: error.message, ...(error.detail === undefined ? {} : { detail: error.detail }) };
+    return {
+      level: "error",
+      title,
+      code: error.code,
+      message: error.message,
+      ...(error.detail === undefined ? {} : { detail: error.detail }),
+    };
   }
   return { level: "error", title, code: "internal", message: error instanceof Error ? error.message : String(error) };
 }

@@ -7,7 +7,9 @@ import { asksFirst, isOn, whyNot } from "./power.ts";
 const ACTIONS: PowerAction[] = ["start", "pause", "resume", "reset", "shutdown", "powerOff", "delete"];
 
 test("each state allows exactly the actions that the contract documents", () => {
-  const allowed = Object.fromEntries(VmStatus.options.map((status) => [status, ACTIONS.filter((action) => whyNot(action, status) === null)]));
+  const allowed = Object.fromEntries(
+    VmStatus.options.map((status) => [status, ACTIONS.filter((action) => whyNot(action, status) === null)]),
+  );
   assert.deepEqual(allowed, {
     off: ["start", "delete"],
     starting: ["powerOff"],

@@ -15,7 +15,18 @@ const LEGAL: Record<PowerAction, readonly VmStatus[]> = {
 };
 
 /** Keys under `why.` in the catalogs. */
-export type Reason = "starting" | "stopping" | "off" | "alreadyOn" | "notRunning" | "notPaused" | "alreadyPaused" | "pausedNoButton" | "broken" | "turnOffFirst" | "busy";
+export type Reason =
+  | "starting"
+  | "stopping"
+  | "off"
+  | "alreadyOn"
+  | "notRunning"
+  | "notPaused"
+  | "alreadyPaused"
+  | "pausedNoButton"
+  | "broken"
+  | "turnOffFirst"
+  | "busy";
 
 /** null when the action may be done now. */
 export function whyNot(action: PowerAction, status: VmStatus, busy = false): Reason | null {
@@ -38,4 +49,5 @@ export function asksFirst(action: PowerAction): boolean {
   return action === "reset" || action === "powerOff" || action === "delete";
 }
 
-export const isOn = (status: VmStatus): boolean => status === "starting" || status === "running" || status === "paused" || status === "stopping";
+export const isOn = (status: VmStatus): boolean =>
+  status === "starting" || status === "running" || status === "paused" || status === "stopping";

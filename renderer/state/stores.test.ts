@@ -9,21 +9,40 @@ test("a repeated notice counts up instead of piling up, and the oldest make room
   const store = createNoticesStore();
   addNotice(store, { level: "error", title: "T", code: "ioFailed" });
   const id = addNotice(store, { level: "error", title: "T", code: "ioFailed" });
-  assert.deepEqual(store.getState().notices.map((n) => n.count), [2]);
+  assert.deepEqual(
+    store.getState().notices.map((n) => n.count),
+    [2],
+  );
   for (let i = 0; i < 10; i++) addNotice(store, { level: "info", title: `${i}` });
   assert.equal(store.getState().notices.length, 6);
   dismissNotice(store, id);
-  assert.equal(store.getState().notices.some((n) => n.id === id), false);
+  assert.equal(
+    store.getState().notices.some((n) => n.id === id),
+    false,
+  );
 });
 
 test("a failed call becomes a notice with its code, words and detail; any other error is internal", () => {
-  assert.deepEqual(errorNotice("T", new BridgeError("diskFull", "no space", "df")), { level: "error", title: "T", code: "diskFull", message: "no space", detail: "df" });
+  assert.deepEqual(errorNotice("T", new BridgeError("diskFull", "no space", "df")), {
+    level: "error",
+    title: "T",
+    code: "diskFull",
+    message: "no space",
+    detail: "df",
+  });
   assert.deepEqual(errorNotice("T", new TypeError("x")), { level: "error", title: "T", code: "internal", message: "x" });
 });
 
 test("stored preferences that are not ours fall back one by one", () => {
   const text = JSON.stringify({ language: "ko", theme: "pink", hostKey: 5, consoleView: "serial", terminalForScreenReader: "yes" });
-  assert.deepEqual(readPreferences(text, false), { language: "ko", theme: "auto", hostKey: "ControlRight", screenScale: "fit", consoleView: "serial", terminalForScreenReader: false });
+  assert.deepEqual(readPreferences(text, false), {
+    language: "ko",
+    theme: "auto",
+    hostKey: "ControlRight",
+    screenScale: "fit",
+    consoleView: "serial",
+    terminalForScreenReader: false,
+  });
   assert.equal(readPreferences("{cut", true).hostKey, "MetaLeft");
   assert.equal(readPreferences("[1]", false).theme, "auto");
 });

@@ -20,7 +20,16 @@ export interface ViewState {
 export type ViewStore = ReturnType<typeof createViewStore>;
 
 export function createViewStore() {
-  return createStore<ViewState>(() => ({ page: "machines", selected: null, tab: "overview", wizardOpen: false, browsing: false, asking: null, busy: {}, announcement: "" }));
+  return createStore<ViewState>(() => ({
+    page: "machines",
+    selected: null,
+    tab: "overview",
+    wizardOpen: false,
+    browsing: false,
+    asking: null,
+    busy: {},
+    announcement: "",
+  }));
 }
 
 /** The machine to show: the selected one, or the first when that one is gone. */

@@ -37,6 +37,7 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
   const on = isOn(status);
   const running = status === "running";
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the name and its language are only for the message.
   useEffect(() => {
     const made = new ConsoleChannel(bridge, id, (error) => addNotice(notices, errorNotice(t("console.watchFailed", { name }), error)));
     setChannel(made);
@@ -44,7 +45,6 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
       made.close();
       setChannel(null);
     };
-    // The name is only for the message.
   }, [bridge, id, notices]);
   const wasOn = useRef(on);
   useEffect(() => {
@@ -57,8 +57,8 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
 
   const leave = (): void => toolbar.current?.focus();
   const fullScreen = (): void => {
-    if (document.fullscreenElement !== null) void document.exitFullscreen();
-    else void frame.current?.requestFullscreen().catch(() => {});
+    if (document.fullscreenElement === null) void enterFullScreen(frame.current);
+    else void document.exitFullscreen();
   };
   const savePicture = async (): Promise<void> => {
     const blob = await screen.current?.picture();
@@ -93,34 +93,54 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
             />
             <span className="rf-bar-gap" />
             <Button.Group>
-              <BlockedButton why={whyOff} hint={t("console.keys")} onPress={() => void sendKeys(services, machine, ["ControlLeft", "AltLeft", "Delete"])} leftSection={<Keyboard size={14} aria-hidden="true" />} testId="ctrl-alt-del">
+              <BlockedButton
+                why={whyOff}
+                hint={t("console.keys")}
+                onPress={() => void sendKeys(services, machine, ["ControlLeft", "AltLeft", "Delete"])}
+                leftSection={<Keyboard size={14} aria-hidden="true" />}
+                testId="ctrl-alt-del"
+              >
                 {t("console.cad")}
               </BlockedButton>
               <Menu position="bottom-end">
                 <Menu.Target>
-                  <Button px={6} aria-label={t("console.keys")} disabled={!running}><ChevronDown size={14} aria-hidden="true" /></Button>
+                  <Button px={6} aria-label={t("console.keys")} disabled={!running}>
+                    <ChevronDown size={14} aria-hidden="true" />
+                  </Button>
                 </Menu.Target>
                 <Menu.Dropdown>
                   <Menu.Label>{t("console.keys")}</Menu.Label>
                   {KEY_COMBINATIONS.map((combination) => (
-                    <Menu.Item key={combination.label} onClick={() => void sendKeys(services, machine, [...combination.codes])}>{combination.label}</Menu.Item>
+                    <Menu.Item key={combination.label} onClick={() => void sendKeys(services, machine, [...combination.codes])}>
+                      {combination.label}
+                    </Menu.Item>
                   ))}
                   <Menu.Divider />
                   <Menu.Item onClick={() => void sendKeys(services, machine, [hostKey])}>{hostKeyName(hostKey, isMac)}</Menu.Item>
                 </Menu.Dropdown>
               </Menu>
             </Button.Group>
-            <BlockedButton why={whyOff} hint={t("console.mouse")} onPress={() => screen.current?.captureMouse()} leftSection={<Mouse size={14} aria-hidden="true" />} testId="capture-mouse">
+            <BlockedButton
+              why={whyOff}
+              hint={t("console.mouse")}
+              onPress={() => screen.current?.captureMouse()}
+              leftSection={<Mouse size={14} aria-hidden="true" />}
+              testId="capture-mouse"
+            >
               {t("console.mouse")}
             </BlockedButton>
             <Tooltip label={t("console.savePicture")}>
-              <Button px={8} aria-label={t("console.savePicture")} onClick={() => void savePicture()}><Camera size={14} aria-hidden="true" /></Button>
+              <Button px={8} aria-label={t("console.savePicture")} onClick={() => void savePicture()}>
+                <Camera size={14} aria-hidden="true" />
+              </Button>
             </Tooltip>
           </>
         )}
         {view === "serial" && <span className="rf-bar-gap" />}
         <Tooltip label={t("console.fullScreen")}>
-          <Button px={8} aria-label={t("console.fullScreen")} onClick={fullScreen}><Maximize size={14} aria-hidden="true" /></Button>
+          <Button px={8} aria-label={t("console.fullScreen")} onClick={fullScreen}>
+            <Maximize size={14} aria-hidden="true" />
+          </Button>
         </Tooltip>
       </div>
       <div className="rf-console-panes">
@@ -133,4 +153,15 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
       </div>
     </div>
   );
+}
+
+/** With the keys that browsers keep for themselves (Escape must then be held to leave), where the browser can give them. */
+async function enterFullScreen(element: HTMLElement | null): Promise<void> {
+  const { keyboard } = navigator as Navigator & { keyboard?: { lock?(): Promise<void> } };
+  try {
+    await element?.requestFullscreen();
+    await keyboard?.lock?.();
+  } catch {
+    // Refused: the console stays as it is.
+  }
 }

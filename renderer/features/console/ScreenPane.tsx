@@ -49,19 +49,21 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
   const on = isOn(status);
   const key = hostKeyName(hostKey, isMac);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: made once; the effect below follows the scale.
   useEffect(() => {
     if (canvas.current === null || surface.current === null) return;
     const element = surface.current;
     const made = new ScreenView(canvas.current, (width, height) => setSize({ width, height }));
     view.current = made;
     made.setScale(scale);
-    const observer = new ResizeObserver(([entry]) => entry !== undefined && made.setRoom(entry.contentRect.width, entry.contentRect.height));
+    const observer = new ResizeObserver(
+      ([entry]) => entry !== undefined && made.setRoom(entry.contentRect.width, entry.contentRect.height),
+    );
     observer.observe(element);
     return () => {
       observer.disconnect();
       view.current = null;
     };
-    // The effect below follows the scale.
   }, []);
   useEffect(() => view.current?.setScale(scale), [scale]);
   useEffect(() => channel?.onFrame((frame) => view.current?.apply(frame)), [channel]);
@@ -76,7 +78,9 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
     if (element === null || !live.current.running) return;
     element.focus();
     // Older browsers return nothing instead of a promise.
-    Promise.resolve(element.requestPointerLock()).catch((error: unknown) => addNotice(notices, { level: "warning", title: t("console.mouseFailed"), message: String(error) }));
+    Promise.resolve(element.requestPointerLock()).catch((error: unknown) =>
+      addNotice(notices, { level: "warning", title: t("console.mouseFailed"), message: String(error) }),
+    );
   };
   const [input] = useState(() => {
     const sender = new InputSender(
@@ -116,6 +120,7 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
         className="rf-screen-surface"
         role="application"
         aria-label={t("console.screenLabel", { name, key })}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: an application takes the keyboard itself.
         tabIndex={0}
         data-testid="screen"
         data-captured={focused}
@@ -132,21 +137,39 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
         onMouseDown={() => surface.current?.focus()}
         onContextMenu={(event) => event.preventDefault()}
       >
-        <canvas ref={canvas} data-dim={!on || status === "paused"} aria-hidden="true" data-testid="screen-canvas" />
+        <canvas ref={canvas} data-dim={!on || status === "paused"} data-testid="screen-canvas" />
         {!on && (
           <div className="rf-screen-note">
             <Power size={28} aria-hidden="true" />
             <strong>{t("console.noScreen")}</strong>
             <span>{t("console.noScreenText")}</span>
-            <Button variant="filled" tabIndex={-1} leftSection={<Play size={14} aria-hidden="true" />} onClick={() => requestPower(services, machine, "start")}>{t("power.start")}</Button>
+            <Button
+              variant="filled"
+              tabIndex={-1}
+              leftSection={<Play size={14} aria-hidden="true" />}
+              onClick={() => requestPower(services, machine, "start")}
+            >
+              {t("power.start")}
+            </Button>
           </div>
         )}
-        {on && size === null && <div className="rf-screen-note"><span>{t("console.waiting")}</span></div>}
+        {on && size === null && (
+          <div className="rf-screen-note">
+            <span>{t("console.waiting")}</span>
+          </div>
+        )}
         {status === "paused" && (
           <div className="rf-screen-note">
             <Pause size={28} aria-hidden="true" />
             <strong>{t("console.paused")}</strong>
-            <Button variant="filled" tabIndex={-1} leftSection={<Play size={14} aria-hidden="true" />} onClick={() => requestPower(services, machine, "resume")}>{t("power.resume")}</Button>
+            <Button
+              variant="filled"
+              tabIndex={-1}
+              leftSection={<Play size={14} aria-hidden="true" />}
+              onClick={() => requestPower(services, machine, "resume")}
+            >
+              {t("power.resume")}
+            </Button>
           </div>
         )}
       </div>

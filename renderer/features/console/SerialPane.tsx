@@ -13,7 +13,17 @@ import { SerialTerminal } from "../../console/serial-terminal.ts";
 import { machineName } from "../../state/machines.ts";
 import { addNotice, errorNotice } from "../../state/notices.ts";
 
-export default function SerialPane({ machine, channel, hidden, onLeave }: { machine: VmRecord; channel: ConsoleChannel; hidden: boolean; onLeave: () => void }) {
+export default function SerialPane({
+  machine,
+  channel,
+  hidden,
+  onLeave,
+}: {
+  machine: VmRecord;
+  channel: ConsoleChannel;
+  hidden: boolean;
+  onLeave: () => void;
+}) {
   const { t } = useTranslation();
   const { bridge, notices, isMac } = useServices();
   const hostKey = usePreference("hostKey");
@@ -45,6 +55,7 @@ export default function SerialPane({ machine, channel, hidden, onLeave }: { mach
   };
   live.current = { running: machine.status === "running", copy: () => void copy() };
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: labels are read once; the output is kept by the channel, so a new terminal shows all of it.
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
@@ -75,7 +86,6 @@ export default function SerialPane({ machine, channel, hidden, onLeave }: { mach
       made.dispose();
       terminal.current = null;
     };
-    // Labels are read once; the output is kept by the channel, so a new terminal shows all of it.
   }, [bridge, channel, id, hostKey, screenReader, notices]);
 
   const copyKey = isMac ? "⌘C" : "Ctrl+Shift+C";
@@ -85,12 +95,22 @@ export default function SerialPane({ machine, channel, hidden, onLeave }: { mach
       {searching && <SearchBar terminal={terminal} onClose={() => setSearching(false)} />}
       <div className="rf-serial-terminal" ref={host} data-testid="serial" />
       <div className="rf-screen-foot">
-        <span><Kbd size="xs">{key}</Kbd> {t("console.leave")} · {t("serial.hint", { copyKey, pasteKey })}</span>
+        <span>
+          <Kbd size="xs">{key}</Kbd> {t("console.leave")} · {t("serial.hint", { copyKey, pasteKey })}
+        </span>
         <span className="rf-serial-tools">
-          <Tool label={t("serial.copy")} onClick={() => void copy()}><Copy size={14} aria-hidden="true" /></Tool>
-          <Tool label={t("serial.paste")} onClick={() => void paste()}><ClipboardPaste size={14} aria-hidden="true" /></Tool>
-          <Tool label={t("serial.search")} onClick={() => setSearching(!searching)}><Search size={14} aria-hidden="true" /></Tool>
-          <Tool label={t("serial.clear")} onClick={() => terminal.current?.clear()}><Eraser size={14} aria-hidden="true" /></Tool>
+          <Tool label={t("serial.copy")} onClick={() => void copy()}>
+            <Copy size={14} aria-hidden="true" />
+          </Tool>
+          <Tool label={t("serial.paste")} onClick={() => void paste()}>
+            <ClipboardPaste size={14} aria-hidden="true" />
+          </Tool>
+          <Tool label={t("serial.search")} onClick={() => setSearching(!searching)}>
+            <Search size={14} aria-hidden="true" />
+          </Tool>
+          <Tool label={t("serial.clear")} onClick={() => terminal.current?.clear()}>
+            <Eraser size={14} aria-hidden="true" />
+          </Tool>
           <span className="rf-mono">{t("serial.size", size)}</span>
         </span>
       </div>
@@ -101,7 +121,9 @@ export default function SerialPane({ machine, channel, hidden, onLeave }: { mach
 function Tool({ label, onClick, children }: { label: string; onClick: () => void; children: React.ReactNode }) {
   return (
     <Tooltip label={label}>
-      <ActionIcon size="sm" aria-label={label} onClick={onClick}>{children}</ActionIcon>
+      <ActionIcon size="sm" aria-label={label} onClick={onClick}>
+        {children}
+      </ActionIcon>
     </Tooltip>
   );
 }
@@ -110,13 +132,14 @@ function SearchBar({ terminal, onClose }: { terminal: { readonly current: Serial
   const { t } = useTranslation();
   const [query, setQuery] = useState("");
   const [found, setFound] = useState(true);
-  const find = (direction: "next" | "previous", text = query, incremental = false): void => setFound(terminal.current?.find(text, direction, incremental) ?? false);
+  const find = (direction: "next" | "previous", text = query, incremental = false): void =>
+    setFound(terminal.current?.find(text, direction, incremental) ?? false);
   const close = (): void => {
     terminal.current?.endSearch();
     onClose();
   };
   return (
-    <div className="rf-search" role="search">
+    <search className="rf-search">
       <TextInput
         autoFocus
         aria-label={t("serial.searchField")}
@@ -133,10 +156,18 @@ function SearchBar({ terminal, onClose }: { terminal: { readonly current: Serial
           if (event.key === "Escape") close();
         }}
       />
-      <span className="rf-dim" role="status">{found ? "" : t("serial.noMatch")}</span>
-      <Tool label={t("serial.previous")} onClick={() => find("previous")}><ChevronUp size={15} aria-hidden="true" /></Tool>
-      <Tool label={t("serial.next")} onClick={() => find("next")}><ChevronDown size={15} aria-hidden="true" /></Tool>
-      <Tool label={t("serial.closeSearch")} onClick={close}><X size={15} aria-hidden="true" /></Tool>
-    </div>
+      <span className="rf-dim" role="status">
+        {found ? "" : t("serial.noMatch")}
+      </span>
+      <Tool label={t("serial.previous")} onClick={() => find("previous")}>
+        <ChevronUp size={15} aria-hidden="true" />
+      </Tool>
+      <Tool label={t("serial.next")} onClick={() => find("next")}>
+        <ChevronDown size={15} aria-hidden="true" />
+      </Tool>
+      <Tool label={t("serial.closeSearch")} onClick={close}>
+        <X size={15} aria-hidden="true" />
+      </Tool>
+    </search>
   );
 }

@@ -48,9 +48,9 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
     view.setState({ browsing: true });
     return () => view.setState({ browsing: false });
   }, [view]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the dialog opens.
   useEffect(() => {
     void open(folderOf(start.trim()), "~");
-    // Once, when the dialog opens.
   }, []);
 
   const entries = listing?.entries ?? [];
@@ -66,7 +66,14 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const last = entries.length - 1;
-    const moves: Record<string, number> = { ArrowDown: Math.min(last, at + 1), ArrowUp: Math.max(0, at - 1), Home: 0, End: last, PageDown: Math.min(last, at + 10), PageUp: Math.max(0, at - 10) };
+    const moves: Record<string, number> = {
+      ArrowDown: Math.min(last, at + 1),
+      ArrowUp: Math.max(0, at - 1),
+      Home: 0,
+      End: last,
+      PageDown: Math.min(last, at + 10),
+      PageUp: Math.max(0, at - 10),
+    };
     const move = moves[event.key];
     if (move !== undefined) setAt(move);
     else if (event.key === "Enter") pick(at);
@@ -74,12 +81,21 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
     else return;
     event.preventDefault();
   };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs because another entry is chosen, which it reads from the page.
   useEffect(() => {
     list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }, [at]);
   const chosen = entries[at];
   return (
-    <Modal opened zIndex={300} onClose={onClose} title={t("browse.title")} size="lg" closeButtonProps={{ "aria-label": t("common.close") }} data-testid="browse">
+    <Modal
+      opened
+      zIndex={300}
+      onClose={onClose}
+      title={t("browse.title")}
+      size="lg"
+      closeButtonProps={{ "aria-label": t("common.close") }}
+      data-testid="browse"
+    >
       <form
         className="rf-browse-path"
         onSubmit={(event) => {
@@ -89,12 +105,24 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
         }}
       >
         <Tooltip label={t("browse.up")}>
-          <ActionIcon variant="default" aria-label={t("browse.up")} disabled={listing === null || listing.parent === null} onClick={up}><CornerLeftUp size={15} aria-hidden="true" /></ActionIcon>
+          <ActionIcon variant="default" aria-label={t("browse.up")} disabled={listing === null || listing.parent === null} onClick={up}>
+            <CornerLeftUp size={15} aria-hidden="true" />
+          </ActionIcon>
         </Tooltip>
-        <TextInput aria-label={t("browse.path")} value={typed} spellCheck={false} classNames={{ input: "rf-mono" }} onChange={(event) => setTyped(event.currentTarget.value)} />
+        <TextInput
+          aria-label={t("browse.path")}
+          value={typed}
+          spellCheck={false}
+          classNames={{ input: "rf-mono" }}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+        />
         <Button type="submit">{t("browse.go")}</Button>
       </form>
-      {failure !== null && <p className="rf-problem" role="alert">{t("browse.failed")}: <span lang="en">{failure}</span></p>}
+      {failure !== null && (
+        <p className="rf-problem" role="alert">
+          {t("browse.failed")}: <span lang="en">{failure}</span>
+        </p>
+      )}
       <div
         className="rf-browse"
         role="listbox"
@@ -106,12 +134,17 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
         onKeyDown={onKeyDown}
       >
         {entries.map((entry, index) => (
+          // biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/useFocusableInteractive: the list has the focus and the keys, and names its active option.
           <div
             key={entry.name}
             id={`entry-${index}`}
             role="option"
             aria-selected={index === at}
-            aria-label={entry.isFolder ? t("browse.folder", { name: entry.name }) : t("browse.file", { name: entry.name, size: formatBytes(entry.sizeBytes, i18n.language) })}
+            aria-label={
+              entry.isFolder
+                ? t("browse.folder", { name: entry.name })
+                : t("browse.file", { name: entry.name, size: formatBytes(entry.sizeBytes, i18n.language) })
+            }
             className="rf-browse-entry"
             data-folder={entry.isFolder}
             onClick={() => setAt(index)}
@@ -126,7 +159,9 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
       {listing !== null && entries.length === 0 && <p className="rf-dim">{t("browse.empty")}</p>}
       <div className="rf-modal-buttons">
         <Button onClick={onClose}>{t("common.cancel")}</Button>
-        <Button variant="filled" disabled={chosen === undefined} onClick={() => pick(at)} data-testid="browse-choose">{t("browse.choose")}</Button>
+        <Button variant="filled" disabled={chosen === undefined} onClick={() => pick(at)} data-testid="browse-choose">
+          {t("browse.choose")}
+        </Button>
       </div>
     </Modal>
   );

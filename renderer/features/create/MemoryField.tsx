@@ -10,7 +10,15 @@ import { clampMemory, isUnsafe, MEMORY_STOPS, memoryAt, safeLimitMiB, stopOf } f
 const LAST = MEMORY_STOPS.length - 1;
 const MARKED = [16, 64, 256, 1024, 3584];
 
-export function MemoryField({ value, onChange, error = null }: { value: number; onChange: (memoryMiB: number) => void; error?: string | null }) {
+export function MemoryField({
+  value,
+  onChange,
+  error = null,
+}: {
+  value: number;
+  onChange: (memoryMiB: number) => void;
+  error?: string | null;
+}) {
   const { t, i18n } = useTranslation();
   const host = useHost((state) => state.info);
   const unsafe = isUnsafe(value, host);
@@ -22,7 +30,11 @@ export function MemoryField({ value, onChange, error = null }: { value: number; 
       <span className="rf-label">{t("create.memory")}</span>
       <div className="rf-memory-row">
         <div className="rf-memory-slider">
-          <div className="rf-memory-zones" style={{ background: `linear-gradient(to right, var(--rf-safe) ${safeShare}%, var(--rf-unsafe) ${safeShare}%)` }} aria-hidden="true" />
+          <div
+            className="rf-memory-zones"
+            style={{ background: `linear-gradient(to right, var(--rf-safe) ${safeShare}%, var(--rf-unsafe) ${safeShare}%)` }}
+            aria-hidden="true"
+          />
           <Slider
             min={0}
             max={LAST}
@@ -31,7 +43,10 @@ export function MemoryField({ value, onChange, error = null }: { value: number; 
             onChange={(stop) => onChange(memoryAt(stop))}
             thumbLabel={t("create.memorySlider", { min: RAM_MIN_MIB, max: RAM_MAX_MIB })}
             thumbValueText={() => `${number(value)} ${t("common.mib")}`}
-            marks={MARKED.map((mib) => ({ value: stopOf(mib), label: mib < 1024 ? `${mib}` : `${formatNumber(mib / 1024, i18n.language, mib % 1024 === 0 ? 0 : 1)}G` }))}
+            marks={MARKED.map((mib) => ({
+              value: stopOf(mib),
+              label: mib < 1024 ? `${mib}` : `${formatNumber(mib / 1024, i18n.language, mib % 1024 === 0 ? 0 : 1)}G`,
+            }))}
             data-testid="memory-slider"
           />
         </div>

@@ -27,6 +27,7 @@ export function PathField({ label, placeholder, path, probe, error, onPath, onPr
   const { t, i18n } = useTranslation();
   const { bridge } = useServices();
   const [browsing, setBrowsing] = useState(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only a new path is looked up; onProbe is made anew with every draw.
   useEffect(() => {
     const wanted = path.trim();
     if (wanted === "") return;
@@ -37,9 +38,11 @@ export function PathField({ label, placeholder, path, probe, error, onPath, onPr
       );
     }, PAUSE_MS);
     return () => clearTimeout(timer);
-    // Only a new path is looked up; onProbe is made anew with every draw.
   }, [bridge, path]);
-  const found = probe.state === "found" && probe.result.exists ? t(`create.probe.${probe.result.kind}`, { size: formatBytes(probe.result.sizeBytes, i18n.language) }) : null;
+  const found =
+    probe.state === "found" && probe.result.exists
+      ? t(`create.probe.${probe.result.kind}`, { size: formatBytes(probe.result.sizeBytes, i18n.language) })
+      : null;
   return (
     <div className="rf-path">
       <TextInput
@@ -54,11 +57,21 @@ export function PathField({ label, placeholder, path, probe, error, onPath, onPr
         classNames={{ input: "rf-mono" }}
         onChange={(event) => onPath(event.currentTarget.value)}
       />
-      <Button leftSection={<FolderOpen size={14} aria-hidden="true" />} onClick={() => setBrowsing(true)}>{t("common.browse")}</Button>
+      <Button leftSection={<FolderOpen size={14} aria-hidden="true" />} onClick={() => setBrowsing(true)}>
+        {t("common.browse")}
+      </Button>
       <p className="rf-probe" role="status" data-good={error === null}>
         {probe.state === "looking" && t("create.probe.looking")}
-        {probe.state === "failed" && <><CircleAlert size={13} aria-hidden="true" /> {probe.message}</>}
-        {found !== null && error === null && <><CircleCheck size={13} aria-hidden="true" /> {found}</>}
+        {probe.state === "failed" && (
+          <>
+            <CircleAlert size={13} aria-hidden="true" /> {probe.message}
+          </>
+        )}
+        {found !== null && error === null && (
+          <>
+            <CircleCheck size={13} aria-hidden="true" /> {found}
+          </>
+        )}
       </p>
       {browsing && (
         <BrowseDialog

@@ -15,13 +15,25 @@ export function SourceFields({ draft, change }: { draft: Draft; change: (change:
   const { t } = useTranslation();
   const problem = problemOf(draft, 0);
   const of = (field: "kernel" | "initrd"): string | null =>
-    problem !== null && problem.startsWith(field) && problem !== "kernelNeeded" && !problem.endsWith("Looking") ? t(`create.problem.${problem}`) : null;
+    problem?.startsWith(field) && problem !== "kernelNeeded" && !problem.endsWith("Looking") ? t(`create.problem.${problem}`) : null;
   return (
     <>
-      <Radio.Group value={draft.kind} onChange={(kind) => change({ type: "kind", kind: kind === "kernel" ? "kernel" : "demo" })} label={t("create.source")} size="sm">
+      <Radio.Group
+        value={draft.kind}
+        onChange={(kind) => change({ type: "kind", kind: kind === "kernel" ? "kernel" : "demo" })}
+        label={t("create.source")}
+        size="sm"
+      >
         <div className="rf-choices">
           {CHOICES.map(({ kind, icon: Icon }) => (
-            <Radio.Card key={kind} value={kind} className="rf-choice" data-testid={`source-${kind}`} aria-label={t(`create.${kind}`)} data-autofocus={draft.kind === kind || undefined}>
+            <Radio.Card
+              key={kind}
+              value={kind}
+              className="rf-choice"
+              data-testid={`source-${kind}`}
+              aria-label={t(`create.${kind}`)}
+              data-autofocus={draft.kind === kind || undefined}
+            >
               <Icon size={22} aria-hidden="true" />
               <strong>{t(`create.${kind}`)}</strong>
               <span>{t(`create.${kind}Text`)}</span>
@@ -29,7 +41,12 @@ export function SourceFields({ draft, change }: { draft: Draft; change: (change:
           ))}
           <Radio.Card value="image" className="rf-choice" disabled aria-label={t("create.image")} aria-describedby="coming">
             <Disc3 size={22} aria-hidden="true" />
-            <strong>{t("create.image")} <Badge size="xs" variant="default" component="span">{t("create.coming")}</Badge></strong>
+            <strong>
+              {t("create.image")}{" "}
+              <Badge size="xs" variant="default" component="span">
+                {t("create.coming")}
+              </Badge>
+            </strong>
             <span>{t("create.imageText")}</span>
             <span id="coming">{t("create.comingText")}</span>
           </Radio.Card>
@@ -50,7 +67,15 @@ export function SourceFields({ draft, change }: { draft: Draft; change: (change:
               onProbe={(path, probe) => change({ type: "probe", field, path, probe })}
             />
           ))}
-          <TextInput label={t("create.append")} value={draft.append} maxLength={4095} spellCheck={false} classNames={{ input: "rf-mono" }} onChange={(event) => change({ type: "append", append: event.currentTarget.value })} data-testid="append" />
+          <TextInput
+            label={t("create.append")}
+            value={draft.append}
+            maxLength={4095}
+            spellCheck={false}
+            classNames={{ input: "rf-mono" }}
+            onChange={(event) => change({ type: "append", append: event.currentTarget.value })}
+            data-testid="append"
+          />
         </div>
       )}
     </>

@@ -6,7 +6,10 @@ import { changeDraft, newDraft, problemOf, requestOf } from "./wizard-state.ts";
 
 const nameFor = (kind: string): string => (kind === "demo" ? "Demo guest" : "Linux");
 const apply = (draft: Draft, ...changes: Change[]): Draft => changes.reduce((d, c) => changeDraft(d, c, nameFor), draft);
-const found = (kind: "linux" | "unknown" | "folder" | "image", sizeBytes = 1): Probe => ({ state: "found", result: { exists: true, sizeBytes, kind } });
+const found = (kind: "linux" | "unknown" | "folder" | "image", sizeBytes = 1): Probe => ({
+  state: "found",
+  result: { exists: true, sizeBytes, kind },
+});
 const missing: Probe = { state: "found", result: { exists: false, sizeBytes: 0, kind: "missing" } };
 
 test("defaults follow the choice until the user has touched a field", () => {
@@ -31,18 +34,32 @@ test("a kernel must be there and be one; an initrd is optional but must be a fil
   assert.equal(problemOf(probed(found("unknown")), 0), "kernelKind");
   const good = probed(found("linux"));
   assert.equal(problemOf(good, 0), null);
-  const withInitrd = apply(good, { type: "path", field: "initrd", path: "/i" }, { type: "probe", field: "initrd", path: "/i", probe: missing });
+  const withInitrd = apply(
+    good,
+    { type: "path", field: "initrd", path: "/i" },
+    { type: "probe", field: "initrd", path: "/i", probe: missing },
+  );
   assert.equal(problemOf(withInitrd, 0), "initrdMissing");
   assert.equal(problemOf(withInitrd, 2), "initrdMissing");
 });
 
 test("a probe that failed does not block: the app decides when the machine is made", () => {
-  const draft = apply(newDraft(nameFor), { type: "kind", kind: "kernel" }, { type: "path", field: "kernel", path: "/k" }, { type: "probe", field: "kernel", path: "/k", probe: { state: "failed", message: "x" } });
+  const draft = apply(
+    newDraft(nameFor),
+    { type: "kind", kind: "kernel" },
+    { type: "path", field: "kernel", path: "/k" },
+    { type: "probe", field: "kernel", path: "/k", probe: { state: "failed", message: "x" } },
+  );
   assert.equal(problemOf(draft, 0), null);
 });
 
 test("the answer for a path that was changed meanwhile is dropped", () => {
-  const draft = apply(newDraft(nameFor), { type: "kind", kind: "kernel" }, { type: "path", field: "kernel", path: "/new" }, { type: "probe", field: "kernel", path: "/old", probe: missing });
+  const draft = apply(
+    newDraft(nameFor),
+    { type: "kind", kind: "kernel" },
+    { type: "path", field: "kernel", path: "/new" },
+    { type: "probe", field: "kernel", path: "/old", probe: missing },
+  );
   assert.equal(draft.kernelProbe.state, "looking");
 });
 
@@ -52,14 +69,30 @@ test("name and memory are checked, and a RAM disk larger than the memory is told
   assert.equal(problemOf(apply(draft, { type: "name", name: "x".repeat(81) }), 1), "nameLong");
   assert.equal(problemOf(apply(draft, { type: "memory", memoryMiB: 3585 }), 1), "memoryRange");
   assert.equal(problemOf(apply(draft, { type: "memory", memoryMiB: 3 }), 1), "memoryRange");
-  const big = apply(draft, { type: "kind", kind: "kernel" }, { type: "path", field: "initrd", path: "/i" }, { type: "probe", field: "initrd", path: "/i", probe: found("unknown", 300 * 2 ** 20) });
+  const big = apply(
+    draft,
+    { type: "kind", kind: "kernel" },
+    { type: "path", field: "initrd", path: "/i" },
+    { type: "probe", field: "initrd", path: "/i", probe: found("unknown", 300 * 2 ** 20) },
+  );
   assert.equal(problemOf(big, 1), "initrdTooLarge");
   assert.equal(problemOf(apply(big, { type: "memory", memoryMiB: 512 }), 1), null);
 });
 
 test("the request has trimmed fields and no empty initrd", () => {
-  const draft = apply(newDraft(nameFor), { type: "kind", kind: "kernel" }, { type: "path", field: "kernel", path: " /k " }, { type: "name", name: " N " }, { type: "append", append: " quiet " });
-  assert.deepEqual(requestOf(draft), { name: "N", memoryMiB: 256, capPercent: 100, boot: { kind: "kernel", kernel: "/k", append: "quiet", modules: [] } });
+  const draft = apply(
+    newDraft(nameFor),
+    { type: "kind", kind: "kernel" },
+    { type: "path", field: "kernel", path: " /k " },
+    { type: "name", name: " N " },
+    { type: "append", append: " quiet " },
+  );
+  assert.deepEqual(requestOf(draft), {
+    name: "N",
+    memoryMiB: 256,
+    capPercent: 100,
+    boot: { kind: "kernel", kernel: "/k", append: "quiet", modules: [] },
+  });
   assert.deepEqual(requestOf(newDraft(nameFor)).boot, { kind: "demo" });
 });
 

@@ -4,7 +4,11 @@ import type { CallReply, CallRequest } from "../../../core/api/contract.ts";
 import { RAM_MAX_MIB, RAM_MIN_MIB } from "../../../core/api/vm-config.ts";
 
 export type SourceKind = "demo" | "kernel";
-export type Probe = { state: "none" } | { state: "looking" } | { state: "found"; result: CallReply<"file.probe"> } | { state: "failed"; message: string };
+export type Probe =
+  | { state: "none" }
+  | { state: "looking" }
+  | { state: "found"; result: CallReply<"file.probe"> }
+  | { state: "failed"; message: string };
 
 export interface Draft {
   step: 0 | 1 | 2;
@@ -40,9 +44,19 @@ export type NameFor = (kind: SourceKind) => string;
 
 export function newDraft(nameFor: NameFor): Draft {
   return {
-    step: 0, kind: "demo", kernel: "", kernelProbe: { state: "none" }, initrd: "", initrdProbe: { state: "none" },
-    append: "console=tty0 console=ttyS0", name: nameFor("demo"), nameTouched: false,
-    memoryMiB: DEFAULT_MEMORY_MIB.demo, memoryTouched: false, capPercent: 100, startNow: true,
+    step: 0,
+    kind: "demo",
+    kernel: "",
+    kernelProbe: { state: "none" },
+    initrd: "",
+    initrdProbe: { state: "none" },
+    append: "console=tty0 console=ttyS0",
+    name: nameFor("demo"),
+    nameTouched: false,
+    memoryMiB: DEFAULT_MEMORY_MIB.demo,
+    memoryTouched: false,
+    capPercent: 100,
+    startNow: true,
   };
 }
 
@@ -50,7 +64,8 @@ export function changeDraft(draft: Draft, change: Change, nameFor: NameFor): Dra
   switch (change.type) {
     case "kind":
       return {
-        ...draft, kind: change.kind,
+        ...draft,
+        kind: change.kind,
         name: draft.nameTouched ? draft.name : nameFor(change.kind),
         memoryMiB: draft.memoryTouched ? draft.memoryMiB : DEFAULT_MEMORY_MIB[change.kind],
       };
@@ -78,7 +93,19 @@ export function changeDraft(draft: Draft, change: Change, nameFor: NameFor): Dra
 }
 
 /** Keys under `create.problem.`; null when the step is complete. */
-export type Problem = "kernelNeeded" | "kernelMissing" | "kernelFolder" | "kernelKind" | "kernelLooking" | "initrdMissing" | "initrdFolder" | "initrdLooking" | "nameNeeded" | "nameLong" | "memoryRange" | "initrdTooLarge";
+export type Problem =
+  | "kernelNeeded"
+  | "kernelMissing"
+  | "kernelFolder"
+  | "kernelKind"
+  | "kernelLooking"
+  | "initrdMissing"
+  | "initrdFolder"
+  | "initrdLooking"
+  | "nameNeeded"
+  | "nameLong"
+  | "memoryRange"
+  | "initrdTooLarge";
 
 export function problemOf(draft: Draft, step: 0 | 1 | 2): Problem | null {
   if (step === 0) return draft.kind === "kernel" ? sourceProblem(draft) : null;

@@ -22,15 +22,31 @@ export function ActivityPanel({ machine }: { machine: VmRecord }) {
   return (
     <Panel title={t("details.activity")} width="wide">
       <dl className="rf-figures">
-        <div data-series="cpu"><dt>{t("details.hostCpu")}</dt><dd data-testid="host-cpu">{cpu}</dd></div>
-        <div data-series="mips"><dt>{t("details.mips")}</dt><dd>{mips}</dd></div>
-        <div><dt>{t("details.halted")}</dt><dd>{latest === undefined ? "–" : formatPercent(latest.haltedPercent, language)}</dd></div>
-        <div><dt>{t("details.uptime")}</dt><dd data-testid="uptime">{latest === undefined ? "–" : formatUptime(latest.uptimeNs)}</dd></div>
+        <div data-series="cpu">
+          <dt>{t("details.hostCpu")}</dt>
+          <dd data-testid="host-cpu">{cpu}</dd>
+        </div>
+        <div data-series="mips">
+          <dt>{t("details.mips")}</dt>
+          <dd>{mips}</dd>
+        </div>
+        <div>
+          <dt>{t("details.halted")}</dt>
+          <dd>{latest === undefined ? "–" : formatPercent(latest.haltedPercent, language)}</dd>
+        </div>
+        <div>
+          <dt>{t("details.uptime")}</dt>
+          <dd data-testid="uptime">{latest === undefined ? "–" : formatUptime(latest.uptimeNs)}</dd>
+        </div>
       </dl>
       {stats === undefined ? (
         <p className="rf-graph-empty">{t("details.graphEmpty")}</p>
       ) : (
-        <UsageGraph stats={stats} capPercent={machine.capPercent} label={t("details.graph", { cpu, mips, cap: formatPercent(machine.capPercent, language) })} />
+        <UsageGraph
+          stats={stats}
+          capPercent={machine.capPercent}
+          label={t("details.graph", { cpu, mips, cap: formatPercent(machine.capPercent, language) })}
+        />
       )}
       <CapControl machine={machine} />
     </Panel>
@@ -73,7 +89,9 @@ function CapControl({ machine }: { machine: VmRecord }) {
   };
   return (
     <div className="rf-cap">
-      <span className="rf-label" id="cap-label">{t("details.cap")}</span>
+      <span className="rf-label" id="cap-label">
+        {t("details.cap")}
+      </span>
       <Slider
         className="rf-cap-slider"
         min={1}

@@ -29,7 +29,15 @@ export function BootEditor({ machine, boot, onDone }: { machine: VmRecord; boot:
     if (await updateMachine(services, machine, { boot: source })) onDone();
   };
   return (
-    <Modal opened closeOnEscape={!browsing} trapFocus={!browsing} onClose={onDone} title={t("details.bootEdit")} size="lg" closeButtonProps={{ "aria-label": t("common.close") }}>
+    <Modal
+      opened
+      closeOnEscape={!browsing}
+      trapFocus={!browsing}
+      onClose={onDone}
+      title={t("details.bootEdit")}
+      size="lg"
+      closeButtonProps={{ "aria-label": t("common.close") }}
+    >
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -39,7 +47,9 @@ export function BootEditor({ machine, boot, onDone }: { machine: VmRecord; boot:
         <SourceFields draft={draft} change={change} />
         <div className="rf-modal-buttons">
           <Button onClick={onDone}>{t("common.cancel")}</Button>
-          <Button variant="filled" type="submit" disabled={problemOf(draft, 0) !== null}>{t("common.save")}</Button>
+          <Button variant="filled" type="submit" disabled={problemOf(draft, 0) !== null}>
+            {t("common.save")}
+          </Button>
         </div>
       </form>
     </Modal>

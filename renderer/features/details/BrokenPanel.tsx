@@ -15,7 +15,11 @@ export function BrokenPanel({ machine }: { machine: VmRecord }) {
         <Facts>
           <Fact name={t("broken.reason")}>
             {failure !== null && t(`error.${failure.code}`)}
-            {failure !== null && <span className="rf-mono rf-block" lang="en">{failure.message}</span>}
+            {failure !== null && (
+              <span className="rf-mono rf-block" lang="en">
+                {failure.message}
+              </span>
+            )}
           </Fact>
           <Fact name={t("broken.path")}>
             <span className="rf-mono">{path}</span> <CopyIcon text={path} label={t("common.copy")} />

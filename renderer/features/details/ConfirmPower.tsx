@@ -18,7 +18,14 @@ export function ConfirmPower() {
   const reason = whyNot(action, machine.status);
   const name = machineName(machine);
   return (
-    <Modal opened onClose={close} title={t(`power.ask.${action}.title`, { name })} size="sm" closeButtonProps={{ "aria-label": t("common.close") }} data-testid="confirm">
+    <Modal
+      opened
+      onClose={close}
+      title={t(`power.ask.${action}.title`, { name })}
+      size="sm"
+      closeButtonProps={{ "aria-label": t("common.close") }}
+      data-testid="confirm"
+    >
       <p className="rf-modal-text">{reason === null ? t(`power.ask.${action}.text`) : t(`why.${reason}`)}</p>
       <div className="rf-modal-buttons">
         <Button onClick={close}>{t("common.cancel")}</Button>

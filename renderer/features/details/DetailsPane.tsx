@@ -30,13 +30,26 @@ export function DetailsPane({ machine }: { machine: VmRecord }) {
       {machine.config === null ? (
         <BrokenPanel machine={machine} />
       ) : (
-        <Tabs className="rf-tabs" value={tab} onChange={(value) => view.setState({ tab: value === "console" ? "console" : "overview" })} keepMounted={false}>
+        <Tabs
+          className="rf-tabs"
+          value={tab}
+          onChange={(value) => view.setState({ tab: value === "console" ? "console" : "overview" })}
+          keepMounted={false}
+        >
           <Tabs.List aria-label={t("details.tabs", { name })}>
-            <Tabs.Tab value="overview" leftSection={<LayoutDashboard size={14} aria-hidden="true" />}>{t("details.overview")}</Tabs.Tab>
-            <Tabs.Tab value="console" leftSection={<SquareTerminal size={14} aria-hidden="true" />}>{t("details.console")}</Tabs.Tab>
+            <Tabs.Tab value="overview" leftSection={<LayoutDashboard size={14} aria-hidden="true" />}>
+              {t("details.overview")}
+            </Tabs.Tab>
+            <Tabs.Tab value="console" leftSection={<SquareTerminal size={14} aria-hidden="true" />}>
+              {t("details.console")}
+            </Tabs.Tab>
           </Tabs.List>
-          <Tabs.Panel value="overview" className="rf-tab-scroll"><OverviewTab machine={machine} config={machine.config} /></Tabs.Panel>
-          <Tabs.Panel value="console" className="rf-tab-fill"><ConsoleTab machine={machine} /></Tabs.Panel>
+          <Tabs.Panel value="overview" className="rf-tab-scroll">
+            <OverviewTab machine={machine} config={machine.config} />
+          </Tabs.Panel>
+          <Tabs.Panel value="console" className="rf-tab-fill">
+            <ConsoleTab machine={machine} />
+          </Tabs.Panel>
         </Tabs>
       )}
     </main>

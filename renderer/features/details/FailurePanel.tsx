@@ -23,19 +23,23 @@ export function FailurePanel({ machine, failure }: { machine: VmRecord; failure:
         <p>
           {t(`error.${failure.code}`)} {crashed && t("failure.time")}
         </p>
-        <p className="rf-mono rf-dim" lang="en">{failure.message}</p>
+        <p className="rf-mono rf-dim" lang="en">
+          {failure.message}
+        </p>
         {failure.detail !== undefined && (
           <details>
             <summary>{t("failure.detail")}</summary>
             <div className="rf-failure-detail">
-              <pre lang="en" tabIndex={0} aria-label={t("failure.detail")}>{failure.detail}</pre>
+              <pre lang="en">{failure.detail}</pre>
               <CopyIcon text={`${failure.message}\n${failure.detail}`} label={t("failure.copy")} />
             </div>
           </details>
         )}
       </div>
       {whyNot("start", machine.status, busy) === null && (
-        <Button leftSection={<Play size={14} aria-hidden="true" />} onClick={() => requestPower(services, machine, "start")}>{t("failure.start")}</Button>
+        <Button leftSection={<Play size={14} aria-hidden="true" />} onClick={() => requestPower(services, machine, "start")}>
+          {t("failure.start")}
+        </Button>
       )}
     </section>
   );

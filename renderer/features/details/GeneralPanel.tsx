@@ -32,7 +32,14 @@ export function GeneralPanel({ machine, config }: { machine: VmRecord; config: V
     else void save({ name: trimmed }, name.reset);
   };
   return (
-    <Panel title={t("details.general")} aside={<span className="rf-saved" role="status">{saved ? t("details.saved") : ""}</span>}>
+    <Panel
+      title={t("details.general")}
+      aside={
+        <span className="rf-saved" role="status">
+          {saved ? t("details.saved") : ""}
+        </span>
+      }
+    >
       <TextInput
         label={t("details.name")}
         value={name.value}

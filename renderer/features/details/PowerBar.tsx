@@ -20,7 +20,7 @@ export function PowerBar({ machine }: { machine: VmRecord }) {
   const actions: PowerAction[] = ["start", status === "paused" ? "resume" : "pause", "reset", "shutdown", "powerOff", "delete"];
   const main: PowerAction = status === "paused" ? "resume" : "start";
   return (
-    <div className="rf-power" role="group" aria-label={t("power.label", { name: machineName(machine) })}>
+    <fieldset className="rf-power" aria-label={t("power.label", { name: machineName(machine) })}>
       {actions.map((action) => {
         const Icon = ICONS[action];
         const reason = whyNot(action, status, busy !== undefined);
@@ -39,6 +39,6 @@ export function PowerBar({ machine }: { machine: VmRecord }) {
           </BlockedButton>
         );
       })}
-    </div>
+    </fieldset>
   );
 }

@@ -39,9 +39,15 @@ export function SystemPanel({ machine, config }: { machine: VmRecord; config: Vm
         </Fact>
         {boot.kind === "kernel" && (
           <>
-            <Fact name={t("details.kernel")}><span className="rf-mono">{boot.kernel}</span></Fact>
-            <Fact name={t("details.initrd")}><span className="rf-mono">{boot.initrd ?? t("common.none")}</span></Fact>
-            <Fact name={t("details.append")}><span className="rf-mono">{boot.append === "" ? t("common.none") : boot.append}</span></Fact>
+            <Fact name={t("details.kernel")}>
+              <span className="rf-mono">{boot.kernel}</span>
+            </Fact>
+            <Fact name={t("details.initrd")}>
+              <span className="rf-mono">{boot.initrd ?? t("common.none")}</span>
+            </Fact>
+            <Fact name={t("details.append")}>
+              <span className="rf-mono">{boot.append === "" ? t("common.none") : boot.append}</span>
+            </Fact>
           </>
         )}
       </Facts>
@@ -70,8 +76,12 @@ function MemoryEditor({ machine, config, onDone }: { machine: VmRecord; config: 
     >
       <MemoryField value={memoryMiB} onChange={setMemory} />
       <div className="rf-editor-buttons">
-        <Button size="compact-xs" onClick={onDone}>{t("common.cancel")}</Button>
-        <Button size="compact-xs" variant="filled" type="submit">{t("common.save")}</Button>
+        <Button size="compact-xs" onClick={onDone}>
+          {t("common.cancel")}
+        </Button>
+        <Button size="compact-xs" variant="filled" type="submit">
+          {t("common.save")}
+        </Button>
       </div>
     </form>
   );

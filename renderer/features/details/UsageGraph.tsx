@@ -27,8 +27,21 @@ function build(host: HTMLElement, width: number): uPlot {
         mips: { range: (_u, _min, max) => [0, Math.max(10, max * 1.15)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 20, splits: (u) => [0, 15, 30, 45, 60].map((s) => (u.scales["x"]?.max ?? 0) - s), values: (u, splits) => splits.map((v) => `${Math.round(v - (u.scales["x"]?.max ?? 0))} s`) },
-        { ...axis, scale: "percent", grid, size: 44, splits: () => [0, 25, 50, 75, 100], values: (_u, splits) => splits.map((v) => `${v} %`) },
+        {
+          ...axis,
+          grid: { show: false },
+          size: 20,
+          splits: (u) => [0, 15, 30, 45, 60].map((s) => (u.scales["x"]?.max ?? 0) - s),
+          values: (u, splits) => splits.map((v) => `${Math.round(v - (u.scales["x"]?.max ?? 0))} s`),
+        },
+        {
+          ...axis,
+          scale: "percent",
+          grid,
+          size: 44,
+          splits: () => [0, 25, 50, 75, 100],
+          values: (_u, splits) => splits.map((v) => `${v} %`),
+        },
         { ...axis, scale: "mips", side: 1, grid: { show: false }, size: 40 },
       ],
       series: [
@@ -49,10 +62,10 @@ export function UsageGraph({ stats, capPercent, label }: { stats: StatsHistory; 
   const scheme = usePreference("theme");
   const systemDark = useMedia("(prefers-color-scheme: dark)");
   const dark = scheme === "auto" ? systemDark : scheme === "dark";
+  // biome-ignore lint/correctness/useExhaustiveDependencies: built anew for the other theme's colours, which are read from the page.
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
-    // The colours are those of the theme, which `dark` stands for; Mantine sets it on the root before effects run.
     const made = build(element, element.clientWidth);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
@@ -63,6 +76,7 @@ export function UsageGraph({ stats, capPercent, label }: { stats: StatsHistory; 
       plot.current = null;
     };
   }, [dark]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a graph that was built anew has no data.
   useEffect(() => {
     plot.current?.setData([stats.time, stats.hostCpuPercent, stats.time.map(() => capPercent), stats.mips]);
   }, [stats, capPercent, dark]);

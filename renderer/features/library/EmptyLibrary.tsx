@@ -22,10 +22,22 @@ export function EmptyLibrary() {
         <Logo size={96} />
         <h1>{t("empty.title")}</h1>
         <p>{t("empty.text")}</p>
-        <Button size="md" variant="filled" loading={booting} leftSection={<Play size={18} aria-hidden="true" />} onClick={() => void boot()} data-testid="boot-demo">
+        <Button
+          size="md"
+          variant="filled"
+          loading={booting}
+          leftSection={<Play size={18} aria-hidden="true" />}
+          onClick={() => void boot()}
+          data-testid="boot-demo"
+        >
           {t("empty.boot")}
         </Button>
-        <Button variant="subtle" leftSection={<Plus size={15} aria-hidden="true" />} onClick={() => services.view.setState({ wizardOpen: true })} data-testid="new-machine">
+        <Button
+          variant="subtle"
+          leftSection={<Plus size={15} aria-hidden="true" />}
+          onClick={() => services.view.setState({ wizardOpen: true })}
+          data-testid="new-machine"
+        >
           {t("empty.own")}
         </Button>
       </div>

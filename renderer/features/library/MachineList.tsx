@@ -34,7 +34,12 @@ export function MachineList({ machines, shown }: { machines: VmRecord[]; shown: 
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const at = matching.findIndex((m) => m.id === shown);
-    const moves: Record<string, VmRecord | undefined> = { ArrowDown: matching[at + 1], ArrowUp: matching[at - 1], Home: matching[0], End: matching.at(-1) };
+    const moves: Record<string, VmRecord | undefined> = {
+      ArrowDown: matching[at + 1],
+      ArrowUp: matching[at - 1],
+      Home: matching[0],
+      End: matching.at(-1),
+    };
     if (event.key in moves) {
       event.preventDefault();
       select(moves[event.key]);
@@ -46,7 +51,13 @@ export function MachineList({ machines, shown }: { machines: VmRecord[]; shown: 
   return (
     <aside className="rf-sidebar" aria-label={t("library.label")}>
       <div className="rf-sidebar-top">
-        <Button variant="filled" fullWidth leftSection={<Plus size={15} aria-hidden="true" />} onClick={() => view.setState({ wizardOpen: true })} data-testid="new-machine">
+        <Button
+          variant="filled"
+          fullWidth
+          leftSection={<Plus size={15} aria-hidden="true" />}
+          onClick={() => view.setState({ wizardOpen: true })}
+          data-testid="new-machine"
+        >
           {t("library.new")}
         </Button>
         {machines.length >= SEARCH_FROM && (
@@ -57,7 +68,9 @@ export function MachineList({ machines, shown }: { machines: VmRecord[]; shown: 
             leftSection={<Search size={14} aria-hidden="true" />}
             value={query}
             onChange={(event) => setQuery(event.currentTarget.value)}
-            rightSection={query === "" ? null : <CloseButton size="xs" aria-label={t("library.searchClear")} onClick={() => setQuery("")} />}
+            rightSection={
+              query === "" ? null : <CloseButton size="xs" aria-label={t("library.searchClear")} onClick={() => setQuery("")} />
+            }
           />
         )}
       </div>
@@ -66,7 +79,11 @@ export function MachineList({ machines, shown }: { machines: VmRecord[]; shown: 
           <MachineItem key={machine.id} machine={machine} selected={machine.id === shown} reachable={machine.id === reachable} />
         ))}
       </div>
-      {matching.length === 0 && <p className="rf-list-none" role="status">{t("library.noMatch")}</p>}
+      {matching.length === 0 && (
+        <p className="rf-list-none" role="status">
+          {t("library.noMatch")}
+        </p>
+      )}
     </aside>
   );
 }
@@ -79,6 +96,7 @@ function MachineItem({ machine, selected, reachable }: { machine: VmRecord; sele
   return (
     <Menu>
       <Menu.ContextMenu>
+        {/* biome-ignore lint/a11y/useKeyWithClickEvents: the list handles the keys of all its options. */}
         <div
           className="rf-item"
           role="option"
@@ -92,7 +110,9 @@ function MachineItem({ machine, selected, reachable }: { machine: VmRecord; sele
         >
           <Thumbnail machine={machine} className="rf-thumb" />
           <div className="rf-item-text">
-            <span className="rf-item-name" title={name}>{name}</span>
+            <span className="rf-item-name" title={name}>
+              {name}
+            </span>
             <span className="rf-item-line">
               <StatusMark status={machine.status} />
               {machine.config !== null && <span className="rf-item-memory">{t("library.memory", { size: machine.config.memoryMiB })}</span>}
@@ -103,7 +123,9 @@ function MachineItem({ machine, selected, reachable }: { machine: VmRecord; sele
       <Menu.Dropdown aria-label={t("library.menu", { name })}>
         {machine.config !== null && (
           <>
-            <Menu.Item onClick={() => services.view.setState({ selected: machine.id, tab: "console" })}>{t("library.openConsole")}</Menu.Item>
+            <Menu.Item onClick={() => services.view.setState({ selected: machine.id, tab: "console" })}>
+              {t("library.openConsole")}
+            </Menu.Item>
             <Menu.Divider />
           </>
         )}
@@ -111,7 +133,11 @@ function MachineItem({ machine, selected, reachable }: { machine: VmRecord; sele
           const why = whyNot(action, machine.status, busy);
           if (why !== null) return null;
           return (
-            <Menu.Item key={action} {...(action === "delete" ? { color: "red" } : {})} onClick={() => requestPower(services, machine, action)}>
+            <Menu.Item
+              key={action}
+              {...(action === "delete" ? { color: "red" } : {})}
+              onClick={() => requestPower(services, machine, action)}
+            >
               {t(`power.${action}`)}
             </Menu.Item>
           );

@@ -35,7 +35,9 @@ export function SettingsPage() {
             data-testid="language"
           />
           <div>
-            <span className="rf-label" id="theme-label">{t("settings.theme")}</span>
+            <span className="rf-label" id="theme-label">
+              {t("settings.theme")}
+            </span>
             <SegmentedControl
               aria-labelledby="theme-label"
               data={THEMES.map((value) => ({ value, label: t(THEME_KEYS[value]) }))}

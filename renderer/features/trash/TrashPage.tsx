@@ -14,8 +14,8 @@ export function TrashPage() {
   const machines = useMachines((state) => state.machines);
   const [entries, setEntries] = useState<TrashEntry[] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
-  // A machine that comes or goes may have come from or gone to the trash.
   const known = Object.keys(machines).length;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a machine that comes or goes may have come from or gone to the trash.
   useEffect(() => {
     let current = true;
     services.bridge.call("trash.list", {}).then(
@@ -38,7 +38,11 @@ export function TrashPage() {
   return (
     <main id="main" className="rf-main rf-page" tabIndex={-1} aria-busy={entries === null && failure === null} data-testid="trash">
       <h1>{t("trash.title")}</h1>
-      {failure !== null && <p className="rf-problem" role="alert">{t("trash.failed")}: <span lang="en">{failure}</span></p>}
+      {failure !== null && (
+        <p className="rf-problem" role="alert">
+          {t("trash.failed")}: <span lang="en">{failure}</span>
+        </p>
+      )}
       {entries !== null && entries.length === 0 && (
         <div className="rf-empty rf-empty-small">
           <Trash2 size={40} aria-hidden="true" />
@@ -55,17 +59,26 @@ export function TrashPage() {
                 <Table.Th>{t("trash.name")}</Table.Th>
                 <Table.Th>{t("trash.deleted")}</Table.Th>
                 <Table.Th>{t("trash.path")}</Table.Th>
-                <Table.Th><span className="rf-visually-hidden">{t("trash.actions")}</span></Table.Th>
+                <Table.Th>
+                  <span className="rf-visually-hidden">{t("trash.actions")}</span>
+                </Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
               {entries.map((entry) => (
                 <Table.Tr key={entry.id} data-testid="trash-entry">
-                  <Table.Td><strong>{entry.name}</strong></Table.Td>
+                  <Table.Td>
+                    <strong>{entry.name}</strong>
+                  </Table.Td>
                   <Table.Td>{formatDate(entry.deletedAt, i18n.language)}</Table.Td>
                   <Table.Td className="rf-mono rf-dim">{entry.path}</Table.Td>
                   <Table.Td align="right">
-                    <Button size="compact-xs" leftSection={<ArchiveRestore size={13} aria-hidden="true" />} aria-label={t("trash.restoreNamed", { name: entry.name })} onClick={() => void restore(entry)}>
+                    <Button
+                      size="compact-xs"
+                      leftSection={<ArchiveRestore size={13} aria-hidden="true" />}
+                      aria-label={t("trash.restoreNamed", { name: entry.name })}
+                      onClick={() => void restore(entry)}
+                    >
                       {t("trash.restore")}
                     </Button>
                   </Table.Td>
