@@ -7,7 +7,7 @@ import { MmioBus } from "../bus/mmio-bus.ts";
 import { assignPciResources } from "../bus/pci-assign.ts";
 import { PciBus } from "../bus/pci-bus.ts";
 import { PortBus } from "../bus/port-bus.ts";
-import { AcpiPm } from "../devices/chipset/acpi-pm.ts";
+import { AcpiPm, PM1_CONTROL, SLEEP_TYPE_S5 } from "../devices/chipset/acpi-pm.ts";
 import { cmosImage } from "../devices/chipset/cmos-image.ts";
 import { Hpet } from "../devices/chipset/hpet.ts";
 import { I440fx } from "../devices/chipset/i440fx.ts";
@@ -36,17 +36,17 @@ const IOAPIC_BASE = 0xfec00000;
 const LAPIC_BASE = 0xfee00000;
 const PCI_WINDOW = { base: 0xe0000000, end: 0xfec00000 };
 const SCI_IRQ = 9;
-const S5_SLEEP_TYPE = 0;
 const COM_PORTS = [
   { base: 0x3f8, irq: 4 },
   { base: 0x2f8, irq: 3 },
 ] as const;
-/** A UART's input of the debug ports: four registers each. */
+/** SCI_EN in the PM1a control register. */
+const SCI_ENABLE = 1;
 const DEBUG_PORTS = 4;
 
 /** What the ACPI tables say about this board. */
 export const ACPI_BOARD: AcpiBoard = {
-  apicIds: [0], ioApicId: 1, pmBase: PM_BASE, pmTimerBits: 32, s5SleepType: S5_SLEEP_TYPE, sciIrq: SCI_IRQ, hpetBase: HPET_BASE,
+  apicIds: [0], ioApicId: 1, pmBase: PM_BASE, pmTimerBits: 32, s5SleepType: SLEEP_TYPE_S5, sciIrq: SCI_IRQ, hpetBase: HPET_BASE,
   comPorts: COM_PORTS, pciWindow: PCI_WINDOW,
 };
 
@@ -147,11 +147,15 @@ export function buildBoard(p: BoardPorts): Board {
     return junction.tap();
   };
 
-  const pit = timed((timers) => new Pit8254("pit", irq(0), timers));
+  // In legacy replacement mode the HPET drives IRQ 0 and 8 instead of the PIT and the RTC.
+  const gates = [new GatedLine(irq(0)), new GatedLine(irq(8))] as const;
+  const pit = timed((timers) => new Pit8254("pit", gates[0], timers));
   late.pit = pit;
-  const rtc = timed((timers) => new Rtc146818("rtc", irq(8), timers, p.epochMs, cmosImage(p.ramBytes)));
-  // In legacy replacement mode the HPET drives IRQ 0 and 8 instead of the PIT and RTC.
-  const hpet = timed((timers) => new Hpet("hpet", { pin: (n) => ioapicPin(ioapic, n), legacy0: irq(0), legacy8: irq(8) }, timers));
+  const rtc = timed((timers) => new Rtc146818("rtc", gates[1], timers, p.epochMs, cmosImage(p.ramBytes)));
+  const onLegacy = (isOn: boolean): void => {
+    for (const gate of gates) gate.open(!isOn);
+  };
+  const hpet = timed((timers) => new Hpet("hpet", { pin: (n) => ioapic.line(n), legacy0: irq(0), legacy8: irq(8), onLegacy }, timers));
   const pm = timed((timers) => new AcpiPm("acpi-pm", { sci: irq(SCI_IRQ), onPowerOff: () => p.onPowerOff() }, timers));
 
   // Input.
@@ -220,6 +224,8 @@ export function buildBoard(p: BoardPorts): Board {
     piix4.placePmBlock(PM_BASE);
     assignPciResources(pci, { memory: PCI_WINDOW, ports: { base: 0xc000, end: 0x10000 }, pirqIrqs: [10, 11, 10, 11] });
     lapic.enterVirtualWireMode();
+    // There is no system management mode to switch ACPI on: it is on from the start.
+    pm.writeReg(0, PM1_CONTROL, 2, SCI_ENABLE);
   };
   prepare();
   return {
@@ -231,6 +237,20 @@ export function buildBoard(p: BoardPorts): Board {
   };
 }
 
-function ioapicPin(ioapic: IoApic, pin: number): IrqLine {
-  return ioapic.line(pin);
+/** A line that can be cut: while shut, its target is held low. */
+class GatedLine implements IrqLine {
+  private readonly target: IrqLine;
+  private level = false;
+  private isOpen = true;
+  constructor(target: IrqLine) {
+    this.target = target;
+  }
+  set(level: boolean): void {
+    this.level = level;
+    if (this.isOpen) this.target.set(level);
+  }
+  open(isOpen: boolean): void {
+    this.isOpen = isOpen;
+    this.target.set(isOpen && this.level);
+  }
 }

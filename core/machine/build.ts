@@ -6,9 +6,9 @@ import { CPU_MODELS, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
 import { dumpCpu } from "../cpu/system/dump.ts";
 import type { DisplaySource } from "../display/display.ts";
-import { type EntryState } from "../firmware/entry-state.ts";
+import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
-import { loadKernel } from "../firmware/load.ts";
+import { bootDirectly } from "../firmware/load.ts";
 import { PAGE_SIZE, PhysicalMap } from "../memory/physical-map.ts";
 import { TimerQueue } from "../time/clock.ts";
 import { ACPI_BOARD, type Board, buildBoard, FRAMEBUFFER_BYTES } from "./board.ts";
@@ -131,7 +131,13 @@ class PcMachine implements Machine {
     const boot = this.config.boot;
     let entry: EntryState;
     try {
-      entry = loadKernel(boot, this.map, { board: ACPI_BOARD, hasLongMode: this.engine.cpu.hasLongMode });
+      const base = this.board.vga.pci.decodedBase(0);
+      entry = bootDirectly(boot, this.map, {
+        ramBytes: this.config.memoryMiB * MIB,
+        acpi: ACPI_BOARD,
+        hasLongMode: this.engine.cpu.hasLongMode,
+        ...(base === null ? {} : { framebuffer: { base, sizeBytes: FRAMEBUFFER_BYTES } }),
+      });
     } catch (error) {
       if (error instanceof KernelError) throw new MachineError(error.code, error.message, { cause: error });
       throw error;
