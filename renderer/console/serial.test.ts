@@ -22,7 +22,7 @@ test("a long paste goes in chunks, each after the one before was taken", async (
     return new Promise<void>((resolve) => {
       take = resolve;
     });
-  }, assert.fail);
+  }, unexpected);
   sender.push("x".repeat(SERIAL_CHUNK + 10));
   await settle();
   assert.deepEqual(sent, [SERIAL_CHUNK]);
