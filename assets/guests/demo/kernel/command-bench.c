@@ -84,7 +84,7 @@ static u64 rate(void (*work)(void), u64 amount) {
     rounds++;
     spent = now_ns() - start;
   } while (spent < BUDGET_NS);
-  return rounds * amount / (spent / 1000) * 1000000;
+  return rounds * amount * 1000 / (spent / 1000) * 1000;
 }
 
 static void million(const char *name, u64 per_second) {

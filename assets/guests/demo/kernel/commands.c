@@ -6,7 +6,7 @@ static void command_help(const char *arguments) {
   kprintf("\x1b[97mCommands\x1b[0m\n");
   for (u64 i = 0; i < command_count; i++)
     kprintf("  \x1b[96m%-9s\x1b[0m %-12s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-  kprintf("Programs are commands too: type \x1b[96mrun\x1b[0m to see them. Arrows, Tab and Ctrl-C work.\n");
+  kprintf("Programs are commands too: type \x1b[96mrun\x1b[0m to see them. Arrows, Tab, Ctrl-C work.\n");
 }
 
 static void command_ring(const char *arguments) {
@@ -106,8 +106,9 @@ static void command_color(const char *arguments) {
   static const char *const names[] = {"black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"};
   u64 number;
   if (strcmp(arguments, "off") == 0 || strcmp(arguments, "default") == 0) {
+    bool repaint = console_base() >> 4 != 0;
     console_set_base(7, 0);
-    kprintf("\x1b[0m");
+    kprintf(repaint ? "\x1b[0m\x1b[2J\x1b[H" : "\x1b[0m");
     return;
   }
   for (u8 i = 0; i < 8; i++) {
@@ -118,7 +119,7 @@ static void command_color(const char *arguments) {
   }
   if (parse_u64(arguments, &number) && number < 8) {
     console_set_base((u8)(number == 7 ? 0 : 15), (u8)number);
-    kprintf("\x1b[0m");
+    kprintf("\x1b[0m\x1b[2J\x1b[H");
     return;
   }
   for (u32 i = 0; i < 16; i++) kprintf("\x1b[%um  %2u  \x1b[0m%s", (i < 8 ? 40 : 92) + i, i, i % 8 == 7 ? "\n" : "");

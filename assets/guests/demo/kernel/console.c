@@ -9,7 +9,7 @@ static u16 cells[CELLS], shown[CELLS];
 static volatile u16 *screen;
 static u32 row, column; // column COLUMNS: the next character wraps first
 static u32 shown_cursor = ~0u;
-static u8 base_foreground = 7, base_background = 0;
+static u8 base_text = 7, base_paper = 0;
 static u8 text_colour = 7, paper_colour = 0;
 static bool bold, dirty, cursor_hidden;
 static u32 escape; // 0: text, 1: after ESC, 2: in a control sequence
@@ -56,7 +56,7 @@ static void new_line(void) {
   }
   memcpy(cells, cells + COLUMNS, (CELLS - COLUMNS) * sizeof cells[0]);
   u8 keep = paper_colour;
-  paper_colour = base_background; // a coloured run must not paint the whole new line
+  paper_colour = base_paper; // a coloured run must not paint the whole new line
   erase(CELLS - COLUMNS, CELLS);
   paper_colour = keep;
 }
@@ -72,11 +72,11 @@ static void serial_number(u32 value) {
 
 // After "reset" a terminal shows its own default colours; ours may have been changed by the user.
 static void serial_base_colours(void) {
-  if (base_foreground == 7 && base_background == 0) return;
+  if (base_text == 7 && base_paper == 0) return;
   serial_text("\x1b[");
-  serial_number((base_foreground >= 8 ? 82u : 30u) + base_foreground);
+  serial_number((base_text >= 8 ? 82u : 30u) + base_text);
   serial_text(";");
-  serial_number(40u + base_background);
+  serial_number(40u + base_paper);
   serial_text("m");
 }
 
@@ -85,8 +85,8 @@ static void select_graphic_rendition(void) {
   for (u32 i = 0; i < parameter_count; i++) {
     u32 p = parameters[i];
     if (p == 0) {
-      text_colour = base_foreground;
-      paper_colour = base_background;
+      text_colour = base_text;
+      paper_colour = base_paper;
       bold = false;
       reset = true;
     } else if (p == 1) bold = true;
@@ -126,6 +126,10 @@ static void control_sequence(char final) {
 }
 
 static void draw(u8 c) {
+  if (c == 0x18) {
+    escape = 0;
+    return;
+  }
   if (escape == 1) {
     escape = c == '[' ? 2 : 0;
     parameter_count = 1;
@@ -185,12 +189,19 @@ void kprintf(const char *text, ...) {
 }
 
 void console_set_base(u8 fore, u8 back) {
-  base_foreground = fore & 15;
-  base_background = back & 7;
+  base_text = fore & 15;
+  base_paper = back & 7;
 }
 
-u8 console_base(void) { return (u8)(base_foreground | base_background << 4); }
+u8 console_base(void) { return (u8)(base_text | base_paper << 4); }
 int console_column(void) { return (int)column; }
+
+void console_tidy(void) {
+  if (escape) kprintf("\x18"); // ends a sequence that was cut short, here and in the terminal
+  if (text_colour != base_text || paper_colour != base_paper || bold) kprintf("\x1b[0m");
+  if (cursor_hidden) kprintf("\x1b[?25h");
+  if (column != 0) kprintf("\n");
+}
 
 void console_init(void) {
   screen = (volatile u16 *)(DIRECT_MAP + 0xB8000);

@@ -7,7 +7,7 @@
 #define PAGE 4096UL
 #define USER_TEXT 0x400000UL
 #define USER_HEAP 0x10000000UL
-#define USER_HEAP_MAX 0x40000000UL
+#define USER_HEAP_MAX 0x10000000UL
 #define USER_STACK_TOP 0x80000000UL // end of the user's address space
 #define USER_STACK_PAGES 4
 
@@ -28,6 +28,7 @@ void console_flush(void); // brings the screen up to date; called when idle, on 
 void console_set_base(u8 foreground, u8 background); // ANSI colour numbers 0-15 and 0-7
 u8 console_base(void);                               // foreground | background << 4
 int console_column(void);
+void console_tidy(void); // after a program: base colours, visible cursor, a line of its own
 void kprintf(const char *text, ...) __attribute__((format(printf, 1, 2)));
 
 // serial.c

@@ -12,7 +12,7 @@ static void banner(void) {
   char brand[49];
   cpu_brand(brand);
   kprintf("\n%s\n", ring[0]);
-  kprintf("%s        \x1b[1;97mRingfence demo\x1b[0m 1.0\n", ring[1]);
+  kprintf("%s      \x1b[1;97mRingfence demo\x1b[0m 1.0\n", ring[1]);
   kprintf("%s       a small 64-bit system in a virtual machine\n", ring[2]);
   kprintf("%s\n", ring[3]);
   kprintf("%s      processor  %s\n", ring[4], brand);

@@ -28,7 +28,7 @@ static i64 read_text(u64 address, u64 prompt) {
   return (i64)strlen(line);
 }
 
-// A program may take half of what is free, so that the system always goes on.
+// At most half of what is free at a time, and 256 MiB in all, so that one program does not take everything at once.
 static i64 grow_heap(u64 bytes) {
   u64 start = current->heap_end, end = start + ((bytes + PAGE - 1) & ~(PAGE - 1));
   if (bytes > USER_HEAP_MAX || end > USER_HEAP + USER_HEAP_MAX) return -1;

@@ -206,9 +206,8 @@ i32 task_run(const struct program *program, const char *arguments, bool backgrou
       if (power_button) power_button_pressed();
     }
     if (tasks[index].stop) kprintf("^C\n");
-    if (console_column() != 0) kprintf("\n");
+    console_tidy();
     code = tasks[index].exit_code;
-    kprintf("\x1b[0m\x1b[?25h");
   }
   task_reap();
   interrupts_on();

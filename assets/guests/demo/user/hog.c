@@ -5,7 +5,7 @@ int start(const char *arguments) {
   (void)arguments;
   u64 total = 0;
   for (u64 piece = 1 << 20; piece >= 4096;) {
-    u8 *memory = total < 512UL << 20 ? more_memory(piece) : NULL;
+    u8 *memory = more_memory(piece);
     if (!memory) {
       piece /= 2;
       continue;
