@@ -67,7 +67,7 @@ export function buildAcpi(board: AcpiBoard, base: number, facsBase: number): Acp
 
 function pointers(addresses: readonly number[], size: 4 | 8): Uint8Array {
   const view = new ByteView(new Uint8Array(addresses.length * size));
-  addresses.forEach((address, i) => view.put32(i * size, address));
+  for (const [i, address] of addresses.entries()) view.put32(i * size, address);
   return view.bytes;
 }
 
@@ -156,7 +156,7 @@ export function buildFacs(): Uint8Array {
 
 function madt(board: AcpiBoard): Uint8Array {
   const entries: number[][] = [];
-  board.apicIds.forEach((apicId, uid) => entries.push([0, 8, uid, apicId, 1, 0, 0, 0]));
+  for (const [uid, apicId] of board.apicIds.entries()) entries.push([0, 8, uid, apicId, 1, 0, 0, 0]);
   entries.push([1, 12, board.ioApicId, 0, ...word(IOAPIC_BASE), 0, 0, 0, 0]);
   entries.push([2, 10, 0, 0, ...word(2), 0, 0]); // the timer is on pin 2
   for (const irq of [board.sciIrq, ...PIRQ_IRQS]) entries.push([2, 10, 0, irq, ...word(irq), LEVEL_HIGH, 0]);

@@ -46,7 +46,7 @@ export function putScreenInfo(view: ByteView, display: EntryDisplay, options: Lo
   view.put32(0x18, options.framebuffer.base);
   view.put32(0x1c, Math.ceil(options.framebuffer.sizeBytes / 0x10000));
   view.put16(0x24, pitch);
-  componentMasks(display.bitsPerPixel).forEach((byte, i) => view.put8(0x26 + i, byte));
+  for (const [i, byte] of componentMasks(display.bitsPerPixel).entries()) view.put8(0x26 + i, byte);
   view.put16(0x32, 1); // pages
   view.put16(0x34, 0x9b); // mode attributes: supported, colour, graphics, linear
 }

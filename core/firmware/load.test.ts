@@ -135,7 +135,8 @@ function elf32(entry: number, segments: TestSegment[]): Uint8Array {
   image.writeUInt16LE(segments.length, 44);
   let at = headersEnd;
   segments.forEach(({ type = 1, physical, virtual = physical, data, memoryBytes = data.length }, i) => {
-    [type, at, virtual, physical, data.length, memoryBytes, 7, 4].forEach((value, field) => image.writeUInt32LE(value, 52 + 32 * i + 4 * field));
+    const fields = [type, at, virtual, physical, data.length, memoryBytes, 7, 4];
+    for (const [field, value] of fields.entries()) image.writeUInt32LE(value, 52 + 32 * i + 4 * field);
     image.set(data, at);
     at += data.length;
   });

@@ -15,7 +15,7 @@ export interface LowMemoryOptions {
 
 export function writeLowMemory(memory: DmaView, options: LowMemoryOptions): void {
   const bda = new ByteView(new Uint8Array(0x100));
-  options.comPorts.slice(0, 4).forEach((base, i) => bda.put16(2 * i, base));
+  for (const [i, base] of options.comPorts.slice(0, 4).entries()) bda.put16(2 * i, base);
   bda.put16(0x0e, EBDA >> 4);
   bda.put16(0x10, EQUIPMENT | (Math.min(options.comPorts.length, 4) << 9));
   bda.put16(0x13, EBDA / 1024);

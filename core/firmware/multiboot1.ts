@@ -130,6 +130,7 @@ function putFramebuffer(info: ByteView, display: EntryDisplay, framebuffer: numb
   info.put8(108, isText ? 16 : display.bitsPerPixel);
   info.put8(109, isText ? 2 : 1); // EGA text or direct colour
   if (isText) return;
-  const [redBits, red, greenBits, green, blueBits, blue] = componentMasks(display.bitsPerPixel);
-  [red, redBits, green, greenBits, blue, blueBits].forEach((byte, i) => info.put8(110 + i, byte ?? 0));
+  const masks = componentMasks(display.bitsPerPixel);
+  // Here position comes before size.
+  for (let i = 0; i < 6; i++) info.put8(110 + i, masks[i ^ 1] ?? 0);
 }

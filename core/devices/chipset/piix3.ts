@@ -75,7 +75,7 @@ export class Piix3 implements Device {
 
   /** Steers the PIRQ lines as a system firmware would. */
   routePirqs(irqs: readonly [number, number, number, number]): void {
-    irqs.forEach((irq, pirq) => this.pci.writeConfig(PIRQRC + pirq, 1, irq));
+    for (const [pirq, irq] of irqs.entries()) this.pci.writeConfig(PIRQRC + pirq, 1, irq);
   }
 
   private driveIrqs(): void {

@@ -6,6 +6,7 @@ import { PortBus } from "../../bus/port-bus.ts";
 import { textLines } from "../../display/text.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
 import { FakeClock } from "../../testkit/fake-clock.ts";
+import { SeededRandom } from "../../testkit/seeded-random.ts";
 import { Vga, VGA_PORTS, VGA_WINDOW } from "./vga.ts";
 
 const MS = 1e6;
@@ -48,6 +49,10 @@ function adapter(framebufferBytes = 4 << 20) {
     for (let i = 0; i < text.length; i++) mmio.write(0xb8000 + (at + i) * 2, 2, text.charCodeAt(i) | (colour << 8));
   };
   return { clock, ports, mmio, framebuffer, framebufferAt, vga, set, dispi, readDispi, attribute, picture, print };
+}
+
+function setDispi(dispi: (index: number, value: number) => void, values: number[][]): void {
+  for (const [index, value] of values) dispi(index ?? 0, value ?? 0);
 }
 
 /** Mode 13h, in the registers that differ from mode 3. */
@@ -361,7 +366,7 @@ for (const [bits, white, red] of [
 ] as const) {
   test(`dispi: ${bits} bits a pixel straight from memory`, () => {
     const { dispi, framebuffer, vga, picture, clock } = adapter();
-    [[1, 800], [2, 600], [3, bits], [4, 0x41]].forEach(([index, value]) => dispi(index ?? 0, value ?? 0));
+    setDispi(dispi, [[1, 800], [2, 600], [3, bits], [4, 0x41]]);
     assert.deepEqual(vga.size(), { width: 800, height: 600 });
     assert.equal(vga.text(), null);
     picture();
@@ -378,7 +383,7 @@ for (const [bits, white, red] of [
 
 test("dispi: 8 bits a pixel through the DAC, of 6 or 8 bits", () => {
   const { dispi, framebuffer, ports, picture } = adapter();
-  [[1, 640], [2, 480], [3, 8], [4, 0x61]].forEach(([index, value]) => dispi(index ?? 0, value ?? 0));
+  setDispi(dispi, [[1, 640], [2, 480], [3, 8], [4, 0x61]]);
   ports.write(0x3c8, 1, 9);
   for (const value of [0x80, 0x40, 0xff]) ports.write(0x3c9, 1, value);
   framebuffer[640 * 2 + 1] = 9;
@@ -387,7 +392,7 @@ test("dispi: 8 bits a pixel through the DAC, of 6 or 8 bits", () => {
 
 test("dispi: a bank of the framebuffer shows at A0000h", () => {
   const { dispi, framebuffer, mmio } = adapter();
-  [[1, 640], [2, 480], [3, 32], [4, 1], [5, 3]].forEach(([index, value]) => dispi(index ?? 0, value ?? 0));
+  setDispi(dispi, [[1, 640], [2, 480], [3, 32], [4, 1], [5, 3]]);
   mmio.write(0xa0010, 4, 0x11223344);
   assert.equal(framebuffer[0x30010], 0x44);
   framebuffer[0x3ffff] = 0x77;
@@ -398,7 +403,7 @@ test("dispi: a bank of the framebuffer shows at A0000h", () => {
 test("dispi: enabling clears the screen unless asked not to", () => {
   const { dispi, framebuffer } = adapter();
   framebuffer.fill(1);
-  [[1, 640], [2, 480], [3, 32], [4, 0x81]].forEach(([index, value]) => dispi(index ?? 0, value ?? 0));
+  setDispi(dispi, [[1, 640], [2, 480], [3, 32], [4, 0x81]]);
   assert.equal(framebuffer[0], 1);
   dispi(4, 0);
   dispi(4, 1);
@@ -407,7 +412,7 @@ test("dispi: enabling clears the screen unless asked not to", () => {
 
 test("dispi: a virtual screen is panned, and no offset leaves the memory", () => {
   const { dispi, readDispi, framebuffer, picture } = adapter();
-  [[1, 640], [2, 480], [3, 8], [4, 1], [6, 1024], [8, 100], [9, 50]].forEach(([index, value]) => dispi(index ?? 0, value ?? 0));
+  setDispi(dispi, [[1, 640], [2, 480], [3, 8], [4, 1], [6, 1024], [8, 100], [9, 50]]);
   assert.equal(readDispi(7), (4 << 20) / 1024);
   framebuffer[50 * 1024 + 100] = 4;
   assert.equal(picture().at(0, 0), "aa0000");
@@ -456,8 +461,8 @@ test("a picture can be drawn at any byte of a buffer", () => {
 
 test("any register values give a picture of the size they say", () => {
   const { vga, clock, ports, dispi } = adapter(1 << 20);
-  let seed = 1;
-  const random = (): number => (seed = (Math.imul(seed, 1103515245) + 12345) >>> 0) >>> 16;
+  const numbers = new SeededRandom(1);
+  const random = (): number => numbers.below(0x10000);
   for (let round = 0; round < 60; round++) {
     for (let i = 0; i < 40; i++) {
       ports.write([0x3c2, 0x3c4, 0x3ce, 0x3d4, 0x3b4, 0x3c0][random() % 6] ?? 0, 2, random() & 0xffff);

@@ -95,7 +95,7 @@ export class Vga implements Device, BusDevice, DisplaySource {
   /** A VBE mode with the linear framebuffer, cleared: what VBE function 4F02h does. */
   enterLinearMode(width: number, height: number, bitsPerPixel: 8 | 15 | 16 | 24 | 32): void {
     this.dispi.write(4, 0);
-    [width, height, bitsPerPixel].forEach((value, i) => this.dispi.write(1 + i, value));
+    for (const [i, value] of [width, height, bitsPerPixel].entries()) this.dispi.write(1 + i, value);
     this.dispi.write(4, 0x41);
     this.syncDacWidth();
   }
