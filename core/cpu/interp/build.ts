@@ -4,6 +4,7 @@ import type { Form } from "../../isa/form.ts";
 import { forms } from "../../isa/forms.ts";
 import { type Flavour, HANDLER_PARAMS, HANDLER_RESULTS, Lift, type Lifter, type Runtime } from "../lift/lift.ts";
 import { isFlavoured, lifterOf } from "../lift/registry.ts";
+import { defineSseRuntime } from "../lift/sse/runtime.ts";
 import { defineFlags, defineWide } from "../lift/wide.ts";
 import { defineMemory } from "../mmu/translate.ts";
 import { definePageEntry, defineWalk } from "../mmu/walker.ts";
@@ -54,7 +55,7 @@ export function buildInterpreter(): InterpreterImage {
   const memory = defineMemory(m, walk, pageEntry, imports);
   const transfers = defineTransfers(m, walk);
   const flags = defineFlags(m);
-  const named = defineWide(m);
+  const named = new Map([...defineWide(m), ...defineSseRuntime(m)]);
   const rt: Runtime = { ...memory, ...transfers, ...flags, system, named };
 
   const systemNames: string[] = [];
