@@ -9,8 +9,8 @@ export class DeviceBench {
 
   /** The line of that name, made on first use. */
   irq(name = "irq"): IrqRecorder {
-    let line = this.lines.get(name);
-    if (!line) this.lines.set(name, (line = new IrqRecorder()));
+    const line = this.lines.get(name) ?? new IrqRecorder();
+    this.lines.set(name, line);
     return line;
   }
 

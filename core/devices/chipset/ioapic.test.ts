@@ -24,7 +24,10 @@ function setup(): { ioapic: IoApic; bus: ReturnType<typeof recordingBus>; read(i
   return {
     ioapic,
     bus,
-    read: (index) => (ioapic.writeReg(0, 0, 4, index), ioapic.readReg(0, 0x10, 4)),
+    read: (index) => {
+      ioapic.writeReg(0, 0, 4, index);
+      return ioapic.readReg(0, 0x10, 4);
+    },
     write: (index, value) => {
       ioapic.writeReg(0, 0, 4, index);
       ioapic.writeReg(0, 0x10, 4, value);

@@ -20,13 +20,17 @@ interface Setup {
 }
 
 function connect(bench: DeviceBench, bus: ApicBus, apicId = 0, events: string[] = []): Lapic {
+  const acknowledge = (): number => {
+    events.push("inta");
+    return 0x30;
+  };
   const lapic: Lapic = new Lapic(
     `lapic${apicId}`,
     apicId,
     apicId === 0,
     {
       bus,
-      extInt: { hasInterrupt: () => bench.irq("pic").level, acknowledge: () => (events.push("inta"), 0x30) },
+      extInt: { hasInterrupt: () => bench.irq("pic").level, acknowledge },
       onOutput: (level) => bench.irq(`intr${apicId}`).set(level),
       onNmi: () => events.push("nmi"),
       onInit: () => events.push("init"),

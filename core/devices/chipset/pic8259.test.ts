@@ -18,8 +18,12 @@ function initialise(pic: Pic8259Pair, chip: 0 | 1, base: number, icw3: number, i
   for (const icw of [base, icw3, icw4]) pic.writeReg(chip, 1, 1, icw);
 }
 
-const irr = (pic: Pic8259Pair, chip: number): number => (pic.writeReg(chip, 0, 1, 0x0a), pic.readReg(chip, 0, 1));
-const isr = (pic: Pic8259Pair, chip: number): number => (pic.writeReg(chip, 0, 1, 0x0b), pic.readReg(chip, 0, 1));
+const readBy = (pic: Pic8259Pair, chip: number, ocw3: number): number => {
+  pic.writeReg(chip, 0, 1, ocw3);
+  return pic.readReg(chip, 0, 1);
+};
+const irr = (pic: Pic8259Pair, chip: number): number => readBy(pic, chip, 0x0a);
+const isr = (pic: Pic8259Pair, chip: number): number => readBy(pic, chip, 0x0b);
 const eoi = (pic: Pic8259Pair, chip: number): void => pic.writeReg(chip, 0, 1, 0x20);
 
 deviceConformance(

@@ -12,7 +12,11 @@ function setup(): { keyboard: Ps2Keyboard; lights: number[]; send(...values: num
     while (keyboard.hasByte()) bytes.push(keyboard.takeByte().toString(16));
     return bytes.join(" ");
   };
-  return { keyboard, lights, drain, send: (...values) => (values.forEach((value) => keyboard.writeByte(value)), drain()) };
+  const send = (...values: number[]): string => {
+    for (const value of values) keyboard.writeByte(value);
+    return drain();
+  };
+  return { keyboard, lights, drain, send };
 }
 
 deviceConformance(

@@ -10,7 +10,10 @@ function setup(...commands: number[]): { mouse: Ps2Mouse; send(...values: number
     while (mouse.hasByte()) bytes.push(mouse.takeByte().toString(16));
     return bytes.join(" ");
   };
-  const send = (...values: number[]): string => (values.forEach((value) => mouse.writeByte(value)), drain());
+  const send = (...values: number[]): string => {
+    for (const value of values) mouse.writeByte(value);
+    return drain();
+  };
   send(...commands);
   return { mouse, send, drain };
 }
@@ -77,7 +80,10 @@ describe("packets", () => {
 
   test("2:1 scaling", () => {
     const { mouse, drain } = setup(0xe7, 0xf4);
-    const sent = [1, 2, 3, 4, 5, 6, -3].map((dx) => (mouse.move(dx, 0, 0, 0), drain().split(" ")[1]));
+    const sent = [1, 2, 3, 4, 5, 6, -3].map((dx) => {
+      mouse.move(dx, 0, 0, 0);
+      return drain().split(" ")[1];
+    });
     assert.deepEqual(sent, ["1", "1", "3", "6", "9", "c", "fd"]);
   });
 });

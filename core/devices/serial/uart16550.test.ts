@@ -34,7 +34,8 @@ deviceConformance(
   "uart16550",
   (bench) => makeUart(bench),
   (uart, bench) => {
-    for (const [offset, value] of [[LCR, 0x83], [0, 1], [1, 0], [LCR, 0x03], [FCR, 0x81], [MCR, 0x0b], [IER, 0x0f], [SCR, 0x5a]] as const) uart.writeReg(0, offset, 1, value);
+    const writes = [[LCR, 0x83], [0, 1], [1, 0], [LCR, 0x03], [FCR, 0x81], [MCR, 0x0b], [IER, 0x0f], [SCR, 0x5a]] as const;
+    for (const [offset, value] of writes) uart.writeReg(0, offset, 1, value);
     uart.receive(Uint8Array.of(1, 2, 3));
     bench.clock.advance(100_000);
   },

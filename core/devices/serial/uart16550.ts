@@ -306,6 +306,7 @@ export class Uart16550 extends ByteRegisters implements Device {
 
   describe(): Record<string, string | number | boolean> {
     const baud = Math.round(CLOCK_HZ / 16 / (this.divisor || 0x10000));
-    return { baud, ier: this.ier, lcr: this.lcr, mcr: this.mcr, fifo: (this.fcr & FCR_ENABLE) !== 0, received: this.rxCount, iir: this.interruptId() };
+    const fifo = (this.fcr & FCR_ENABLE) !== 0;
+    return { baud, ier: this.ier, lcr: this.lcr, mcr: this.mcr, fifo, received: this.rxCount, iir: this.interruptId() };
   }
 }
