@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApicBus } from "../../bus/apic-bus.ts";
 import type { IrqLine } from "../../bus/device.ts";
-import { LineSelector } from "../../bus/line-selector.ts";
+import { LineJunction } from "../../bus/line-junction.ts";
 import { FakeClock } from "../../testkit/fake-clock.ts";
 import { Hpet } from "./hpet.ts";
 import { IoApic } from "./ioapic.ts";
@@ -63,19 +63,28 @@ function wire(): Wired {
       ioapic.setPin(irq === 0 ? 2 : irq, level);
     },
   });
-  const irq0 = new LineSelector(isa(0));
-  const irq8 = new LineSelector(isa(8));
-  const pit: Pit8254 = new Pit8254("pit", irq0.first, clock.timers(() => pit));
+  const irq0 = new LineJunction(isa(0));
+  const hpetIrq0 = irq0.tap();
+  const pitIrq0 = irq0.tap();
+  let isLegacy = false;
+  let pitLevel = false;
+  const gated: IrqLine = {
+    set: (level) => {
+      pitLevel = level;
+      pitIrq0.set(level && !isLegacy);
+    },
+  };
+  const pit: Pit8254 = new Pit8254("pit", gated, clock.timers(() => pit));
   late.pit = pit;
   const hpet: Hpet = new Hpet(
     "hpet",
     {
       pin: (input) => ioapic.line(input),
-      legacy0: irq0.second,
-      legacy8: irq8.second,
+      legacy0: hpetIrq0,
+      legacy8: isa(8),
       onLegacy: (on) => {
-        irq0.selectSecond(on);
-        irq8.selectSecond(on);
+        isLegacy = on;
+        gated.set(pitLevel);
       },
     },
     clock.timers(() => hpet),
