@@ -19,7 +19,7 @@ static u64 measure(void) {
   outb(0x42, (u8)(count >> 8));
   u64 start = rdtsc();
   for (u32 tries = 0; !(inb(0x61) & 0x20); tries++)
-    if (tries == 5000000) return 0;
+    if (tries == 500000) return 0;
   return (rdtsc() - start) * 1000 / CALIBRATION_MS;
 }
 
