@@ -21,7 +21,8 @@ const link = "-nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -
 export class ToolchainMissing extends Error {}
 
 function run(tool: string, args: string[], cwd: string): string {
-  return execFileSync(tool, args, { cwd, encoding: "utf8", env: { ...process.env, LC_ALL: "C", SOURCE_DATE_EPOCH: "0" }, stdio: ["ignore", "pipe", "pipe"] });
+  const env = { ...process.env, LC_ALL: "C", SOURCE_DATE_EPOCH: "0" };
+  return execFileSync(tool, args, { cwd, encoding: "utf8", env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
 /** First lines of `gcc --version` and `ld --version`; throws ToolchainMissing where one is not installed. */

@@ -1,5 +1,5 @@
-// The little of ACPI 1.0-6.5 that a power switch needs: RSDP, RSDT or XSDT, FADT, the \_S5 package found in the DSDT or an SSDT by its bytes (no
-// AML interpreter), the fixed power button, and the ways to reset a PC. Tables are untrusted: lengths and checksums are checked.
+// The little of ACPI 1.0-6.5 that a power switch needs: RSDP, RSDT or XSDT, FADT, the \_S5 package found in the DSDT or an SSDT by
+// its bytes (no AML interpreter), the fixed power button, and the ways to reset a PC. Tables are untrusted: lengths and checksums are checked.
 #include "kernel.h"
 
 bool acpi_present;
