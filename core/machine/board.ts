@@ -104,13 +104,18 @@ export function buildBoard(p: BoardPorts): Board {
   const pic = plain(
     new Pic8259Pair(
       "pic",
-      (level) => late.lapic?.setLint(0, level),
+      // INTR goes to the local APIC's LINT0 and to input 0 of the I/O APIC, as the chipset wires it.
+      (level) => {
+        late.lapic?.setLint(0, level);
+        late.ioapic?.setPin(0, level);
+      },
       (irq) => {
         if (irq === 0) late.pit?.interruptTaken();
       },
     ),
   );
   const ioapic = plain(new IoApic("ioapic", ACPI_BOARD.ioApicId, apicBus));
+  late.ioapic = ioapic;
   const lapic = timed(
     (timers) =>
       new Lapic(

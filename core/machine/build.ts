@@ -4,7 +4,7 @@ import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts"
 import { Engine } from "../cpu/interp/engine.ts";
 import { CPU_MODELS, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
-import { dumpCpu } from "../cpu/system/dump.ts";
+import { dumpRegisters } from "../cpu/system/dump.ts";
 import type { DisplaySource } from "../display/display.ts";
 import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
@@ -108,10 +108,10 @@ class PcMachine implements Machine {
       ioRead: (port, size) => this.board.ports.read(port, size as 1 | 2 | 4),
       ioWrite: (port, size, value) => this.board.ports.write(port, size as 1 | 2 | 4, value >>> 0),
       get cr8() {
-        return lapic.readReg(0, 0x80, 4) >>> 4;
+        return lapic.cr8;
       },
       set cr8(value: number) {
-        lapic.writeReg(0, 0x80, 4, (value & 15) << 4);
+        lapic.cr8 = value;
       },
     });
     this.engine.setInterruptLine(this.board.interrupts.hasInterrupt());
@@ -182,11 +182,15 @@ class PcMachine implements Machine {
     if (index === 0x6e0) return this.deadline;
     return null;
   }
-  private deadline: readonly [number, number] = [0, 0];
+  /** IA32_TSC_DEADLINE as written, until the timer has fired. */
+  private deadlineWords: readonly [number, number] = [0, 0];
+  private get deadline(): readonly [number, number] {
+    return this.board.lapic.tscDeadlineNs === 0 ? [0, 0] : this.deadlineWords;
+  }
   private writeMsr(index: number, lo: number, hi: number): boolean {
     if (index === 0x1b) return this.board.lapic.writeApicBase(lo + hi * TWO_32);
     if (index !== 0x6e0) return false;
-    this.deadline = [lo, hi];
+    this.deadlineWords = [lo, hi];
     const { cpu } = this.engine;
     // The deadline is in the guest's TSC: the offset comes off again.
     const ticks = (hi - cpu.getHigh(L.TSC_OFFSET)) * TWO_32 + (lo - cpu.get(L.TSC_OFFSET));
@@ -256,7 +260,7 @@ class PcMachine implements Machine {
     this.boot();
   }
   dump(): string {
-    return dumpCpu(this.engine.cpu);
+    return dumpRegisters(this.engine.cpu);
   }
 }
 

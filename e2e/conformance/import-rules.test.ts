@@ -37,7 +37,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   renderer: ["core/api"],
   e2e: ["core/api", "core/testkit", "main"],
   // Benchmarks and vector replay look at the engine from close by.
-  "e2e/perf": ["core/api", "core/testkit", "core/debug", "main", "e2e"],
+  "e2e/perf": ["core/api", "core/testkit", "core/debug", "core/cpu", "main", "e2e"],
   "e2e/conformance": ["core/api", "core/testkit", "core/debug", "core/cpu", "core/isa", "main", "e2e"],
   assets: ["core/testkit", "core/display"],
 };
