@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
 import { workerEntry } from "../platform/places.ts";
-import { runCli } from "./cli.ts";
+import { runCli } from "../cli/cli.ts";
 
 const { stdin, stdout, stderr } = process;
 const status = await runCli(process.argv.slice(2), {
