@@ -84,7 +84,9 @@ const INFO_OPCODE_REG = 0x200;
 function immediateKind(form: Form): number {
   const syntax = (form.row.syn.split(" ")[1] ?? "").split(",");
   if (form.row.syn.startsWith("enter")) return IMM_ENTER;
-  const at = form.operands.findIndex((spec) => spec.kind === "imm" || spec.kind === "rel" || spec.kind === "farPtr" || spec.kind === "moffs");
+  const at = form.operands.findIndex(
+    (spec) => spec.kind === "imm" || spec.kind === "rel" || spec.kind === "farPtr" || spec.kind === "moffs",
+  );
   switch (syntax[at]) {
     case undefined:
       return IMM_NONE;
@@ -221,7 +223,7 @@ export function decode(bytes: Uint8Array, at: number, limit: number, mode: 16 | 
         value = rex & 1;
         break;
       default: // SELECT_REX_W
-        value = rex >> 3 & 1;
+        value = (rex >> 3) & 1;
         break;
     }
     reference = nodes[reference + 1 + value]!;

@@ -33,7 +33,15 @@ const NAMES = ["ax", "cx", "dx", "bx", "sp", "bp", "si", "di"];
 const LOW_BYTES = ["al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil"];
 const HIGH_BYTES = ["al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"];
 const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs"];
-const MEMORY_SIZES: Readonly<Record<number, string>> = { 1: "byte", 2: "word", 4: "dword", 6: "fword", 8: "qword", 10: "tbyte", 16: "xmmword" };
+const MEMORY_SIZES: Readonly<Record<number, string>> = {
+  1: "byte",
+  2: "word",
+  4: "dword",
+  6: "fword",
+  8: "qword",
+  10: "tbyte",
+  16: "xmmword",
+};
 const REPEAT_NAMES = { none: ["", ""], string: ["rep ", "repne "], stringcc: ["repe ", "repne "] } as const;
 
 export interface Disassembly {

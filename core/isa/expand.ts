@@ -40,16 +40,52 @@ export const SIZE_SELECTION: Record<SizeRule, { readonly legacy: readonly number
 };
 
 const FLAG_BITS: Readonly<Record<string, number>> = {
-  c: 0x1, p: 0x4, a: 0x10, z: 0x40, s: 0x80, t: 0x100, i: 0x200, d: 0x400, o: 0x800, l: 0x3000, n: 0x4000, f: 0x10000, v: 0x20000, k: 0x40000,
+  c: 0x1,
+  p: 0x4,
+  a: 0x10,
+  z: 0x40,
+  s: 0x80,
+  t: 0x100,
+  i: 0x200,
+  d: 0x400,
+  o: 0x800,
+  l: 0x3000,
+  n: 0x4000,
+  f: 0x10000,
+  v: 0x20000,
+  k: 0x40000,
 };
 const PREFIX_SETS: Readonly<Record<string, number>> = { NP: 1, "66": 2, F3: 4, F2: 8, "NP/66": 3, "!F3": 11, "!F2": 7 };
 const SEGMENTS = ["ES", "CS", "SS", "DS", "FS", "GS"];
 const FIXED_REGISTERS: Readonly<Record<string, readonly [number, string]>> = {
-  AL: [0, "b"], CL: [1, "b"], AX: [0, "w"], DX: [2, "w"], eAX: [0, "z"], rAX: [0, "v"],
+  AL: [0, "b"],
+  CL: [1, "b"],
+  AX: [0, "w"],
+  DX: [2, "w"],
+  eAX: [0, "z"],
+  rAX: [0, "v"],
 };
 const LETTER_KINDS: Readonly<Record<string, OperandKind>> = {
-  E: "gprRm", R: "gprRm", G: "gprReg", Z: "gprOpcode", I: "imm", J: "rel", M: "mem", O: "moffs", A: "farPtr", S: "seg", C: "cr", D: "dr",
-  P: "mmxReg", Q: "mmxRm", N: "mmxRm", V: "xmmReg", W: "xmmRm", U: "xmmRm", X: "strSrc", Y: "strDst",
+  E: "gprRm",
+  R: "gprRm",
+  G: "gprReg",
+  Z: "gprOpcode",
+  I: "imm",
+  J: "rel",
+  M: "mem",
+  O: "moffs",
+  A: "farPtr",
+  S: "seg",
+  C: "cr",
+  D: "dr",
+  P: "mmxReg",
+  Q: "mmxRm",
+  N: "mmxRm",
+  V: "xmmReg",
+  W: "xmmRm",
+  U: "xmmRm",
+  X: "strSrc",
+  Y: "strDst",
 };
 const FIXED_SIZES: Readonly<Record<string, number>> = { "": 0, b: 1, w: 2, d: 4, q: 8, dq: 16, t: 10, ss: 4, sd: 8, ps: 16, pd: 16 };
 
@@ -176,7 +212,12 @@ function parseEncoding(text: string, operands: readonly string[], condition: num
     const selector = /^(B|W)=([01])$/.exec(token);
     if (exact !== null) {
       const modrm = Number.parseInt(exact[1] ?? "", 16);
-      Object.assign(fields, { hasModrm: true, mods: 2, regs: 1 << ((modrm >> 3) & 7), rms: exact[2] === undefined ? 1 << (modrm & 7) : 255 });
+      Object.assign(fields, {
+        hasModrm: true,
+        mods: 2,
+        regs: 1 << ((modrm >> 3) & 7),
+        rms: exact[2] === undefined ? 1 << (modrm & 7) : 255,
+      });
     } else if (token === "/r") fields.hasModrm = true;
     else if (token.startsWith("/")) {
       fields.hasModrm = true;
@@ -227,7 +268,9 @@ export function expandRow(row: Row, firstId: number): ExpandedRow[] {
   const names = operandText === "" ? [] : operandText.split(",");
   const sizeRule = sizeRuleOf(row, names);
   const selection = SIZE_SELECTION[sizeRule];
-  const sizes = [...(row.only === "64" ? [] : selection.legacy), ...(row.only === "not64" ? [] : selection.long)].filter((size) => size >= 0);
+  const sizes = [...(row.only === "64" ? [] : selection.legacy), ...(row.only === "not64" ? [] : selection.long)].filter(
+    (size) => size >= 0,
+  );
   const expanded: ExpandedRow[] = [];
   let id = firstId;
   for (let condition = 0; condition < (row.enc.includes("+cc") ? 16 : 1); condition++) {

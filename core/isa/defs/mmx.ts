@@ -17,11 +17,12 @@ const BINARY: readonly (readonly [string, string, string?])[] = [
 /** Their MMX source is 32 bits in memory. */
 const UNPACK_LOW: readonly (readonly [string, string])[] = [["60", "punpcklbw"], ["61", "punpcklwd"], ["62", "punpckldq"]];
 const SHIFTS: readonly (readonly [string, string])[] = [
-  ["71 /2", "psrlw"], ["71 /4", "psraw"], ["71 /6", "psllw"], ["72 /2", "psrld"], ["72 /4", "psrad"], ["72 /6", "pslld"], ["73 /2", "psrlq"], ["73 /6", "psllq"],
+  ["71 /2", "psrlw"], ["71 /4", "psraw"], ["71 /6", "psllw"], ["72 /2", "psrld"], ["72 /4", "psrad"], ["72 /6", "pslld"],
+  ["73 /2", "psrlq"], ["73 /6", "psllq"],
 ];
 
 const mmxRows: Row[] = group({ unit: "mmx", feature: "mmx" }, [
-  ...BINARY.map(([opcode, name, feature]): Row => ({ enc: `NP 0F ${opcode} /r`, syn: `${name} Pq,Qq`, acc: "rw,r", ...(feature === undefined ? {} : { feature }) })),
+  ...BINARY.map(([opcode, name, feature = "mmx"]): Row => ({ enc: `NP 0F ${opcode} /r`, syn: `${name} Pq,Qq`, acc: "rw,r", feature })),
   ...UNPACK_LOW.map(([opcode, name]): Row => ({ enc: `NP 0F ${opcode} /r`, syn: `${name} Pq,Qq/d`, acc: "rw,r" })),
   ...SHIFTS.map(([opcode, name]): Row => ({ enc: `NP 0F ${opcode}`, syn: `${name} Nq,Ib`, acc: "rw,r" })),
   { enc: "NP 0F 6E /r", syn: "movd/movd/movq Pq,Ey", acc: "w,r", lift: "movd" },

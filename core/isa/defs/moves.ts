@@ -51,7 +51,7 @@ export const moves: readonly Row[] = [
   { enc: "FC", syn: "cld", flags: "w:d" },
   { enc: "FD", syn: "std", flags: "w:d" },
 
-  // Hints read nothing. The reserved hint space 0F 18 to 0F 1F is NOP on processors without the extensions that live in it (ENDBR, MPX, …).
+  // Hints read nothing. The reserved hint space 0F 18 to 0F 1F is NOP without the extensions that live in it (ENDBR, MPX, …).
   { enc: "0F 18 /0", syn: "prefetchnta M", acc: "-", lift: "nop", feature: "sse" },
   { enc: "0F 18 /1", syn: "prefetcht0 M", acc: "-", lift: "nop", feature: "sse" },
   { enc: "0F 18 /2", syn: "prefetcht1 M", acc: "-", lift: "nop", feature: "sse" },

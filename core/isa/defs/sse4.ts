@@ -8,13 +8,15 @@ const BINARY: readonly (readonly [string, string])[] = [
   ["3C", "pmaxsb"], ["3D", "pmaxsd"], ["3E", "pmaxuw"], ["3F", "pmaxud"], ["40", "pmulld"],
 ];
 /** Widening moves: low opcode digit, element sizes, bytes of the source. */
-const WIDENING: readonly (readonly [string, string, string])[] = [["0", "bw", "q"], ["1", "bd", "d"], ["2", "bq", "w"], ["3", "wd", "q"], ["4", "wq", "d"], ["5", "dq", "q"]];
+const WIDENING: readonly (readonly [string, string, string])[] = [
+  ["0", "bw", "q"], ["1", "bd", "d"], ["2", "bq", "w"], ["3", "wd", "q"], ["4", "wq", "d"], ["5", "dq", "q"],
+];
 
 export const sse4: readonly Row[] = [
   ...group({ unit: "sse", feature: "sse41" }, [
     ...BINARY.map(([opcode, name]): Row => ({ enc: `66 0F 38 ${opcode} /r`, syn: `${name} Vdq,Wdq`, acc: "rw,r" })),
-    ...WIDENING.map(([digit, elements, size]): Row => ({ enc: `66 0F 38 2${digit} /r`, syn: `pmovsx${elements} Vdq,W${size}`, acc: "w,r" })),
-    ...WIDENING.map(([digit, elements, size]): Row => ({ enc: `66 0F 38 3${digit} /r`, syn: `pmovzx${elements} Vdq,W${size}`, acc: "w,r" })),
+    ...WIDENING.map(([digit, kind, size]): Row => ({ enc: `66 0F 38 2${digit} /r`, syn: `pmovsx${kind} Vdq,W${size}`, acc: "w,r" })),
+    ...WIDENING.map(([digit, kind, size]): Row => ({ enc: `66 0F 38 3${digit} /r`, syn: `pmovzx${kind} Vdq,W${size}`, acc: "w,r" })),
     { enc: "66 0F 38 10 /r", syn: "pblendvb Vdq,Wdq,XMM0", acc: "rw,r,r" },
     { enc: "66 0F 38 14 /r", syn: "blendvps Vdq,Wdq,XMM0", acc: "rw,r,r" },
     { enc: "66 0F 38 15 /r", syn: "blendvpd Vdq,Wdq,XMM0", acc: "rw,r,r" },

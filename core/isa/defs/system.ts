@@ -39,7 +39,7 @@ export const system: readonly Row[] = [
   { enc: "0F 01 /F8", syn: "swapgs", cpl0: true, only: "64", ends: true },
   { enc: "0F 01 /F9", syn: "rdtscp", feature: "rdtscp" },
   { enc: "0F 05", syn: "syscall", flags: `r:${EVERY_FLAG} w:${EVERY_FLAG}`, feature: "syscall", flow: "trap" },
-  { enc: "0F 07", syn: "sysret/sysretd/sysretq", lift: "sysret", flags: `w:${EVERY_FLAG}`, size: "y", cpl0: true, feature: "syscall", flow: "ret" },
+  { enc: "0F 07", syn: "sysret/sysretd/sysretq", flags: `w:${EVERY_FLAG}`, size: "y", cpl0: true, feature: "syscall", flow: "ret" },
   { enc: "0F 34", syn: "sysenter", flags: "w:ifv", feature: "sep", flow: "trap" },
   { enc: "0F 35", syn: "sysexit/sysexitd/sysexitq", lift: "sysexit", size: "y", cpl0: true, feature: "sep", flow: "ret" },
   { enc: "0F 06", syn: "clts", cpl0: true, ends: true },

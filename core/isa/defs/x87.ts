@@ -27,8 +27,9 @@ function arithmetic(index: number, name: string, target: string): Row[] {
 const CONSTANTS = ["fld1", "fldl2t", "fldl2e", "fldpi", "fldlg2", "fldln2", "fldz"];
 const FUNCTIONS: readonly (readonly [string, string])[] = [
   ["E0", "fchs"], ["E1", "fabs"], ["E4", "ftst"], ["E5", "fxam"],
-  ["F0", "f2xm1"], ["F1", "fyl2x"], ["F2", "fptan"], ["F3", "fpatan"], ["F4", "fxtract"], ["F5", "fprem1"], ["F6", "fdecstp"], ["F7", "fincstp"],
-  ["F8", "fprem"], ["F9", "fyl2xp1"], ["FA", "fsqrt"], ["FB", "fsincos"], ["FC", "frndint"], ["FD", "fscale"], ["FE", "fsin"], ["FF", "fcos"],
+  ["F0", "f2xm1"], ["F1", "fyl2x"], ["F2", "fptan"], ["F3", "fpatan"], ["F4", "fxtract"], ["F5", "fprem1"], ["F6", "fdecstp"],
+  ["F7", "fincstp"], ["F8", "fprem"], ["F9", "fyl2xp1"], ["FA", "fsqrt"], ["FB", "fsincos"], ["FC", "frndint"], ["FD", "fscale"],
+  ["FE", "fsin"], ["FF", "fcos"],
 ];
 /** FCMOVcc with the number of the condition it shares with Jcc. */
 const MOVES: readonly (readonly [string, string, number, string])[] = [
@@ -87,7 +88,10 @@ export const x87: readonly Row[] = group({ unit: "x87", feature: "fpu" }, [
   { enc: "DF /4", syn: "fbld Mt", acc: "r" },
   { enc: "DF /6", syn: "fbstp Mt", acc: "w" },
   { enc: "D9 /C8+i | DD /C8+i | DF /C8+i", syn: "fxch ST0,STi", acc: "rw,rw" },
-  ...MOVES.map(([enc, name, arg, flags]): Row => ({ enc, syn: `${name} ST0,STi`, acc: "rw,r", lift: "fcmov", arg, flags: `r:${flags}`, feature: "cmov" })),
+  ...group(
+    { lift: "fcmov", feature: "cmov" },
+    MOVES.map(([enc, name, arg, flags]): Row => ({ enc, syn: `${name} ST0,STi`, acc: "rw,r", arg, flags: `r:${flags}` })),
+  ),
   ...CONSTANTS.map((name, index): Row => ({ enc: `D9 /${(0xe8 + index).toString(16).toUpperCase()}`, syn: name })),
   ...FUNCTIONS.map(([modrm, name]): Row => ({ enc: `D9 /${modrm}`, syn: name })),
 
