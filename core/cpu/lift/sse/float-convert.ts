@@ -1,10 +1,11 @@
-// CVT*: between integers (general, MMX, XMM) and floats, and between the two float formats. Intel SDM vol. 2.
+// CVT*: between integers (general, MMX, XMM) and floats, and between the two float formats. Intel SDM vol. 2. Conversions to and
+// from MMX registers put the x87 state in order even if they then raise #XM, as processors do.
 import { SINGLE } from "../../softfloat/format.ts";
 import { c32, c64, cf64, f32, f64, i32, i64, type Node, simd, V128 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { guarded, isPlain, isUnobserved, isZero, PD, PS, SD, type Shape, SS } from "./float-shape.ts";
 import { F32X, F64X, I32X } from "./simd-op.ts";
-import { enterMmx, lowI64, readVector, touchesMmx, writeGpr, writeVector } from "./vector.ts";
+import { enterMmx, isMmx, lowI64, readVector, touchesMmx, writeGpr, writeVector } from "./vector.ts";
 
 /** To a general register: CVTSx2SI and CVTTSx2SI. */
 const toGpr = (s: Shape, truncates: boolean): Lifter => (l) => {
@@ -21,6 +22,7 @@ const toGpr = (s: Shape, truncates: boolean): Lifter => (l) => {
 /** To dwords in an XMM register, or in an MMX register. */
 const toDwords = (s: Shape, truncates: boolean): Lifter => (l) => {
   const a = readVector(l, 1);
+  if (isMmx(l, 0)) enterMmx(l);
   const quick = simd(s === PS ? I32X.truncSatF32 : I32X.truncSatF64Zero, V128, truncates ? a : s.op("nearest", a));
   const isInRange = s.all(s.op("lt", s.op("abs", a), s.number(s === PS ? 2 ** 31 : 2 ** 31 - 1)));
   writeVector(l, 0, guarded(l, i32.and(isUnobserved(), isInRange), quick, `${s.name}.toInt32`, a, c32(truncates ? 1 : 0)));
@@ -35,9 +37,9 @@ const singlesOf = (l: Lift, a: Node): Node => guarded(l, isUnobserved(), simd(F3
 const cvtdq2ps: Lifter = (l) => l.writeV(0, singlesOf(l, readVector(l, 1)));
 /** Only the low half of the destination changes. */
 const cvtpi2ps: Lifter = (l) => {
-  const low = l.f.let(lowI64(singlesOf(l, readVector(l, 1))));
-  l.write(0, low);
+  const a = readVector(l, 1);
   if (touchesMmx(l)) enterMmx(l);
+  l.write(0, lowI64(singlesOf(l, a)));
 };
 /** Exact. */
 const doublesOf: Lifter = (l) => {

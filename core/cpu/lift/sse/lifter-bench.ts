@@ -11,7 +11,7 @@ import { writeSseTables } from "./tables.ts";
 
 /** Code 24, MXCSR, code length, XMM0-2, MM1-2, RAX RCX RDX, 8 unused, memory 32. */
 export const OPERANDS_BYTES = 160;
-/** Status (0 done, 1 #XM, 2 another fault), MXCSR, EFLAGS, 4 unused, then as above from XMM0 on. */
+/** Status (0 done, otherwise the exception's vector), MXCSR, EFLAGS, x87 TOP (10:8) and empty registers (7:0), then as above from XMM0 on. */
 export const RESULT_BYTES = 144;
 
 const PAGES = 16;
@@ -67,7 +67,8 @@ export class LifterBench {
     this.handlers = forms.map((_, index) => instance.exports[`h${index}`] as (record: number, left: number) => number);
   }
 
-  run(index: number, operands: Uint8Array): Uint8Array<ArrayBuffer> {
+  /** `displacement` moves the memory operand; `cr4` is the control register. */
+  run(index: number, operands: Uint8Array, displacement = 0, cr4 = L.CR4_OSXMMEXCPT): Uint8Array<ArrayBuffer> {
     const { bytes, view } = this;
     const entry = this.forms[index];
     const handler = this.handlers[index];
@@ -77,7 +78,9 @@ export class LifterBench {
     bytes.fill(0, 0, 0x800);
     bytes.fill(0, RECORD, RECORD + 0x1000);
     view.setUint32(L.MXCSR, input.getUint32(24, true), true);
-    view.setUint32(L.CR4, L.CR4_OSXMMEXCPT, true);
+    view.setUint32(L.CR4, cr4, true);
+    view.setUint32(L.FPU_TOP, 3, true);
+    view.setUint32(L.FPU_EMPTY, 0xff, true);
     bytes.set(operands.subarray(32, 80), L.XMM);
     for (const n of [1, 2]) view.setBigUint64(L.FPU_REGS + n * 16, input.getBigUint64(72 + n * 8, true), true);
     for (let n = 0; n < 3; n++) view.setBigUint64(L.GPR + n * 8, input.getBigUint64(96 + n * 8, true), true);
@@ -92,14 +95,16 @@ export class LifterBench {
     view.setUint16(RECORD + L.REC_BASE, isMemory || form.lift.startsWith("maskmov") ? L.GPR + 7 * 8 : L.ZERO, true);
     view.setUint16(RECORD + L.REC_INDEX, L.ZERO, true);
     view.setUint16(RECORD + L.REC_SEGBASE, L.ZERO, true);
+    view.setBigInt64(RECORD + L.REC_DISP, BigInt(displacement), true);
     view.setBigInt64(RECORD + L.REC_IMM, BigInt(operands[input.getUint32(28, true) - 1] ?? 0), true);
     handler(RECORD, 1);
 
     const result = new Uint8Array(RESULT_BYTES);
     const out = new DataView(result.buffer);
-    out.setUint32(0, view.getUint32(FINISHED, true) ? 0 : view.getUint32(L.FAULT, true) === 20 ? 1 : 2, true);
+    out.setUint32(0, view.getUint32(FINISHED, true) ? 0 : view.getUint32(L.FAULT, true) - 1, true);
     out.setUint32(4, view.getUint32(L.MXCSR, true), true);
     out.setUint32(8, this.flags(), true);
+    out.setUint32(12, (view.getUint32(L.FPU_TOP, true) << 8) | view.getUint32(L.FPU_EMPTY, true), true);
     result.set(bytes.subarray(L.XMM, L.XMM + 48), 16);
     for (const n of [1, 2]) out.setBigUint64(56 + n * 8, view.getBigUint64(L.FPU_REGS + n * 16, true), true);
     for (let n = 0; n < 3; n++) out.setBigUint64(80 + n * 8, view.getBigUint64(L.GPR + n * 8, true), true);

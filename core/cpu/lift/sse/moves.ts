@@ -59,12 +59,15 @@ const maskmov: Lifter = (l) => {
 
 export const moves: Record<string, Lifter> = {
   movaps: move, movapd: move, movups: move, movupd: move, movdqa: move, movdqu: move, lddqu: move, movntdqa: move,
-  movntps: move, movntpd: move, movntdq: move, movntq: moveLow, movnti: moveLow,
+  movntps: move, movntpd: move, movntdq: move, movntq: moveLow,
   movd: moveLow, movq: moveLow, movss: moveScalar, movsd: moveScalar,
   movlps: moveHalf(false), movlpd: moveHalf(false), movhps: moveHalf(true), movhpd: moveHalf(true),
   movhlps: moveHalf(false), movlhps: moveHalf(true),
   movq2dq: moveLow, movdq2q: moveLow,
   maskmovq: maskmov, maskmovdqu: maskmov,
   ldmxcsr, stmxcsr: (l) => l.write(0, i64.load32u(c32(L.MXCSR))),
-  emms: (l) => l.f.store(c32(0), c32(0xff), L.FPU_EMPTY),
+  emms: (l) => {
+    enterMmx(l);
+    l.f.store(c32(0), c32(0xff), L.FPU_EMPTY);
+  },
 };

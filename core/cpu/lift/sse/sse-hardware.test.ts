@@ -22,17 +22,18 @@ const EXECUTOR = String.raw`
 #include <sys/mman.h>
 #include <ucontext.h>
 struct operands { uint8_t code[24]; uint32_t mxcsr, length; uint8_t xmm[3][16]; uint64_t mm[2], gpr[3], pad; uint8_t mem[32]; } __attribute__((aligned(16)));
-struct result { uint32_t status, mxcsr, eflags, pad; uint8_t xmm[3][16]; uint64_t mm[2], gpr[3], pad2; uint8_t mem[32]; } __attribute__((aligned(16)));
+struct result { uint32_t status, mxcsr, eflags, x87; uint8_t xmm[3][16]; uint64_t mm[2], gpr[3], pad2; uint8_t mem[32]; } __attribute__((aligned(16)));
 static struct operands in; static struct result out;
 static volatile uint32_t status;
-static void on_fault(int sig, siginfo_t *si, void *p) { (void)si; ucontext_t *u = p; status = sig == SIGFPE ? 1 : 2; u->uc_mcontext.gregs[REG_RIP] += in.length; }
+static uint16_t env[14];
+static void on_fault(int sig, siginfo_t *si, void *p) { (void)si; ucontext_t *u = p; status = sig == SIGFPE ? 19 : sig == SIGILL ? 6 : 13; u->uc_mcontext.gregs[REG_RIP] += in.length; }
 __attribute__((noinline)) static void run(void *code) {
   __asm__ volatile(
-    "emms\n ldmxcsr %[cin]\n movdqa 0(%[x]), %%xmm0\n movdqa 16(%[x]), %%xmm1\n movdqa 32(%[x]), %%xmm2\n movq 0(%[m]), %%mm1\n movq 8(%[m]), %%mm2\n"
-    "mov %[mem], %%rdi\n mov %[code], %%r8\n lea %[g], %%r9\n mov 0(%%r9), %%rax\n mov 8(%%r9), %%rcx\n mov 16(%%r9), %%rdx\n cmp $1, %%r8\n sub $128, %%rsp\n call *%%r8\n pushfq\n pop %%r8\n add $128, %%rsp\n"
+    "ldmxcsr %[cin]\n movdqa 0(%[x]), %%xmm0\n movdqa 16(%[x]), %%xmm1\n movdqa 32(%[x]), %%xmm2\n movq 0(%[m]), %%mm1\n movq 8(%[m]), %%mm2\n emms\n fincstp\n fincstp\n fincstp\n"
+    "mov %[mem], %%rdi\n mov %[code], %%r8\n lea %[g], %%r9\n mov 0(%%r9), %%rax\n mov 8(%%r9), %%rcx\n mov 16(%%r9), %%rdx\n cmp $1, %%r8\n sub $128, %%rsp\n call *%%r8\n pushfq\n pop %%r8\n add $128, %%rsp\n fnstenv %[env]\n"
     "lea %[og], %%r9\n mov %%rax, 0(%%r9)\n mov %%rcx, 8(%%r9)\n mov %%rdx, 16(%%r9)\n mov %%r8d, %[fl]\n stmxcsr %[cout]\n"
     "lea %[ox], %%r9\n movdqa %%xmm0, 0(%%r9)\n movdqa %%xmm1, 16(%%r9)\n movdqa %%xmm2, 32(%%r9)\n lea %[om], %%r9\n movq %%mm1, 0(%%r9)\n movq %%mm2, 8(%%r9)\n emms\n"
-    : [cout] "=m"(out.mxcsr), [fl] "=m"(out.eflags), [og] "=m"(out.gpr), [ox] "=m"(out.xmm), [om] "=m"(out.mm)
+    : [cout] "=m"(out.mxcsr), [fl] "=m"(out.eflags), [og] "=m"(out.gpr), [ox] "=m"(out.xmm), [om] "=m"(out.mm), [env] "=m"(env)
     : [cin] "m"(in.mxcsr), [x] "r"(in.xmm), [m] "r"(in.mm), [mem] "r"(in.mem), [code] "r"(code), [g] "m"(in.gpr)
     : "rax", "rcx", "rdx", "rdi", "r8", "r9", "xmm0", "xmm1", "xmm2", "memory", "cc");
 }
@@ -45,7 +46,9 @@ int main(void) {
     memset(&out, 0, sizeof out); status = 0;
     run(code);
     uint32_t c = 0x1F80; __asm__ volatile("ldmxcsr %0" : : "m"(c));
-    out.status = status; memcpy(out.mem, in.mem, 32);
+    out.status = status; out.x87 = env[2] >> 3 & 0x700;
+    for (int i = 0; i < 8; i++) out.x87 |= (env[4] >> i * 2 & 3) == 3 ? 1u << i : 0;
+    memcpy(out.mem, in.mem, 32);
     fwrite(&out, sizeof out, 1, stdout);
   }
   return 0;
@@ -103,7 +106,6 @@ function encode(form: Form, isMemory: boolean, imm: number): number[] {
 const canBeMemory = (form: Form) => !/mod=3/.test(form.row.enc) && form.operands.some((o, i) => o.kind === "mem" || (/Rm$/.test(o.kind) && !/^[NUR]/.test(form.row.syn.split(" ")[1]?.split(",")[i] ?? "")));
 const canBeRegister = (form: Form) => !/mod=m/.test(form.row.enc) && form.operands.every((o) => o.kind !== "mem");
 const ESTIMATES = /^(rcp|rsqrt)/;
-const EXCLUDED = new Set(["emms", "ldmxcsr", "movnti"]);
 
 const gcc = (() => {
   if (arch() !== "x64") return "the host is not x86-64";
@@ -125,7 +127,7 @@ describe("SSE lifters agree with the processor", { skip: gcc !== "" && gcc }, ()
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  const tested = forms.filter((form) => sseLifters[form.lift] && (form.unit === "sse" || form.unit === "mmx") && !ESTIMATES.test(form.lift) && !EXCLUDED.has(form.lift));
+  const tested = forms.filter((form) => sseLifters[form.lift] && !ESTIMATES.test(form.lift));
   const variants = tested.flatMap((form) => [...(canBeRegister(form) ? [{ form, isMemory: false }] : []), ...(canBeMemory(form) ? [{ form, isMemory: true }] : [])]);
   const bench = new LifterBench(variants.map((v) => ({ ...v, flavour: "long" as Flavour })));
   const count = Number(process.env["SSE_COUNT"] ?? 300);
@@ -161,7 +163,7 @@ describe("SSE lifters agree with the processor", { skip: gcc !== "" && gcc }, ()
 
 function difference(form: Form, operands: Uint8Array, actual: Uint8Array, expected: Uint8Array): string {
   const hex = (b: Uint8Array, from: number, length: number) => Array.from(b.slice(from, from + length).reverse(), (x) => x.toString(16).padStart(2, "0")).join("");
-  const parts: [string, number, number, number][] = [["mxcsr", 4, 4, 24], ["xmm0", 16, 16, 32], ["xmm1", 32, 16, 48], ["xmm2", 48, 16, 64], ["mm1", 64, 8, 80], ["mm2", 72, 8, 88], ["rax", 80, 8, 96], ["rcx", 88, 8, 104], ["rdx", 96, 8, 112], ["mem", 112, 16, 128]];
+  const parts: [string, number, number, number][] = [["mxcsr", 4, 4, 24], ["x87", 12, 4, 4], ["xmm0", 16, 16, 32], ["xmm1", 32, 16, 48], ["xmm2", 48, 16, 64], ["mm1", 64, 8, 80], ["mm2", 72, 8, 88], ["rax", 80, 8, 96], ["rcx", 88, 8, 104], ["rdx", 96, 8, 112], ["mem", 112, 16, 128]];
   const line = ([name, at, length, from]: [string, number, number, number]) => {
     const [was, is, wanted] = [hex(operands, from, length), hex(actual, at, length), hex(expected, at, length)];
     return `${name.padEnd(6)} ${was}${is !== was || wanted !== was ? ` -> ${is}` : ""}${is === wanted ? "" : ` BUT ${wanted}`}`;

@@ -1,6 +1,6 @@
 // Vector operands of MMX and SSE lifters: XMM registers, MMX registers (64 bits, taken as a v128 with a zero upper half) and
-// memory. An MMX write sets the register's sign and exponent, and every MMX instruction but EMMS empties the x87 stack's
-// notion of TOP and marks all registers in use (Intel SDM vol. 3, 12.2).
+// memory. An MMX write sets the register's sign and exponent, and every MMX instruction sets TOP to 0 and, but for EMMS, marks
+// all x87 registers in use (Intel SDM vol. 3, 12.2).
 import * as L from "../../state/layout.ts";
 import { c32, c64, i32, i64, type Node, simd, simdLane, V128, v128 } from "../../wasm/nodes.ts";
 import type { Lift } from "../lift.ts";
