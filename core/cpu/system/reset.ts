@@ -1,45 +1,38 @@
-// Register values after RESET and INIT. AMD64 APM vol. 2, table 14-1; Intel SDM vol. 3, table 9-1.
+// The processor after RESET. AMD64 APM vol. 2, 14.1.3 (table 14-1); Intel SDM vol. 3, 9.1.1.
+import { cpuSignature } from "../models/cpuid.ts";
 import * as L from "../state/layout.ts";
 import type { Cpu } from "./cpu.ts";
 import { newAddressSpace } from "./mode.ts";
+import { loadReal } from "./segments.ts";
 
-const DATA_16 = L.ATTR_P | L.ATTR_S | L.ATTR_WRITABLE | L.ATTR_ACCESSED;
+const PAT_LOW = 0x00070406;
+const PAT_HIGH = 0x00070406;
+const STATE_END = 0x600;
 
-/** Puts the registers as after the RESET pin; INIT keeps floating point and MSRs. */
-export function resetCpu(cpu: Cpu, isInit = false): void {
-  for (let n = 0; n < 16; n++) cpu.setGpr(n, 0);
-  cpu.setGpr(2, (cpu.model.family << 8) | ((cpu.model.model & 15) << 4) | cpu.model.stepping);
-  for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) cpu.setSegment(segment, 0, 0, 0xffff, DATA_16);
-  cpu.setSegment(L.CS, 0xf000, 0xffff0000, 0xffff, DATA_16 | L.ATTR_CODE);
-  cpu.setSegment(L.LDTR, 0, 0, 0xffff, L.ATTR_P | 2);
-  cpu.setSegment(L.TR, 0, 0, 0xffff, L.ATTR_P | 11);
-  for (const table of [L.GDTR, L.IDTR]) {
-    cpu.set64(table, 0, 0);
-    cpu.set(table + 8, 0xffff);
-  }
-  cpu.setRip(0xfff0);
-  cpu.eflags = 2;
-  cpu.set(L.CR0, (isInit ? cpu.get(L.CR0) & (L.CR0_CD | L.CR0_NW) : L.CR0_CD | L.CR0_NW) | L.CR0_ET);
-  for (const register of [L.CR2, L.CR3, L.CR4, L.EFER]) cpu.set64(register, 0, 0);
-  for (let n = 0; n < 4; n++) cpu.set64(L.DR + n * 8, 0, 0);
-  cpu.set64(L.DR + 6 * 8, 0xffff0ff0, 0);
-  cpu.set64(L.DR + 7 * 8, 0x400, 0);
-  for (const word of [L.CPL, L.FAULT, L.SHADOW, L.EXIT_REQUEST]) cpu.set(word, 0);
-  if (!isInit) resetState(cpu);
-  newAddressSpace(cpu);
-}
-
-function resetState(cpu: Cpu): void {
-  for (let at = L.MSR_STAR; at <= L.MSR_TSC_AUX; at += 8) cpu.set64(at, 0, 0);
-  cpu.set64(L.MSR_PAT, 0x00070406, 0x00070406);
-  cpu.set64(L.TSC_OFFSET, 0, 0);
-  cpu.bytes.fill(0, L.FPU_REGS, L.FPU_REGS + 0x80);
-  for (const word of [L.FPU_TOP, L.FPU_SW, L.FPU_OPCODE, L.FPU_CS, L.FPU_DS]) cpu.set(word, 0);
-  cpu.set64(L.FPU_IP, 0, 0);
-  cpu.set64(L.FPU_DP, 0, 0);
-  cpu.set(L.FPU_CW, 0x40);
-  cpu.set(L.FPU_EMPTY, 0);
-  cpu.set(L.MXCSR, 0x1f80);
-  cpu.bytes.fill(0, L.XMM, L.XMM + 0x100);
+/** Puts every register into its state after RESET. Execution starts at F000:FFF0, linear FFFFFFF0h. */
+export function resetCpu(cpu: Cpu): void {
+  cpu.words.fill(0, L.GPR >> 2, L.FAULT >> 2);
+  cpu.words.fill(0, L.MSR_STAR >> 2, STATE_END >> 2);
+  cpu.set(L.SHADOW, 0);
+  cpu.set(L.FAULT, 0);
   cpu.storedMsrs.clear();
+  cpu.taskSwitched = false;
+  cpu.set(L.CR0, L.CR0_CD | L.CR0_NW | L.CR0_ET);
+  for (const index of [L.ES, L.CS, L.SS, L.DS, L.FS, L.GS]) loadReal(cpu, index, 0);
+  cpu.setSegment(L.CS, 0xf000, 0xffff0000, 0xffff, cpu.segAttributes(L.CS));
+  cpu.setSegment(L.LDTR, 0, 0, 0xffff, 0x82);
+  cpu.setSegment(L.TR, 0, 0, 0xffff, 0x8b);
+  cpu.set(L.GDTR + 8, 0xffff);
+  cpu.set(L.IDTR + 8, 0xffff);
+  cpu.setRip(0xfff0);
+  cpu.setGpr(2, cpuSignature(cpu.model));
+  cpu.eflags = 2;
+  cpu.set(L.DR + 48, 0xffff0ff0);
+  cpu.set(L.DR + 56, 0x400);
+  cpu.set64(L.MSR_PAT, PAT_LOW, PAT_HIGH);
+  cpu.set(L.FPU_CW, 0x40);
+  cpu.set(L.FPU_SW, 0);
+  cpu.set(L.MXCSR, 0x1f80);
+  cpu.mmu.flushTlb(true);
+  newAddressSpace(cpu);
 }
