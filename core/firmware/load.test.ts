@@ -25,13 +25,15 @@ const FRAMEBUFFER = { base: 0xe0000000, sizeBytes: 16 * MIB };
 class SparseRam implements DmaView {
   readonly sizeBytes: number;
   private readonly pages = new Map<number, Uint8Array>();
+  private readonly holeEnd: number;
 
-  constructor(sizeBytes: number) {
+  constructor(sizeBytes: number, holeEnd = 0xc0000) {
     this.sizeBytes = sizeBytes;
+    this.holeEnd = holeEnd;
   }
 
   isRam(gpa: number, length: number): boolean {
-    return gpa >= 0 && gpa + length <= this.sizeBytes && (gpa + length <= 0xa0000 || gpa >= MIB);
+    return gpa >= 0 && gpa + length <= this.sizeBytes && (gpa + length <= 0xa0000 || gpa >= this.holeEnd);
   }
 
   read(gpa: number, into: Uint8Array): void {
@@ -202,11 +204,19 @@ test("Linux: the memory map, the screen and the RSDP are in boot_params", () => 
   assert.deepEqual(state.display, { kind: "text" });
   const rsdp = params.readUInt32LE(0x70);
   assert.equal(ram.bytes(rsdp, 8).toString("latin1"), "RSD PTR ");
-  const ebda = ram.bytes(0x40e, 2).readUInt16LE() * 16;
-  assert.ok(rsdp >= ebda && rsdp < ebda + 1024 && rsdp % 16 === 0, "where a kernel searches for it");
+  assert.ok(rsdp >= 0xe0000 && rsdp < MIB && rsdp % 16 === 0, "where a kernel searches for it");
   assert.equal(ram.bytes(64 * MIB - 0x1000, 4).toString("latin1"), "FACS");
   assert.equal(ram.bytes(0x400, 2).readUInt16LE(), 0x3f8);
   assert.equal(ram.bytes(0x413, 2).readUInt16LE(), 639);
+});
+
+test("the RSDP goes into the EBDA where there is no RAM below 1 MiB for it", () => {
+  const ram = new SparseRam(64 * MIB, MIB);
+  const state = bootDirectly({ name: "k", kernel: linuxImage(), append: "", modules: [] }, ram, { ramBytes: 64 * MIB, acpi: ACPI, hasLongMode: true });
+  const rsdp = ram.bytes(state.registers.rsi + 0x70, 4).readUInt32LE();
+  const ebda = ram.bytes(0x40e, 2).readUInt16LE() * 16;
+  assert.ok(rsdp >= ebda && rsdp < ebda + 1024 && rsdp % 16 === 0);
+  assert.equal(ram.bytes(rsdp, 8).toString("latin1"), "RSD PTR ");
 });
 
 test("Linux: a processor without long mode, or a kernel without the entry, gets the 32-bit protocol", () => {

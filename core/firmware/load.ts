@@ -13,8 +13,10 @@ import { findMultibootHeader, loadMultiboot } from "./multiboot1.ts";
 import { Placement } from "./placement.ts";
 import { loadPvh, pvhEntry } from "./pvh.ts";
 
-/** The RSDP's place in the EBDA, whose first KiB operating systems search for it. */
-const RSDP = EBDA + 0x10;
+/** Operating systems search for the RSDP here and in the first KiB of the EBDA. A Xen dom0 sees only this one: the EBDA lies in RAM
+ *  that the hypervisor has given it afresh. */
+const BIOS_SEGMENT = 0xf0000;
+const RSDP_BYTES = 36;
 
 export interface Board {
   ramBytes: number;
@@ -31,22 +33,23 @@ export function bootDirectly(image: KernelImage, memory: DmaView, board: Board):
   }
   const map = memoryMap(board.ramBytes);
   writeLowMemory(memory, { comPorts: board.acpi.comPorts.map(({ base }) => base) });
-  writeAcpi(memory, board);
+  const rsdp = memory.isRam(BIOS_SEGMENT, RSDP_BYTES) ? BIOS_SEGMENT : EBDA + 0x10;
+  writeAcpi(memory, board, rsdp);
   const { hasLongMode, linuxProtocol, framebuffer } = board;
   return loadKernel(image, memory, {
     map,
-    rsdp: RSDP,
+    rsdp,
     hasLongMode,
     ...(linuxProtocol ? { linuxProtocol } : {}),
     ...(framebuffer ? { framebuffer } : {}),
   });
 }
 
-function writeAcpi(memory: DmaView, board: Board): void {
+function writeAcpi(memory: DmaView, board: Board, rsdpAt: number): void {
   const end = ramEnd(board.ramBytes);
   const facs = end - ACPI_NVS_BYTES;
   const { rsdp, tables } = buildAcpi(board.acpi, end - ACPI_BYTES, facs);
-  memory.write(RSDP, rsdp);
+  memory.write(rsdpAt, rsdp);
   memory.write(end - ACPI_BYTES, tables);
   memory.write(facs, buildFacs());
 }
