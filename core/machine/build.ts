@@ -63,7 +63,9 @@ class PcMachine implements Machine {
     const memory = allocate(L.RAM + ramBytes + FRAMEBUFFER_BYTES, config.memoryMiB);
     const buffer = memory.buffer as SharedArrayBuffer;
     this.map = new PhysicalMap(buffer, { tableOffset: L.PAGE_MAP, readOnlyBit: L.PAGE_READ_ONLY, hasCodeBit: L.PAGE_HAS_CODE }, ramBytes);
-    this.clock = new MachineClock(() => this.engine.retiredInRun());
+    // The board is built before the engine, which needs its buses; until then nothing runs and nothing interrupts.
+    let engine: Engine | undefined;
+    this.clock = new MachineClock(() => engine?.retiredInRun() ?? 0);
     this.timers = new TimerQueue(this.clock);
     const framebufferHost = L.RAM + ramBytes;
     let framebufferAt: number | null = null;
@@ -79,7 +81,7 @@ class PcMachine implements Machine {
         if (base !== null) this.map.map(base, FRAMEBUFFER_BYTES, framebufferHost);
         return true;
       },
-      onInterrupt: (level) => this.engine?.setInterruptLine(level),
+      onInterrupt: (level) => engine?.setInterruptLine(level),
       onNmi: () => this.engine.raiseNmi(),
       onReset: () => {
         this.wantsReset = true;
@@ -114,6 +116,7 @@ class PcMachine implements Machine {
         lapic.cr8 = value;
       },
     });
+    engine = this.engine;
     this.engine.setInterruptLine(this.board.interrupts.hasInterrupt());
     this.map.map(0, VGA_HOLE.base, L.RAM);
     const top = VGA_HOLE.base + VGA_HOLE.length;
