@@ -99,6 +99,7 @@ function statusOf(end: ThreadEnd, stderr: Writable): number {
 
 /** Writes what was asked for about the last screen. */
 function report(end: ThreadEnd, o: ForegroundOptions, outlet: Outlet): void {
+  if (end.kind === "failed") return; // why is told, and matters more
   const screen = end.kind === "ended" ? end.screen : undefined;
   const say = (text: string) => o.streams.stderr.write(`ringfence: ${text}\n`);
   if (o.screenText) {

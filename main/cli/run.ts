@@ -42,17 +42,7 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
   const port = (name: "debug-exit" | "debugcon") => (values[name] === undefined ? undefined : wholeNumber(values[name], name, 0, 0xffff));
   const debugExitPort = port("debug-exit");
   const debugConsolePort = port("debugcon");
-  return {
-    start: {
-      memoryMiB: memoryOf(values),
-      cpuModel: "ringfence64",
-      engine,
-      boot: bootFilesOf(values) ?? demoGuest(host),
-      capPercent: capOf(values),
-      ...(debugExitPort === undefined ? {} : { debugExitPort }),
-      ...(debugConsolePort === undefined ? {} : { debugConsolePort }),
-      ...host.startExtras,
-    },
+  const options: Omit<ForegroundOptions, "start"> = {
     spawn: host.spawn,
     streams: host.streams,
     serial,
@@ -61,6 +51,16 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
     ...(values.timeout === undefined ? {} : { timeoutSeconds: seconds(values.timeout, "timeout") }),
     ...(values.screenshot === undefined ? {} : { screenshotPath: outputPath(values.screenshot, "screenshot") }),
   };
+  const machine = {
+    memoryMiB: memoryOf(values),
+    cpuModel: "ringfence64",
+    engine: "interpreter" as const,
+    capPercent: capOf(values),
+    ...(debugExitPort === undefined ? {} : { debugExitPort }),
+    ...(debugConsolePort === undefined ? {} : { debugConsolePort }),
+    ...host.startExtras,
+  };
+  return { ...options, start: { ...machine, boot: bootFilesOf(values) ?? demoGuest(host) } };
 }
 
 export function demoGuest(host: CliHost) {
