@@ -4,7 +4,7 @@ import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, i32, I64, i64, type Node, select } from "../wasm/nodes.ts";
 import {
-  DE, defaultNaN, denormalsAsZero, type Format, IE, infinity, isDenormal, isInfinite, isNaN, isSignaling, isZero, quietBit, raise, roundingControl, shiftRightJam, signBit, signOf, unpack, ZE,
+  DE, defaultNaN, denormalsAsZero, type Format, IE, infinity, isDenormal, isInfinite, isNotNumber, isSignaling, isZero, quietBit, raise, roundingControl, shiftRightJam, signBit, signOf, unpack, ZE,
 } from "./format.ts";
 
 export interface Arithmetic {
@@ -18,9 +18,9 @@ export interface Arithmetic {
 
 /** Returns the NaN that results if `a` or `b` is one. */
 export function returnIfNaN(f: FunctionBuilder, t: Format, a: Node, b: Node): void {
-  f.if(i32.or(isNaN(t, a), isNaN(t, b)), () => {
+  f.if(i32.or(isNotNumber(t, a), isNotNumber(t, b)), () => {
     f.if(i32.or(isSignaling(t, a), isSignaling(t, b)), () => raise(f, IE));
-    f.return(i64.or(select(isNaN(t, a), a, b), c64(quietBit(t))));
+    f.return(i64.or(select(isNotNumber(t, a), a, b), c64(quietBit(t))));
   });
 }
 export function returnInvalid(f: FunctionBuilder, t: Format): void {

@@ -3,7 +3,7 @@
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, f32, f64, I32, i32, I64, i64, type Node, select } from "../wasm/nodes.ts";
 import { raiseIfDenormal } from "./arithmetic.ts";
-import { denormalsAsZero, type Format, IE, isNaN, isSignaling, raise } from "./format.ts";
+import { denormalsAsZero, type Format, IE, isNotNumber, isSignaling, raise } from "./format.ts";
 
 export interface Comparison {
   /** (a, b) -> bits. */
@@ -30,7 +30,7 @@ export function defineComparison(module: ModuleBuilder, t: Format): Comparison {
     module.func([I64, I64], [I64], (f) => {
       const a = f.let(denormalsAsZero(t, f.param(0)));
       const b = f.let(denormalsAsZero(t, f.param(1)));
-      f.if(i32.or(isNaN(t, a), isNaN(t, b)), () => {
+      f.if(i32.or(isNotNumber(t, a), isNotNumber(t, b)), () => {
         raise(f, IE);
         f.return(b);
       });
@@ -40,7 +40,7 @@ export function defineComparison(module: ModuleBuilder, t: Format): Comparison {
   const relation = module.func([I64, I64, I32], [I32], (f) => {
     const a = f.let(denormalsAsZero(t, f.param(0)));
     const b = f.let(denormalsAsZero(t, f.param(1)));
-    f.if(i32.or(isNaN(t, a), isNaN(t, b)), () => {
+    f.if(i32.or(isNotNumber(t, a), isNotNumber(t, b)), () => {
       f.if(i32.or(f.param(2), i32.or(isSignaling(t, a), isSignaling(t, b))), () => raise(f, IE));
       f.return(c32(UNORDERED));
     });

@@ -6,7 +6,7 @@ import { type Callee, c32, c64, call, cf64, F32, f32, f64, I32, i32, I64, i64, t
 import { raiseIfDenormal, returnIfNaN } from "./arithmetic.ts";
 import { floatValue } from "./compare.ts";
 import {
-  denormalsAsZero, type Format, IE, infinity, isInfinite, isNaN, isSignaling, isZero, PE, quietBit, raise, roundingControl, signBit, signOf, unpack,
+  denormalsAsZero, type Format, IE, infinity, isInfinite, isNotNumber, isSignaling, isZero, PE, quietBit, raise, roundingControl, signBit, signOf, unpack,
 } from "./format.ts";
 
 export interface Conversion {
@@ -81,7 +81,7 @@ export function defineFormatChange(module: ModuleBuilder, from: Format, to: Form
   return module.func([I64], [I64], (f) => {
     const x = f.let(denormalsAsZero(from, f.param(0)));
     const sign = f.let(from.width < to.width ? i64.shl(signOf(from, x), c64(32)) : i64.shrU(signOf(from, x), c64(32)));
-    f.if(isNaN(from, x), () => {
+    f.if(isNotNumber(from, x), () => {
       f.if(isSignaling(from, x), () => raise(f, IE));
       f.return(convertedNaN(from, to, x));
     });

@@ -50,12 +50,12 @@ export function raise(f: FunctionBuilder, flags: Node | number): void {
 
 export const magnitude = (t: Format, x: Node): Node => i64.and(x, c64(signBit(t) - 1n));
 export const signOf = (t: Format, x: Node): Node => i64.and(x, c64(signBit(t)));
-export const isNaN = (t: Format, x: Node): Node => i64.gtU(magnitude(t, x), c64(infinity(t)));
+export const isNotNumber = (t: Format, x: Node): Node => i64.gtU(magnitude(t, x), c64(infinity(t)));
 export const isInfinite = (t: Format, x: Node): Node => i64.eq(magnitude(t, x), c64(infinity(t)));
 export const isZero = (t: Format, x: Node): Node => i64.eqz(magnitude(t, x));
 /** Not 0 and below the least normal number. */
 export const isDenormal = (t: Format, x: Node): Node => i64.ltU(i64.sub(magnitude(t, x), c64(1)), c64(hidden(t) - 1n));
-export const isSignaling = (t: Format, x: Node): Node => i32.and(isNaN(t, x), i64.eqz(i64.and(x, c64(quietBit(t)))));
+export const isSignaling = (t: Format, x: Node): Node => i32.and(isNotNumber(t, x), i64.eqz(i64.and(x, c64(quietBit(t)))));
 
 /** `x`, or a zero of its sign if it is denormal and MXCSR.DAZ is set. */
 export const denormalsAsZero = (t: Format, x: Node): Node =>

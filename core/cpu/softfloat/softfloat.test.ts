@@ -27,11 +27,10 @@ const run = (() => {
   };
 })();
 
-const scratch = new DataView(new ArrayBuffer(8));
-const bits64 = (x: number): bigint => (scratch.setFloat64(0, x), scratch.getBigUint64(0));
-const from64 = (x: bigint): number => (scratch.setBigUint64(0, x), scratch.getFloat64(0));
-const bits32 = (x: number): bigint => (scratch.setFloat32(0, x), BigInt(scratch.getUint32(0)));
-const from32 = (x: bigint): number => (scratch.setUint32(0, Number(x)), scratch.getFloat32(0));
+const bits64 = (x: number): bigint => new BigUint64Array(Float64Array.of(x).buffer)[0] as bigint; // eight bytes make one element
+const from64 = (x: bigint): number => new Float64Array(BigUint64Array.of(x).buffer)[0] as number;
+const bits32 = (x: number): bigint => BigInt(new Uint32Array(Float32Array.of(x).buffer)[0] as number);
+const from32 = (x: bigint): number => new Float32Array(Uint32Array.of(Number(x)).buffer)[0] as number;
 
 let seed = 12345;
 function random(): number {

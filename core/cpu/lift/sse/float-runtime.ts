@@ -1,7 +1,7 @@
 // Exact SSE floating point as functions of the engine's module, called where the quick path of a lifter does not apply: one
 // call per instruction, all lanes, exceptions merged into MXCSR at the end (FAULT set if one is unmasked).
 // Names: lane type or vector shape, then the operation: "f64.add", "f32x4.sqrt".
-import { DOUBLE, defaultNaN, type Format, infinity, isDenormal, isNaN, isZero, quietBit, signBit, signOf, SINGLE } from "../../softfloat/format.ts";
+import { DOUBLE, defaultNaN, type Format, infinity, isDenormal, isNotNumber, isZero, quietBit, signBit, signOf, SINGLE } from "../../softfloat/format.ts";
 import { defineSoftFloat, type FloatFunctions, type SoftFloat } from "../../softfloat/softfloat.ts";
 import type { FunctionBuilder } from "../../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../../wasm/module-builder.ts";
@@ -63,7 +63,7 @@ function defineEstimate(module: ModuleBuilder, ofRoot: boolean): Callee {
   const t = SINGLE;
   return module.func([I64], [I64], (f) => {
     const x = f.param(0);
-    f.if(isNaN(t, x), () => f.return(i64.or(x, c64(quietBit(t)))));
+    f.if(isNotNumber(t, x), () => f.return(i64.or(x, c64(quietBit(t)))));
     f.if(i32.or(isZero(t, x), isDenormal(t, x)), () => f.return(i64.or(signOf(t, x), c64(infinity(t)))));
     if (ofRoot) f.if(i64.ne(signOf(t, x), c64(0)), () => f.return(c64(defaultNaN(t))));
     const value = f32.reinterpretI32(i32.wrap(x));

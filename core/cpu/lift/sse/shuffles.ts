@@ -6,7 +6,7 @@ import type { Lift, Lifter } from "../lift.ts";
 import { binary, joined, unary } from "./packed-integer.ts";
 import { I16, I32X, I64X, I8 } from "./simd-op.ts";
 import { PSHUFD_TABLE, PSHUFHW_TABLE, PSHUFLW_TABLE } from "./tables.ts";
-import { bytes, dwords, enterMmx, imm8, iota, isMmx, readVector, shuffle, words, writeGpr } from "./vector.ts";
+import { bytes, dwords, enterMmx, imm8, iota, isMmx, shuffle, words, writeGpr } from "./vector.ts";
 
 const pack = (op: number): Lifter => joined((a, b) => simd(op, V128, a, b));
 

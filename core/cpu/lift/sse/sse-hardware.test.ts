@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Form } from "../../../isa/form.ts";
 import { forms } from "../../../isa/forms.ts";
-import { type Flavour } from "../lift.ts";
+import type { Flavour } from "../lift.ts";
 import { LifterBench, OPERANDS_BYTES, RESULT_BYTES } from "./lifter-bench.ts";
 import { sseLifters } from "./registry.ts";
 
@@ -139,7 +139,7 @@ describe("SSE lifters agree with the processor", { skip: gcc !== "" && gcc }, ()
         const view = new DataView(input.buffer, n * OPERANDS_BYTES, OPERANDS_BYTES);
         const imm = random() & 255;
         const code = encode(form, isMemory, imm);
-        code.forEach((byte, i) => view.setUint8(i, byte));
+        for (const [i, byte] of code.entries()) view.setUint8(i, byte);
         const masks = below(3) ? 0x1f80 : random() & 0x1f80;
         view.setUint32(24, masks | (below(2) ? 0x20 : random() & 0x3f) | (below(2) ? random() & 0xe040 : 0), true);
         view.setUint32(28, code.length, true);

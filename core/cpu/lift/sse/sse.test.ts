@@ -22,9 +22,8 @@ function operands(a: number[], b: number[], mxcsr = 0x1f80): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setUint32(24, mxcsr, true);
   view.setUint32(28, 1, true);
-  a.forEach((x, i) => view.setFloat32(48 + i * 4, x, true));
-  b.forEach((x, i) => view.setFloat32(64 + i * 4, x, true));
-  b.forEach((x, i) => view.setFloat32(128 + i * 4, x, true));
+  for (const [i, x] of a.entries()) view.setFloat32(48 + i * 4, x, true);
+  for (const at of [64, 128]) for (const [i, x] of b.entries()) view.setFloat32(at + i * 4, x, true);
   return bytes;
 }
 const single = (result: Uint8Array, lane = 0) => new DataView(result.buffer).getFloat32(32 + lane * 4, true);

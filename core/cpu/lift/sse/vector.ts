@@ -43,18 +43,17 @@ export function enterMmx(l: Lift): void {
 
 /** Writes an MMX register whole (the low half of the v128) or all of an XMM register or a memory operand. */
 export function writeVector(l: Lift, index: number, value: Node): void {
-  if (!isMmx(l, index)) return l.writeV(index, value);
-  writeMmx(l, index, lowI64(value));
+  if (isMmx(l, index)) writeMmx(l, index, lowI64(value));
+  else l.writeV(index, value);
 }
 
 export function writeMmx(l: Lift, index: number, value: Node): void {
-  if (l.inMemory(index)) {
-    l.write(index, value);
-    return enterMmx(l);
+  if (l.inMemory(index)) l.write(index, value);
+  else {
+    const at = l.f.let(l.registerAddress(index));
+    l.f.store(at, value);
+    l.f.store16(at, c32(0xffff), 8);
   }
-  const at = l.f.let(l.registerAddress(index));
-  l.f.store(at, value);
-  l.f.store16(at, c32(0xffff), 8);
   enterMmx(l);
 }
 
