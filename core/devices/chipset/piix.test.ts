@@ -5,6 +5,7 @@ import { CONFIG_PORTS, PciBus, mmioBar, portBar } from "../../bus/pci-bus.ts";
 import { assignPciResources } from "../../bus/pci-assign.ts";
 import { PciFunction } from "../../bus/pci-function.ts";
 import { PortBus } from "../../bus/port-bus.ts";
+import { StateError } from "../../state/device-state.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
 import { IrqRecorder } from "../../testkit/irq-recorder.ts";
 import { I440fx } from "./i440fx.ts";
@@ -212,6 +213,28 @@ test("PMBASE places the ACPI block once it is enabled", () => {
   assert.equal(b.read(1, 3, 0x40, 4), 0x601);
   b.write(1, 3, 0x80, 1, 0);
   assert.equal(b.pmBases.at(-1), null);
+});
+
+test("configuration space of another device is refused, and nothing changes", () => {
+  const { pm } = board();
+  pm.placePmBlock(0x600);
+  const before = pm.save();
+  const foreign = structuredClone(before) as { pci: { config: Uint8Array } };
+  foreign.pci.config[2] = 0x14;
+  assert.throws(() => pm.load(foreign), StateError);
+  assert.deepEqual(pm.save(), before);
+});
+
+test("a loaded function answers where it was saved, and not where it stood before", () => {
+  const b = board();
+  const { pci } = card(b, "card");
+  b.bus.plug(3, 0, pci);
+  b.write(3, 0, 0x10, 4, 0xc000);
+  b.write(3, 0, 0x04, 2, 1);
+  const saved = pci.save();
+  b.write(3, 0, 0x10, 4, 0xd000);
+  pci.load(saved);
+  assert.deepEqual([b.ports.read(0xc000, 1), b.ports.read(0xd000, 1)], [0x5a, 0xff]);
 });
 
 test("the machine hears of PAM and SMRAM changes only", () => {
