@@ -5,6 +5,7 @@ import { Engine } from "../cpu/interp/engine.ts";
 import { CPU_MODELS, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
 import { dumpRegisters } from "../cpu/system/dump.ts";
+import { dumpCode } from "../cpu/system/dump-code.ts";
 import type { DisplaySource } from "../display/display.ts";
 import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
@@ -263,7 +264,7 @@ class PcMachine implements Machine {
     this.boot();
   }
   dump(): string {
-    return dumpRegisters(this.engine.cpu);
+    return `${dumpRegisters(this.engine.cpu)}\n${dumpCode(this.engine.cpu)}`;
   }
 }
 

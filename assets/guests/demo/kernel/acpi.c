@@ -57,13 +57,13 @@ static const u8 *find_rsdp(void) {
 
 // Name (_S5_, Package () {SLP_TYPa, SLP_TYPb, ...}): 08 [5C] "_S5_" 12 PkgLength NumElements, then integers.
 static void find_s5(const u8 *table, u32 length) {
-  for (u32 i = 37; i + 12 < length && !have_s5; i++) {
+  for (u32 i = 37; i + 8 < length && !have_s5; i++) {
     if (memcmp(table + i, "_S5_\x12", 5) != 0) continue;
     if (table[i - 1] != 0x08 && !(table[i - 1] == '\\' && table[i - 2] == 0x08)) continue;
     u32 at = i + 5 + 1 + (table[i + 5] >> 6) + 1; // past PkgLength and NumElements
     u8 values[2] = {0, 0};
-    for (u32 n = 0; n < 2 && at + 1 < length; n++) {
-      if (table[at] == 0x0A) values[n] = table[++at];     // BytePrefix
+    for (u32 n = 0; n < 2 && at < length; n++) {
+      if (table[at] == 0x0A && at + 1 < length) values[n] = table[++at]; // BytePrefix
       else if (table[at] == 0x01) values[n] = 1;          // OneOp; ZeroOp is 0
       at++;
     }
