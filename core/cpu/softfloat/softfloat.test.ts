@@ -1,31 +1,11 @@
 // Soft float against the host's own arithmetic: rounding to nearest in both formats, with exactness judged by BigInt ratios.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import * as L from "../state/layout.ts";
-import { ModuleBuilder } from "../wasm/module-builder.ts";
-import { type Callee, call, I32, I64 } from "../wasm/nodes.ts";
-import { FLOAT_FLAGS, PE } from "./format.ts";
-import { defineSoftFloat } from "./softfloat.ts";
+import { PE } from "./format.ts";
+import { SoftFloatBench } from "./softfloat-bench.ts";
 
-const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-const view = new DataView(memory.buffer);
-const module = new ModuleBuilder({ initial: 1, maximum: 1 });
-const soft = defineSoftFloat(module);
-const run = (() => {
-  const exported = { add64: soft.f64.add, mul64: soft.f64.mul, div64: soft.f64.div, sub64: soft.f64.sub, add32: soft.f32.add, mul32: soft.f32.mul, div32: soft.f32.div, sub32: soft.f32.sub };
-  for (const [name, callee] of Object.entries(exported)) module.export(name, callee);
-  const unary = (name: string, callee: Callee) => module.export(name, module.func([I64, I64], [I64], (f) => f.return(call(callee, f.param(0)))));
-  unary("sqrt64", soft.f64.sqrt);
-  unary("sqrt32", soft.f32.sqrt);
-  unary("narrow", soft.narrow);
-  module.export("toInt", module.func([I64, I32], [I64], (f) => f.return(call(soft.f64.toInt64, f.param(0), f.param(1)))));
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.build()), { env: { memory } });
-  return (name: string, a: bigint, b: bigint | number): bigint => {
-    view.setUint32(FLOAT_FLAGS, 0, true);
-    const result = (instance.exports[name] as (a: bigint, b: bigint | number) => bigint)(a, b);
-    return BigInt.asUintN(64, result);
-  };
-})();
+const bench = new SoftFloatBench();
+const run = (name: string, a: bigint, b: bigint | number) => bench.run(name, a, b);
 
 const bits64 = (x: number): bigint => new BigUint64Array(Float64Array.of(x).buffer)[0] as bigint; // eight bytes make one element
 const from64 = (x: bigint): number => new Float64Array(BigUint64Array.of(x).buffer)[0] as number;
@@ -48,7 +28,7 @@ const NATIVE: Record<string, (a: number, b: number) => number> = { add: (a, b) =
 
 for (const [name, native] of Object.entries(NATIVE)) {
   test(`${name} rounds to nearest as the host does, in both formats`, () => {
-    view.setUint32(L.MXCSR, 0x1f80, true);
+    bench.mxcsr = 0x1f80;
     for (let n = 0; n < 20000; n++) {
       const [a, b] = name === "sqrt" ? [Math.abs(number64()), 0] : [number64(), number64()];
       const wanted = native(a, b);
@@ -62,25 +42,25 @@ for (const [name, native] of Object.entries(NATIVE)) {
 }
 
 test("a product is inexact exactly when its bits do not fit", () => {
-  view.setUint32(L.MXCSR, 0x1f80, true);
+  bench.mxcsr = 0x1f80;
   for (let n = 0; n < 5000; n++) {
     const [a, b] = [Math.floor(random() * 2 ** (20 + (n % 33))) + 1, Math.floor(random() * 2 ** 30) + 1];
     run("mul64", bits64(a), bits64(b));
-    const isInexact = (view.getUint32(FLOAT_FLAGS, true) & PE) !== 0;
+    const isInexact = (bench.flags & PE) !== 0;
     assert.equal(isInexact, BigInt(a) * BigInt(b) !== BigInt(a * b), `${a} * ${b}`);
   }
 });
 
 test("directed rounding brackets the exact quotient", () => {
   const quotient = (rc: number) => {
-    view.setUint32(L.MXCSR, 0x1f80 | (rc << 13), true);
+    bench.mxcsr = 0x1f80 | (rc << 13);
     return from64(run("div64", bits64(1), bits64(3)));
   };
   assert.deepEqual([quotient(0), quotient(1), quotient(2), quotient(3)], [1 / 3, 1 / 3, 1 / 3 + 2 ** -54, 1 / 3]);
 });
 
 test("narrowing rounds as Math.fround, overflow and subnormals included", () => {
-  view.setUint32(L.MXCSR, 0x1f80, true);
+  bench.mxcsr = 0x1f80;
   for (let n = 0; n < 20000; n++) {
     const x = (random() - 0.5) * 2 ** Math.floor(random() * 300 - 160);
     assert.ok(Object.is(from32(run("narrow", bits64(x), 0n)), Math.fround(x)), `${x}`);
@@ -88,10 +68,10 @@ test("narrowing rounds as Math.fround, overflow and subnormals included", () => 
 });
 
 test("a conversion out of range gives the integer indefinite and IE", () => {
-  view.setUint32(L.MXCSR, 0x1f80, true);
+  bench.mxcsr = 0x1f80;
   for (const x of [2 ** 63, -(2 ** 64), NaN, Infinity]) {
     assert.equal(run("toInt", bits64(x), 0), 1n << 63n);
-    assert.equal(view.getUint32(FLOAT_FLAGS, true), 1);
+    assert.equal(bench.flags, 1);
   }
   assert.equal(run("toInt", bits64(-2.5), 0), BigInt.asUintN(64, -2n));
   assert.equal(run("toInt", bits64(-2.5), 1), BigInt.asUintN(64, -2n));
