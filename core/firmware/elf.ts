@@ -7,7 +7,7 @@ import { writeParts } from "./write-image.ts";
 
 const MACHINE_386 = 3;
 const MACHINE_X86_64 = 62;
-const PT_LOAD = 1;
+export const PT_LOAD = 1;
 const PT_NOTE = 4;
 const MAX_HEADERS = 512;
 

@@ -49,9 +49,12 @@ export function loadLinux(job: LoadJob): EntryState {
   const header = parseHeader(view, image.name);
   const commandLine = cString(image.append);
   if (commandLine.length - 1 > header.commandLineBytes) {
-    throw new KernelError("badRequest", `The command line has ${commandLine.length - 1} bytes; ${image.name} takes ${header.commandLineBytes}`);
+    const length = commandLine.length - 1;
+    throw new KernelError("badRequest", `The command line has ${length} bytes; ${image.name} takes ${header.commandLineBytes}`);
   }
-  if (image.modules.length > 0) throw new KernelError("badRequest", `${image.name} is a Linux kernel, which takes an initial RAM disk but no modules`);
+  if (image.modules.length > 0) {
+    throw new KernelError("badRequest", `${image.name} is a Linux kernel, which takes an initial RAM disk but no modules`);
+  }
   placeKernel(job, view, header);
   const initrd = placeInitrd(job, header);
   const protocol = choose(job, header);
@@ -70,7 +73,9 @@ function parseHeader(view: ByteView, name: string): LinuxHeader {
   };
   if (view.length < SHORTEST) refuse("the file ends within its header (is it truncated?)");
   const version = view.u16(0x206);
-  if (version < 0x202) refuse(`its boot protocol is ${version >> 8}.${String(version & 0xff).padStart(2, "0")}, and 2.02 or later is needed`);
+  if (version < 0x202) {
+    refuse(`its boot protocol is ${version >> 8}.${String(version & 0xff).padStart(2, "0")}, and 2.02 or later is needed`);
+  }
   if ((view.u8(0x211) & LOADED_HIGH) === 0) refuse("it is a zImage, which loads below 640 KiB");
   const setupBytes = ((view.u8(0x1f1) || 4) + 1) * SECTOR;
   const payloadBytes = view.length - setupBytes;
@@ -121,7 +126,8 @@ function placeInitrd(job: LoadJob, header: LinuxHeader): { base: number; length:
   if (base === null || base < HIGH_MEMORY) {
     throw new KernelError(
       "initrdTooLarge",
-      `The initial RAM disk (${formatMiB(initrd.length)}) does not fit in memory: beside ${name}, ${formatMiB(roomFor(job, header))} are left for it`,
+      `The initial RAM disk (${formatMiB(initrd.length)}) does not fit in memory: ` +
+        `beside ${name}, ${formatMiB(roomFor(job, header))} are left for it`,
     );
   }
   job.memory.write(base, initrd);

@@ -11,7 +11,9 @@ const SIZES: readonly [number, number, number][] = [
 const DEPTHS = [15, 16, 24] as const;
 const MODES = new Map<number, [number, number, 8 | 15 | 16 | 24 | 32]>([
   [0x100, [640, 400, 8]], [0x101, [640, 480, 8]], [0x103, [800, 600, 8]], [0x105, [1024, 768, 8]], [0x107, [1280, 1024, 8]],
-  ...SIZES.flatMap(([first, width, height]) => DEPTHS.map((depth, i) => [first + i, [width, height, depth]] as [number, [number, number, typeof depth]])),
+  ...SIZES.flatMap(([first, width, height]) =>
+    DEPTHS.map((depth, i) => [first + i, [width, height, depth]] as [number, [number, number, typeof depth]]),
+  ),
   // Numbers that Bochs gave the modes of 32 bits.
   [0x140, [320, 200, 32]], [0x141, [640, 400, 32]], [0x142, [640, 480, 32]], [0x143, [800, 600, 32]], [0x144, [1024, 768, 32]],
   [0x145, [1280, 1024, 32]],

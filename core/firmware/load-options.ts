@@ -58,7 +58,8 @@ export function placeModules(job: LoadJob): { base: number; length: number; comm
   return allModules(job.image).map(({ data, commandLine }, i) => {
     const base = job.placement.takeLowest(data.length, 0x1000, 0x100000);
     if (base === null) {
-      throw new KernelError("initrdTooLarge", `Module ${i + 1} of ${job.image.name} (${formatMiB(data.length)}) does not fit in memory beside the kernel`);
+      const what = `Module ${i + 1} of ${job.image.name} (${formatMiB(data.length)})`;
+      throw new KernelError("initrdTooLarge", `${what} does not fit in memory beside the kernel`);
     }
     job.memory.write(base, data);
     return { base, length: data.length, commandLine };

@@ -29,7 +29,8 @@ export interface Board {
 /** Writes BIOS data, ACPI tables and the kernel with all that belongs to it. Throws KernelError if it cannot be started. */
 export function bootDirectly(image: KernelImage, memory: DmaView, board: Board): EntryState {
   if (ramEnd(board.ramBytes) < RAM_MIN) {
-    throw new KernelError("notEnoughMemory", `${formatMiB(board.ramBytes)} of memory are too few to start ${image.name}: it takes ${formatMiB(RAM_MIN)} at least`);
+    const given = formatMiB(board.ramBytes);
+    throw new KernelError("notEnoughMemory", `${given} of memory are too few to start ${image.name}: it takes ${formatMiB(RAM_MIN)} at least`);
   }
   const map = memoryMap(board.ramBytes);
   writeLowMemory(memory, { comPorts: board.acpi.comPorts.map(({ base }) => base) });
@@ -67,7 +68,10 @@ export function loadKernel(image: KernelImage, memory: DmaView, options: LoadOpt
     if (entry !== null) return loadPvh(job, view, elf, entry);
     throw new KernelError("notAKernel", `${image.name} is an ELF file, but has neither a Multiboot header nor a PVH entry point`);
   }
-  throw new KernelError("notAKernel", `${image.name} is not a kernel: it is ${describe(view)}, not a Linux bzImage, a Multiboot kernel or a PVH kernel`);
+  throw new KernelError(
+    "notAKernel",
+    `${image.name} is not a kernel: it is ${describe(view)}, not a Linux bzImage, a Multiboot kernel or a PVH kernel`,
+  );
 }
 
 /** What a file that is no kernel is instead, where that helps. */

@@ -61,12 +61,13 @@ function loadByAddresses(job: LoadJob, view: ByteView, headerAt: number): number
   const fileOffset = headerAt - (headerAddress - loadAddress);
   const length = loadEnd === 0 ? view.length - fileOffset : loadEnd - loadAddress;
   const memoryBytes = bssEnd === 0 ? length : bssEnd - loadAddress;
+  const refuse = (why: string): never => {
+    throw new KernelError("notAKernel", `${job.image.name} cannot be loaded: ${why}`);
+  };
   const isSound = fileOffset >= 0 && fileOffset <= headerAt && length > 0 && memoryBytes >= length;
-  if (!isSound) throw new KernelError("notAKernel", `${job.image.name} cannot be loaded: the addresses in its Multiboot header contradict each other`);
-  if (fileOffset + length > view.length) throw new KernelError("notAKernel", `${job.image.name} cannot be loaded: the file is shorter than its Multiboot header says`);
-  if (entry < loadAddress || entry >= loadAddress + memoryBytes) {
-    throw new KernelError("notAKernel", `${job.image.name} is not a kernel that can be started: its entry point lies outside what it loads`);
-  }
+  if (!isSound) refuse("the addresses in its Multiboot header contradict each other");
+  if (fileOffset + length > view.length) refuse("the file is shorter than its Multiboot header says");
+  if (entry < loadAddress || entry >= loadAddress + memoryBytes) refuse("its entry point lies outside what it loads");
   writeParts(job, [{ base: loadAddress, data: view.bytes.subarray(fileOffset, fileOffset + length), memoryBytes }]);
   return entry;
 }

@@ -1,7 +1,7 @@
 // Kernels with a PVH entry point (Xen: docs/misc/pvh.pandoc, xen/include/public/arch-x86/hvm/start_info.h): an ELF file whose note
 // XEN_ELFNOTE_PHYS32_ENTRY gives a 32-bit entry address; EBX points at hvm_start_info. An uncompressed Linux vmlinux is one.
 import { ByteView, cString } from "./byte-view.ts";
-import { type ElfFile, findNote, loadSegments } from "./elf.ts";
+import { type ElfFile, type ElfSegment, findNote, loadSegments, PT_LOAD } from "./elf.ts";
 import { enterProtected32, takeLow } from "./entry-memory.ts";
 import type { EntryState } from "./entry-state.ts";
 import { KernelError } from "./kernel-error.ts";
@@ -22,8 +22,10 @@ export function pvhEntry(view: ByteView, elf: ElfFile): number | null {
 
 export function loadPvh(job: LoadJob, view: ByteView, elf: ElfFile, entry: number): EntryState {
   const { image, memory, placement, options } = job;
-  const isInside = elf.segments.some(({ type, physical, memoryBytes }) => type === 1 && entry >= physical && entry < physical + memoryBytes);
-  if (!isInside) throw new KernelError("notAKernel", `${image.name} is not a kernel that can be started: its PVH entry point lies outside what it loads`);
+  const holdsEntry = ({ physical, memoryBytes }: ElfSegment): boolean => entry >= physical && entry < physical + memoryBytes;
+  if (!elf.segments.some((segment) => segment.type === PT_LOAD && holdsEntry(segment))) {
+    throw new KernelError("notAKernel", `${image.name} cannot be loaded: its PVH entry point lies outside what it loads`);
+  }
   loadSegments(job, view, elf);
   const modules = placeModules(job);
   const block = new InfoBlock();

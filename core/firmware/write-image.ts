@@ -31,7 +31,8 @@ export function checkPlace(job: LoadJob, base: number, length: number): void {
   if (isBeyond && base + length + ACPI_BYTES <= RAM_END_MAX) {
     throw new KernelError("notEnoughMemory", `${name} needs at least ${formatMiB(base + length + ACPI_BYTES)} of memory`);
   }
-  throw new KernelError("notAKernel", `${name} cannot be loaded: it wants memory at ${base.toString(16)}h to ${(base + length).toString(16)}h, which is not RAM`);
+  const range = `${base.toString(16)}h to ${(base + length).toString(16)}h`;
+  throw new KernelError("notAKernel", `${name} cannot be loaded: it wants memory at ${range}, which is not RAM`);
 }
 
 /** Zeros a range, leaving alone what is zero: memory never touched costs the host nothing. */

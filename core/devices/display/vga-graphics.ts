@@ -32,7 +32,8 @@ export function drawGraphics(registers: VgaRegisters, planes: Uint8Array, into: 
   const doubles = (registers.crtc[9] ?? 0) & 0x80 ? 2 : 1;
   for (let y = 0; y < height; y++) {
     const { start, row, rowScan } = rowOf(scan, Math.floor((y * linesPerPixel) / doubles));
-    const addressAt = (step: number): number => planeAddress(registers.crtc, (start + row * scan.rowStep + step) & 0xffff, rowScan) * 4;
+    const first = start + row * scan.rowStep;
+    const addressAt = (step: number): number => planeAddress(registers.crtc, (first + step) & 0xffff, rowScan) * 4;
     drawLine(planes, addressAt, colours, enabled, into.subarray(y * width, (y + 1) * width));
   }
 }

@@ -6,7 +6,9 @@ import type { VgaRegisters } from "./vga-registers.ts";
 export const PLANE_BYTES = 0x10000;
 
 /** Four plane bits spread over the four bytes of a word. */
-const SPREAD = Uint32Array.from({ length: 16 }, (_, bits) => [0, 1, 2, 3].reduce((sum, plane) => sum + (bits & (1 << plane) ? 0xff * 2 ** (8 * plane) : 0), 0));
+const SPREAD = Uint32Array.from({ length: 16 }, (_, bits) =>
+  [0, 1, 2, 3].reduce((sum, plane) => sum + (bits & (1 << plane) ? 0xff * 2 ** (8 * plane) : 0), 0),
+);
 
 export class VgaPlanes {
   /** Byte 4 * address + plane: one word holds what one address has in all planes. */

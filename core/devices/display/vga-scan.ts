@@ -62,7 +62,8 @@ export function dacColours(registers: VgaRegisters): Uint32Array {
     const value = dac[at] ?? 0;
     return isDac8Bit ? value : ((value & 0x3f) << 2) | ((value & 0x3f) >> 4);
   };
-  return Uint32Array.from({ length: 256 }, (_, i) => (0xff000000 + level(i * 3 + 2) * 0x10000 + level(i * 3 + 1) * 0x100 + level(i * 3)) >>> 0);
+  const colour = (at: number): number => 0xff000000 + level(at + 2) * 0x10000 + level(at + 1) * 0x100 + level(at);
+  return Uint32Array.from({ length: 256 }, (_, i) => colour(i * 3));
 }
 
 /** The colours of the 16 attribute palette entries. */

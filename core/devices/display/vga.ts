@@ -262,6 +262,7 @@ export class Vga implements Device, BusDevice, DisplaySource {
   describe(): Record<string, string> {
     const { width, height } = this.size();
     const mode = this.dispi.mode();
-    return { mode: mode ? `${width} x ${height}, ${mode.bitsPerPixel} bits` : `${this.registers.isGraphics ? "graphics" : "text"}, ${width} x ${height}` };
+    const what = mode ? `linear, ${mode.bitsPerPixel} bits` : this.registers.isGraphics ? "graphics" : "text";
+    return { mode: `${what}, ${width} x ${height}` };
   }
 }
