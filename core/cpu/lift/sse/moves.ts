@@ -1,8 +1,9 @@
 // Data movement of MMX to SSE4.1, MXCSR, and the masked stores. Intel SDM vol. 2. Non-temporal hints have no meaning here.
 import * as L from "../../state/layout.ts";
-import { c32, I32, i32, i64, type Node } from "../../wasm/nodes.ts";
+import { c32, i32, i64, type Node, simd, V128, v128 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
-import { enterMmx, fromI64, isMmx, touchesMmx, writeGpr, writeMmx } from "./vector.ts";
+import { I8 } from "./simd-op.ts";
+import { enterMmx, fromI64, isMmx, lowI64, readVector, touchesMmx, writeGpr, writeMmx } from "./vector.ts";
 
 /** All 128 bits, or all of an MMX register. */
 const move: Lifter = (l) => {
@@ -37,25 +38,19 @@ const ldmxcsr: Lifter = (l) => {
   l.f.store(c32(0), value, L.MXCSR);
 };
 
-/** Stores the bytes whose mask byte has its top bit set, at DS:rDI. All of them are translated before the first is stored. */
+/** MASKMOVQ and MASKMOVDQU: bytes whose mask byte has its top bit set go to DS:rDI. Processors check all bytes for writing. */
 const maskmov: Lifter = (l) => {
   const f = l.f;
-  const width = isMmx(l, 0) ? 8 : 16;
-  const source = f.let(l.registerAddress(0));
-  const mask = f.let(l.registerAddress(1));
-  const ea = l.address();
-  const each = (visit: (at: Node, i: Node) => void) => {
-    const i = f.variable(I32, c32(0));
-    f.loop((again) => {
-      f.if(i32.and(i32.load8u(i32.add(mask, i.get)), c32(0x80)), () => visit(i64.add(ea, i64.extendU(i.get)), i.get));
-      f.set(i, i32.add(i.get, c32(1)));
-      f.brIf(again, i32.ltU(i.get, c32(width)));
-    });
-  };
-  each((at) => l.host(at, 1, "write", c32(0x200)));
-  each((at, i) => l.store(at, 1, i64.load8u(i32.add(source, i))));
-  if (width === 8) enterMmx(l);
+  const isShort = isMmx(l, 0);
+  const at = l.host(l.address(), isShort ? 8 : 16, "write", c32(MODIFY));
+  const mask = simd(I8.shrS, V128, readVector(l, 1), c32(7));
+  const merged = v128.bitselect(readVector(l, 0), isShort ? fromI64(i64.load(at)) : v128.load(at), mask);
+  f.store(at, isShort ? lowI64(merged) : merged);
+  f.if(i32.eq(at, c32(L.BOUNCE_WRITE)), () => f.call(l.rt.commitWrite));
+  if (isShort) enterMmx(l);
 };
+/** To Lift.host(): what is there already is wanted too. */
+const MODIFY = 0x200;
 
 export const moves: Record<string, Lifter> = {
   movaps: move, movapd: move, movups: move, movupd: move, movdqa: move, movdqu: move, lddqu: move, movntdqa: move,
