@@ -6,6 +6,7 @@ import { type Flavour, HANDLER_PARAMS, HANDLER_RESULTS, Lift, type Lifter, type 
 import { isFlavoured, lifterOf } from "../lift/registry.ts";
 import { defineSseRuntime } from "../lift/sse/runtime.ts";
 import { defineFlags, defineWide } from "../lift/wide.ts";
+import { defineX87Runtime } from "../lift/x87/runtime.ts";
 import { defineMemory } from "../mmu/translate.ts";
 import { definePageEntry, defineWalk } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
@@ -55,7 +56,7 @@ export function buildInterpreter(): InterpreterImage {
   const memory = defineMemory(m, walk, pageEntry, imports);
   const transfers = defineTransfers(m, walk);
   const flags = defineFlags(m);
-  const named = new Map([...defineWide(m), ...defineSseRuntime(m)]);
+  const named = new Map([...defineWide(m), ...defineSseRuntime(m), ...defineX87Runtime(m)]);
   const rt: Runtime = { ...memory, ...transfers, ...flags, system, named };
 
   const systemNames: string[] = [];

@@ -8,6 +8,7 @@ import { sseLifters } from "./sse/registry.ts";
 import { stackLifters } from "./stack.ts";
 import { stringLifters } from "./strings.ts";
 import { systemLifters } from "./system.ts";
+import { x87Lifters } from "./x87/registry.ts";
 
 const lifters: Record<string, Lifter> = {
   ...integerLifters,
@@ -17,6 +18,7 @@ const lifters: Record<string, Lifter> = {
   ...controlLifters,
   ...systemLifters,
   ...sseLifters,
+  ...x87Lifters,
 };
 
 /** The form's lifter, or undefined: then the instruction raises #UD. */
