@@ -128,6 +128,8 @@ export interface RunOptions {
   memoryHigh?: number;
   length?: number;
   port?: number;
+  /** REC_DISP: the address mask of string instructions. */
+  displacement?: number;
 }
 
 export class FlatCpu {
@@ -143,7 +145,7 @@ export class FlatCpu {
   }
 
   write32(at: number, ...values: number[]): void {
-    values.forEach((value, i) => this.memory.view.setUint32(at + i * 4, value, true));
+    for (const [i, value] of values.entries()) this.memory.view.setUint32(at + i * 4, value, true);
   }
   read32(at: number): number {
     return this.memory.view.getUint32(at, true);
@@ -152,7 +154,7 @@ export class FlatCpu {
     return this.memory.view.getUint16(at, true);
   }
   write16(at: number, ...values: number[]): void {
-    values.forEach((value, i) => this.memory.view.setUint16(at + i * 2, value, true));
+    for (const [i, value] of values.entries()) this.memory.view.setUint16(at + i * 2, value, true);
   }
 
   /** GDT at 1000h, IDT at 2000h; writes the words of entry `index` of the GDT. */
@@ -174,6 +176,7 @@ export class FlatCpu {
     cpu.set64(RECORD + L.REC_IMM, options.immediate ?? 0, 0);
     const isMemory = options.memory !== undefined;
     cpu.set(RECORD + L.REC_EXTRA, (isMemory ? 0x80000000 : 0) | ((options.size ?? 4) << 16) | (options.second ?? 0));
+    cpu.setLinear(RECORD + L.REC_DISP, options.displacement ?? 0);
     if (options.memory !== undefined) cpu.setLinear(L.SCRATCH, options.memory);
     if (options.memoryHigh !== undefined) cpu.set(L.SCRATCH + 4, options.memoryHigh);
     if (options.port !== undefined) cpu.set(L.SCRATCH + 8, options.port);
@@ -187,9 +190,6 @@ export class FlatCpu {
     const errorCode = cpu.get(L.FAULT_HAS_CODE) !== 0 ? cpu.get(L.FAULT_CODE) : null;
     return { outcome, vector: cpu.get(L.FAULT) - 1, errorCode, address: cpu.linear(L.FAULT_ADDRESS) };
   }
-  /** The record's address, to fill in what run() has no option for. */
-  readonly record = RECORD;
-
   /** Everything of the state block that a fault must leave as it was. */
   registers(): string {
     const { words } = this.cpu;

@@ -52,8 +52,14 @@ export function cpuid(m: CpuModel, leaf: number, subleaf: number, state: CpuidSt
   let index = leaf >>> 0;
   const isHypervisor = index >= HYPERVISOR_BASE && index < HYPERVISOR_BASE + 0x10000 && isReported(m, "hypervisor");
   out.fill(0);
-  if (isHypervisor) return hypervisorLeaf(index, out);
-  if (index >= EXTENDED_BASE && index <= MAX_EXTENDED) return extendedLeaf(m, index, isAmd, state, out);
+  if (isHypervisor) {
+    hypervisorLeaf(index, out);
+    return;
+  }
+  if (index >= EXTENDED_BASE && index <= MAX_EXTENDED) {
+    extendedLeaf(m, index, isAmd, state, out);
+    return;
+  }
   // Above the last leaf Intel answers with the last basic one, AMD with zeros.
   if (index > maxBasic) {
     if (isAmd) return;

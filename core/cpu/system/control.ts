@@ -75,14 +75,17 @@ export function writeControl(cpu: Cpu, number: number, lo: number, hi: number): 
   requireRing0(cpu);
   switch (number) {
     case 0:
-      return writeCr0(cpu, lo, hi);
+      writeCr0(cpu, lo, hi);
+      return;
     case 2:
       cpu.set64(L.CR2, lo, hi);
       return;
     case 3:
-      return writeCr3(cpu, lo, hi);
+      writeCr3(cpu, lo, hi);
+      return;
     case 4:
-      return writeCr4(cpu, lo, hi);
+      writeCr4(cpu, lo, hi);
+      return;
     case 8:
       if (hi !== 0 || lo > 15) raise(GP, 0);
       cpu.hooks.cr8 = lo;

@@ -113,7 +113,10 @@ export function jmpFar(cpu: Cpu, selector: number, lo: number, hi: number): void
     enterCode(cpu, target, cpu.cpl, lo, hi);
     return;
   }
-  if (isTaskType(target.type) && !cpu.isLongActive) return enterTask(cpu, "jump");
+  if (isTaskType(target.type) && !cpu.isLongActive) {
+    enterTask(cpu, "jump");
+    return;
+  }
   openCallGate(cpu);
   if (!code.isConforming && code.dpl !== cpu.cpl) raise(GP, code.code);
   checkEntry(cpu, code, gateEntry(), target.baseHigh);
@@ -141,7 +144,10 @@ export function callFar(cpu: Cpu, selector: number, lo: number, hi: number, size
     enterCode(cpu, target, cpu.cpl, lo, hi);
     return;
   }
-  if (isTaskType(target.type) && !cpu.isLongActive) return enterTask(cpu, "call");
+  if (isTaskType(target.type) && !cpu.isLongActive) {
+    enterTask(cpu, "call");
+    return;
+  }
   openCallGate(cpu);
   const entry = gateEntry();
   checkEntry(cpu, code, entry, target.baseHigh);
@@ -163,7 +169,10 @@ function pushReturn(cpu: Cpu, size: number, lo: number, hi: number): void {
 
 /** A gate of long mode pushes quadwords on the whole RSP, whatever mode the caller is in. */
 function pushGateReturn(cpu: Cpu, size: number, lo: number, hi: number): void {
-  if (size !== 8) return pushReturn(cpu, size, lo, hi);
+  if (size !== 8) {
+    pushReturn(cpu, size, lo, hi);
+    return;
+  }
   if (!cpu.isCanonical(cpu.gprHigh(4))) raise(SS, 0);
   frame.begin(8);
   frame.push(cpu.selector(L.CS));

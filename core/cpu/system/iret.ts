@@ -40,8 +40,14 @@ export function iret(cpu: Cpu, size: number): void {
   const hi = reader.high;
   const selector = reader.pop(cpu, size) & 0xffff;
   const image = reader.pop(cpu, size);
-  if (cpu.isRealOrVm86) return iretReal(cpu, size, lo, selector, image);
-  if ((image & L.FL_VM) !== 0 && size === 4 && cpu.cpl === 0 && !cpu.isLongActive) return returnToVm86(cpu, lo, selector, image);
+  if (cpu.isRealOrVm86) {
+    iretReal(cpu, size, lo, selector, image);
+    return;
+  }
+  if ((image & L.FL_VM) !== 0 && size === 4 && cpu.cpl === 0 && !cpu.isLongActive) {
+    returnToVm86(cpu, lo, selector, image);
+    return;
+  }
 
   const is64 = cpu.is64;
   const d = fetchReturnCode(cpu, selector);

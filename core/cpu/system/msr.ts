@@ -154,9 +154,18 @@ export function writeMsr(cpu: Cpu, index: number, lo: number, hi: number): void 
     cpu.set64(field.at, lo, hi);
     return;
   }
-  if (index === TSC) return cpu.hooks.setTsc(lo, hi);
-  if (index === EFER) return writeEfer(cpu, lo, hi);
-  if (index === PAT) return writePat(cpu, lo, hi);
+  if (index === TSC) {
+    cpu.hooks.setTsc(lo, hi);
+    return;
+  }
+  if (index === EFER) {
+    writeEfer(cpu, lo, hi);
+    return;
+  }
+  if (index === PAT) {
+    writePat(cpu, lo, hi);
+    return;
+  }
   if (isHooked(index)) {
     if (!cpu.hooks.writeMsr(index, lo, hi)) raise(GP, 0);
     return;

@@ -47,8 +47,14 @@ export function checkStackDescriptor(d: Descriptor, cpl: number, vector: number,
 
 /** MOV and POP to a segment register other than CS, LDS and its relatives. Changes nothing if it faults. */
 export function loadSegment(cpu: Cpu, index: number, selector: number): void {
-  if (!cpu.isProtected) return loadReal(cpu, index, selector);
-  if (cpu.isVm86) return loadVm86(cpu, index, selector);
+  if (!cpu.isProtected) {
+    loadReal(cpu, index, selector);
+    return;
+  }
+  if (cpu.isVm86) {
+    loadVm86(cpu, index, selector);
+    return;
+  }
   const cpl = cpu.cpl;
   if (isNull(selector)) {
     if (index === L.SS && (!cpu.is64 || cpl === 3 || (selector & 3) !== cpl)) raise(GP, 0);
