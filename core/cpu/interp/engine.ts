@@ -5,6 +5,7 @@ import type { InterruptSource } from "../../bus/device.ts";
 import type { CpuModel } from "../models/cpu-model.ts";
 import { hasFeature } from "../models/cpu-model.ts";
 import { writeSseTables } from "../lift/sse/tables.ts";
+import { x87Operations } from "../lift/x87/transcendental.ts";
 import { type LinearMemoryHooks, type PhysicalAccess, WalkedMemory } from "../mmu/linear-memory.ts";
 import { ACCESS_FETCH, ACCESS_USER } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
@@ -75,7 +76,7 @@ export class Engine {
     const cpuHooks: CpuHooks = Object.assign(Object.create(hooks) as EngineHooks, { halt: () => this.halt() });
     this.cpu = new Cpu(buffer, new WalkedMemory(buffer, linearHooks), cpuHooks, model);
     this.blocks = new BlockCache(buffer, image, (name) => hasFeature(model, name));
-    const table = image.systemNames.map((name) => operations[name]);
+    const table = image.systemNames.map((name) => operations[name] ?? x87Operations[name]);
     const instance = new WebAssembly.Instance(image.module, {
       env: {
         memory,

@@ -46,7 +46,7 @@ function fld(l: Lift): void {
 }
 
 /** Writes to the memory operand unless an unmasked exception forbids it. */
-function storeUnless(l: Lift, kinds: number, pops: number, write: () => void): void {
+export function storeUnless(l: Lift, kinds: number, pops: number, write: () => void): void {
   l.address();
   l.f.if(i32.eqz(unmasked(kinds)), write);
   notePointers(l);

@@ -12,6 +12,7 @@ import * as L from "../../state/layout.ts";
 import type { FunctionBuilder } from "../../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../../wasm/module-builder.ts";
 import { type Callee, c32, c64, I32, i32, I64, type Node } from "../../wasm/nodes.ts";
+import { defineDecimal } from "./decimal.ts";
 
 /** ES and B, which go together since the 387. */
 export const PENDING = 0x8080;
@@ -103,6 +104,7 @@ export function defineX87Runtime(module: ModuleBuilder): Map<string, Callee> {
     ...defineF80Compare(module),
     ...defineF80Convert(module, propagate),
     ...defineF80Remainder(module, roundPack, propagate),
+    ...defineDecimal(module),
     ["x87Result", result],
     ["x87ResultConditions", resultConditions],
     ["x87Finish", finish],
