@@ -167,9 +167,15 @@ export function defineTransfers(module: ModuleBuilder, walk: Callee): Transfers 
   });
 
   // Pseudo-records.
+  /** Of a dropped block. The jump cache may still lead here, so the block table is asked, which renews it. */
   const stale = handler((f, rec, left) => {
-    f.store(at(L.RIP), i64.load(rec, L.REC_RIP));
-    f.tailCall(dispatch, rec, left);
+    const rip = f.let(i64.load(rec, L.REC_RIP));
+    f.store(at(L.RIP), rip);
+    f.if(isOver(left), () => f.tailCall(exitAt, rec, left));
+    const record = f.let(call(findBlock, rip));
+    f.if(record, () => go(f, record, left));
+    f.store(at(L.LEFT), left);
+    f.return(c32(0));
   });
   /** End of a block: goes on at REC_IMM. */
   const chain = handler((f, rec, left) => {
