@@ -24,7 +24,11 @@ function thread(script: string, events: ThreadEvents = {}, timeouts = TIMEOUTS) 
 
 test("a machine runs to its end and leaves its screen", async () => {
   let serial = "";
-  const vm = thread(fakeKernel("print hello", "off"), { serial: (data) => void (serial += Buffer.from(data).toString()) });
+  const vm = thread(fakeKernel("print hello", "off"), {
+    serial: (data) => {
+      serial += Buffer.from(data).toString();
+    },
+  });
   await vm.started;
   const end = await vm.ended;
   assert.equal(serial, "hello\n");

@@ -179,8 +179,14 @@ export class VmThread {
       };
       const waiter: Waiter = {
         isAnswer,
-        resolve: (message) => (settle(), resolve(message)),
-        reject: (error) => (settle(), reject(error)),
+        resolve: (message) => {
+          settle();
+          resolve(message);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
       };
       const timer = setTimeout(() => waiter.reject(new VmError("workerCrashed", `The machine's thread ${fault} within ${timeoutMs / 1000} s.`)), timeoutMs);
       this.waiters.add(waiter);

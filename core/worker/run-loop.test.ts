@@ -58,7 +58,10 @@ function bench(slice: (b: Bench) => SliceResult, capPercent = 100) {
         }
       };
       const host = {
-        nowNs: () => (due(), b.nowNs),
+        nowNs: () => {
+          due();
+          return b.nowNs;
+        },
         cpuNs: () => b.cpuNs,
         sampledNs: () => b.nowNs,
         receive: () => mailbox.shift(),
@@ -80,7 +83,10 @@ function bench(slice: (b: Bench) => SliceResult, capPercent = 100) {
 }
 type Bench = ReturnType<typeof bench>;
 const idle = (): SliceResult => ({ kind: "halted", wakeNs: Infinity, instructions: 0 });
-const busy = (b: Bench): SliceResult => (b.use(2 * MS), { kind: "ran", wakeNs: 0, instructions: 100 });
+const busy = (b: Bench): SliceResult => {
+  b.use(2 * MS);
+  return { kind: "ran", wakeNs: 0, instructions: 100 };
+};
 
 test("an idle guest wakes only for statistics", () => {
   const b = bench(idle);
@@ -198,7 +204,10 @@ test("an engine error ends the machine with its dump, a triple fault with its re
 });
 
 test("the last message holds the text on the screen", () => {
-  const b = bench((x) => (x.display.write("bye"), OFF));
+  const b = bench((x) => {
+    x.display.write("bye");
+    return OFF;
+  });
   const last = b.run().posted.at(-1);
   assert.ok(last?.kind === "ended" && last.screen.text?.startsWith("bye"));
 });

@@ -8,7 +8,7 @@ import { ControlWord, type EndReason, type FromVmWorker, OUTPUT_PENDING_LIMIT, t
 import type { Failure } from "../api/vm-state.ts";
 import type { ExitReason, Machine, SliceResult } from "../machine/machine.ts";
 import { CpuCap } from "./cpu-cap.ts";
-import { OutputBuffer } from "./output-buffer.ts";
+import type { OutputBuffer } from "./output-buffer.ts";
 import type { ScreenPublisher } from "./screen-publisher.ts";
 import { screenText } from "./screen-text.ts";
 
@@ -86,10 +86,12 @@ export class RunLoop {
     this.cap.account(nowNs, host.cpuNs());
     this.sendStats(nowNs);
     this.sendFrame(nowNs);
-    if (this.isPaused) return this.rest(signal, Infinity);
-    if (Atomics.load(control, ControlWord.OUTPUT_PENDING) > OUTPUT_PENDING_LIMIT) return this.rest(signal, Infinity);
-    const restNs = this.cap.restNs();
-    if (restNs > 0) return this.rest(signal, restNs);
+    const isHeld = Atomics.load(control, ControlWord.OUTPUT_PENDING) > OUTPUT_PENDING_LIMIT;
+    const restNs = this.isPaused || isHeld ? Infinity : this.cap.restNs();
+    if (restNs > 0) {
+      this.rest(signal, restNs);
+      return;
+    }
     const slice = this.o.machine.runSlice(this.cap.sliceNs(SLICE_NS));
     this.sample.instructions += slice.instructions;
     if (slice.kind === "ended") {
@@ -106,7 +108,10 @@ export class RunLoop {
     const { host, machine } = this.o;
     const startNs = host.nowNs();
     const untilTimerNs = slice.wakeNs - machine.nowNs() - (startNs - host.sampledNs());
-    if (!(untilTimerNs > SHORTEST_SLEEP_NS)) return this.sendOutput(false);
+    if (!(untilTimerNs > SHORTEST_SLEEP_NS)) {
+      this.sendOutput(false);
+      return;
+    }
     this.rest(signal, untilTimerNs);
     this.sample.haltedNs += host.nowNs() - startNs;
   }

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { calls, events } from "../../core/api/contract.ts";
 import { ErrorCode } from "../../core/api/vm-state.ts";
+import { FakeVmWorker } from "../../core/testkit/fake-vm-worker.ts";
 import { fakeApp } from "../testing/fake-app.ts";
 import { connectPeer } from "../testing/recording-peer.ts";
 
@@ -12,7 +13,7 @@ const demo = { name: "Demo", memoryMiB: 64, boot: { kind: "demo" } };
 const create = async (peer: ReturnType<typeof connectPeer>) => ((await peer.call("vm.create", demo))["vm"] as { id: string }).id;
 
 test("a machine is made, started, listed and thrown away over the contract", async (t) => {
-  const { app, close } = fakeApp();
+  const { app, close } = fakeApp(FakeVmWorker);
   t.after(close);
   const peer = connectPeer(app);
   const id = await create(peer);
@@ -28,7 +29,7 @@ test("a machine is made, started, listed and thrown away over the contract", asy
 });
 
 test("events are numbered without gaps, each peer for itself, and are as the contract says", async (t) => {
-  const { app, worker, close } = fakeApp();
+  const { app, worker, close } = fakeApp(FakeVmWorker);
   t.after(close);
   const early = connectPeer(app);
   const id = await create(early);
@@ -44,7 +45,7 @@ test("events are numbered without gaps, each peer for itself, and are as the con
 });
 
 test("serial output goes to those that watch, after what was shown before", async (t) => {
-  const { app, worker, close } = fakeApp();
+  const { app, worker, close } = fakeApp(FakeVmWorker);
   t.after(close);
   const peer = connectPeer(app);
   const other = connectPeer(app);
@@ -73,7 +74,7 @@ const nonsense: [string, unknown][] = [
 ];
 for (const [what, message] of nonsense) {
   test(`${what} instead of a call is a bad request`, async (t) => {
-    const { app, close } = fakeApp();
+    const { app, close } = fakeApp(FakeVmWorker);
     t.after(close);
     const peer = connectPeer(app);
     const reply = await peer.dispatch(message);
@@ -83,7 +84,7 @@ for (const [what, message] of nonsense) {
 }
 
 test("no message whatever makes the router throw or answer without a known code", async (t) => {
-  const { app, close } = fakeApp();
+  const { app, close } = fakeApp(FakeVmWorker);
   t.after(close);
   const peer = connectPeer(app);
   const method = fc.oneof(fc.string(), fc.constantFrom(...Object.keys(calls).filter((name) => !name.startsWith("file."))));
@@ -99,7 +100,7 @@ test("no message whatever makes the router throw or answer without a known code"
 });
 
 test("refusals carry their code, and faults of ours are logged", async (t) => {
-  const { app, logged, close } = fakeApp();
+  const { app, logged, close } = fakeApp(FakeVmWorker);
   t.after(close);
   const peer = connectPeer(app);
   await assert.rejects(peer.call("vm.start", { id: "nobody" }), { code: "notFound" });
@@ -109,10 +110,10 @@ test("refusals carry their code, and faults of ours are logged", async (t) => {
 });
 
 test("a second app on the library says so and changes nothing", async (t) => {
-  const { app, path, close } = fakeApp();
+  const { app, path, close } = fakeApp(FakeVmWorker);
   t.after(close);
   const id = await create(connectPeer(app));
-  const second = fakeApp(path);
+  const second = fakeApp(FakeVmWorker, path);
   t.after(() => second.app.close());
   const peer = connectPeer(second.app);
   await Promise.resolve();
@@ -123,7 +124,7 @@ test("a second app on the library says so and changes nothing", async (t) => {
 });
 
 test("a folder with a newer configuration is shown broken", async (t) => {
-  const { app, path, close } = fakeApp();
+  const { app, path, close } = fakeApp(FakeVmWorker);
   t.after(close);
   mkdirSync(join(path, "future"));
   writeFileSync(join(path, "future", "machine.json"), '{"version": 2}');
@@ -132,7 +133,7 @@ test("a folder with a newer configuration is shown broken", async (t) => {
 });
 
 test("facts about the host are plausible", async (t) => {
-  const { app, path, close } = fakeApp();
+  const { app, path, close } = fakeApp(FakeVmWorker);
   t.after(close);
   const info = calls["app.info"].reply.parse(await connectPeer(app).call("app.info"));
   assert.deepEqual([info.version, info.host, info.libraryPath], ["1.2.3", "headless", path]);

@@ -128,7 +128,10 @@ function idOf(message: unknown): number {
 }
 
 function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFanout): Handlers {
-  const done = async (work: Promise<void>) => (await work, {});
+  const done = async (work: Promise<void>) => {
+    await work;
+    return {};
+  };
   return {
     "app.info": async () => ({
       version,

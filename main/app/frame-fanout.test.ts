@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FRAME_HEADER_BYTES, FRAME_MAGIC } from "../../core/api/contract.ts";
+import { FakeVmWorker } from "../../core/testkit/fake-vm-worker.ts";
 import { fakeApp } from "../testing/fake-app.ts";
 import { connectPeer } from "../testing/recording-peer.ts";
 
@@ -20,7 +21,7 @@ function decode(frame: Uint8Array<ArrayBuffer>) {
 }
 
 async function running(t: { after(fn: () => Promise<void>): void; mock: { timers: { enable(o: { apis: ["setTimeout"] }): void; tick(ms: number): void } } }) {
-  const fake = fakeApp();
+  const fake = fakeApp(FakeVmWorker);
   t.after(fake.close);
   const peer = connectPeer(fake.app);
   const { id } = (await peer.call("vm.create", { name: "x", memoryMiB: 64, boot: { kind: "demo" } }))["vm"] as { id: string };

@@ -78,7 +78,10 @@ export class FrameFanout {
 
   private mark(peer: Peer, id: string, rect: DirtyRect): void {
     let rects = this.unseen.get(peer);
-    if (!rects) this.unseen.set(peer, (rects = new Map()));
+    if (!rects) {
+      rects = new Map();
+      this.unseen.set(peer, rects);
+    }
     const old = rects.get(id);
     rects.set(id, old ? union(old, rect) : rect);
   }
@@ -92,7 +95,10 @@ export class FrameFanout {
     const cut = intersection(rect, width, height);
     if (cut) {
       const message = frameMessage(id, false, width, height, cut);
-      if (!screen.copy(cut, width, height, message.pixels) || !peer.port.sendFrame(message.bytes)) return this.retryLater();
+      if (!screen.copy(cut, width, height, message.pixels) || !peer.port.sendFrame(message.bytes)) {
+        this.retryLater();
+        return;
+      }
     }
     this.unseen.get(peer)?.delete(id);
   }

@@ -54,6 +54,19 @@ function cli(args: string[], options: { stdin?: string; library?: string } = {})
   return done;
 }
 
+/** What a command answered in JSON, as any record: a missing field fails the assertion that asks for it. */
+interface Answer {
+  id: string;
+  name: string;
+  status: string | number;
+  pid: number | null;
+  folder: string;
+  config: { memoryMiB: number };
+  error: { code: string };
+}
+const json = ({ stdout }: Result) => JSON.parse(Buffer.from(stdout, "latin1").toString()) as Answer;
+const jsonList = ({ stdout }: Result) => JSON.parse(Buffer.from(stdout, "latin1").toString()) as Answer[];
+
 test("run: the serial port is stdin and stdout, byte for byte, and a power-off is status 0", async () => {
   const result = await cli(["run", "--kernel", kernel("print ready", "echo", "off")], { stdin: "a long line with more than sixteen bytes\u0004" });
   assert.deepEqual(result, { status: 0, stdout: "ready\na long line with more than sixteen bytes", stderr: "" });
@@ -183,21 +196,21 @@ test("vectors: failures one a line, a total, status 1 if any failed", async () =
 test("machines: create, list, show, start, delete, each in JSON", async () => {
   const library = newLibrary();
   const created = await cli(["create", "데모 1", "--kernel", kernel("print booted", "off"), "--memory", "32", "--json"], { library });
-  const machine = JSON.parse(Buffer.from(created.stdout, "latin1").toString());
+  const machine = json(created);
   assert.deepEqual([created.status, machine.name, machine.status, machine.config.memoryMiB], [0, "데모 1", "off", 32]);
-  const listed = JSON.parse(Buffer.from((await cli(["list", "--json"], { library })).stdout, "latin1").toString());
+  const listed = jsonList(await cli(["list", "--json"], { library }));
   assert.deepEqual(listed, [machine]);
   for (const name of [machine.id, machine.id.slice(0, 8), machine.folder, "데모 1"]) {
-    assert.equal(JSON.parse(Buffer.from((await cli(["show", name, "--json"], { library })).stdout, "latin1").toString()).id, machine.id);
+    assert.equal(json(await cli(["show", name, "--json"], { library })).id, machine.id);
   }
   assert.deepEqual(await cli(["start", machine.id], { library }), { status: 0, stdout: "booted\n", stderr: "" });
-  assert.deepEqual(JSON.parse((await cli(["start", machine.id, "--json"], { library })).stdout), { id: machine.id, status: 0 });
-  const trash = JSON.parse(Buffer.from((await cli(["delete", machine.id, "--json"], { library })).stdout, "latin1").toString());
+  assert.deepEqual(json(await cli(["start", machine.id, "--json"], { library })), { id: machine.id, status: 0 });
+  const trash = json(await cli(["delete", machine.id, "--json"], { library }));
   assert.deepEqual(readdirSync(join(library, ".trash")), [trash.id]);
   assert.equal((await cli(["list"], { library })).stdout, `No machines in ${library}.\n`);
   const gone = await cli(["show", machine.id, "--json"], { library });
   assert.equal(gone.status, 1);
-  assert.equal(JSON.parse(gone.stdout).error.code, "notFound");
+  assert.equal(json(gone).error.code, "notFound");
 });
 
 test("machines: in words as well, and --library beats the default", async () => {
@@ -213,8 +226,8 @@ test("machines: one that runs shows as such, runs only once, cannot be deleted, 
   await cli(["create", "once", "--kernel", kernel("print up", "idle")], { library });
   const running = begin(["start", "once"], library);
   await running.shows("up");
-  const [row] = JSON.parse((await cli(["list", "--json"], { library })).stdout);
-  assert.deepEqual([row.status, row.pid], ["running", running.child.pid]);
+  const [row] = jsonList(await cli(["list", "--json"], { library }));
+  assert.deepEqual([row?.status, row?.pid], ["running", running.child.pid]);
   const again = await cli(["start", "once"], { library });
   assert.equal(again.status, 1);
   assert.match(again.stderr, /being run by process/);
@@ -232,7 +245,7 @@ test("machines: a library that the app holds can be read and started from, not c
   assert.equal((await cli(["start", "held"], { library: path })).stdout, "hi\n");
   const refused = await cli(["create", "other", "--json"], { library: path });
   assert.equal(refused.status, 1);
-  assert.equal(JSON.parse(refused.stdout).error.code, "libraryBusy");
+  assert.equal(json(refused).error.code, "libraryBusy");
   const lock = app.lockRunning(made);
   assert.match((await cli(["stop", "held"], { library: path })).stderr, /run by the app/);
   lock.release();

@@ -72,7 +72,8 @@ export async function start(args: string[], host: CliHost): Promise<number> {
       streams: host.streams,
       serial: values.json ? "none" : "stdio",
     });
-    return values.json ? (printJson(host, { id: entry.id, status }), status) : status;
+    if (values.json) printJson(host, { id: entry.id, status });
+    return status;
   } finally {
     lock.release();
   }

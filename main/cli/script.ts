@@ -41,7 +41,7 @@ export function stepsOf(tokens: readonly { kind: string; name?: string; value?: 
       case "type":
         return [{ kind: "type", strokes: keystrokes(value) }];
       case "send":
-        return [{ kind: "send", data: Buffer.from(unescape(value), "utf8") }];
+        return [{ kind: "send", data: Buffer.from(unescaped(value), "utf8") }];
       case "off":
         return [{ kind: "off" }];
       default:
@@ -50,7 +50,7 @@ export function stepsOf(tokens: readonly { kind: string; name?: string; value?: 
   });
 }
 
-function unescape(text: string): string {
+function unescaped(text: string): string {
   const names: Record<string, string> = { n: "\n", r: "\r", t: "\t", e: "\x1b", "\\": "\\" };
   return text.replace(/\\(x[0-9a-fA-F]{2}|[nrte\\])/g, (_, code: string) => names[code] ?? String.fromCharCode(Number.parseInt(code.slice(1), 16)));
 }

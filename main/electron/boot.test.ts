@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { FakeVmWorker } from "../../core/testkit/fake-vm-worker.ts";
 import { fakeApp } from "../testing/fake-app.ts";
 import { fakeElectron } from "../testing/fake-electron.ts";
 import { boot } from "./boot.ts";
@@ -12,7 +13,7 @@ async function booted(t: TestContext) {
   const rendererFolder = mkdtempSync(join(tmpdir(), "ringfence-electron-"));
   writeFileSync(join(rendererFolder, "index.html"), "<title>page</title>");
   const electron = fakeElectron();
-  const fake = fakeApp();
+  const fake = fakeApp(FakeVmWorker);
   t.after(async () => {
     await fake.close();
     rmSync(rendererFolder, { recursive: true });
@@ -59,7 +60,8 @@ test("calls go through, events and frames come back, a slow page skips frames", 
   assert.ok(frames()[0]?.data instanceof Uint8Array);
   electron.signal(contents, "ringfence:frame-seen");
   fake.worker().show(2, 2, 42);
-  assert.equal((frames()[3]?.data as Uint8Array).at(-1), 42);
+  const last = frames()[3]?.data;
+  assert.ok(last instanceof Uint8Array && last.at(-1) === 42);
   const events = contents.sent.filter((m) => m.channel === "ringfence:event").map((m) => m.data as { event: string; sequence: number });
   assert.deepEqual(events.map((e) => e.sequence), events.map((_, i) => i));
 });

@@ -112,7 +112,8 @@ class WindowHost {
   open(): void {
     if (this.window) {
       if (this.window.isMinimized()) this.window.restore();
-      return this.window.focus();
+      this.window.focus();
+      return;
     }
     const window = new this.electron.BrowserWindow({
       width: 1280,

@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { WebSocket } from "ws";
 import { SOCKET_PATH } from "../../core/api/contract.ts";
+import { FakeVmWorker } from "../../core/testkit/fake-vm-worker.ts";
 import { type FakeApp, fakeApp } from "../testing/fake-app.ts";
 import { type Server, startServer } from "./server.ts";
 
 const root = mkdtempSync(join(tmpdir(), "ringfence-server-"));
 const rendererFolder = join(root, "renderer");
-let fake: FakeApp;
+let fake: FakeApp<FakeVmWorker>;
 let server: Server;
 let cookie = "";
 
@@ -22,7 +23,7 @@ before(async () => {
   writeFileSync(join(rendererFolder, "assets", "main-1.js"), "1");
   writeFileSync(join(root, "secret.txt"), "secret");
   symlinkSync(join(root, "secret.txt"), join(rendererFolder, "link.txt"));
-  fake = fakeApp();
+  fake = fakeApp(FakeVmWorker);
   server = await startServer({ app: fake.app, rendererFolder, port: 0 });
   cookie = ((await get(`/${new URL(server.address).search}`)).headers["set-cookie"]?.[0] ?? "").split(";")[0] ?? "";
 });

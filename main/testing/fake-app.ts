@@ -4,24 +4,26 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hypervisor } from "../../core/hypervisor/hypervisor.ts";
 import { VmLibrary } from "../../core/hypervisor/vm-library.ts";
-import { FakeVmWorker } from "../../core/testkit/fake-vm-worker.ts";
+import type { VmWorkerPort } from "../../core/hypervisor/vm-thread.ts";
+import type { VmWorkerStart } from "../../core/api/worker-protocol.ts";
 import { type App, createApp } from "../app/create-app.ts";
 
-export interface FakeApp {
+export interface FakeApp<W> {
   app: App;
   path: string;
   logged: string[];
-  workers: FakeVmWorker[];
+  workers: W[];
   /** The thread that was started last. */
-  worker(): FakeVmWorker;
+  worker(): W;
   close(): Promise<void>;
 }
 
-export function fakeApp(path = mkdtempSync(join(tmpdir(), "ringfence-app-"))): FakeApp {
-  const workers: FakeVmWorker[] = [];
+/** `Thread` is the class of the threads that are played. */
+export function fakeApp<W extends VmWorkerPort>(Thread: new (start: VmWorkerStart) => W, path = mkdtempSync(join(tmpdir(), "ringfence-app-"))): FakeApp<W> {
+  const workers: W[] = [];
   const logged: string[] = [];
-  const spawn = (start: ConstructorParameters<typeof FakeVmWorker>[0]) => {
-    const worker = new FakeVmWorker(start);
+  const spawn = (start: VmWorkerStart) => {
+    const worker = new Thread(start);
     workers.push(worker);
     return worker;
   };
