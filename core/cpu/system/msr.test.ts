@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type FlatCpu, longMachine, protectedMachine, setRing } from "../../testkit/flat-cpu.ts";
 import { findCpuModel } from "../models/cpu-model.ts";
 import * as L from "../state/layout.ts";
+import { loadStoredMsrs, saveStoredMsrs } from "./msr.ts";
 
 const gp = { outcome: 2, vector: 13, errorCode: 0, address: 0 };
 
@@ -102,4 +103,22 @@ test("no machine check banks; vendors keep to their own registers", () => {
   assert.deepEqual(read(intel, 0x3a), [1, 0]);
   assert.equal(read(m, 0x3a), "gp");
   assert.equal(write(m, 0x8b, 0).outcome, 1);
+});
+
+test("stored MSRs can be saved and loaded; what could not have been written is refused as a whole", () => {
+  const m = longMachine();
+  write(m, 0x2ff, 0x806);
+  write(m, 0x200, 0x80000006, 1);
+  const saved = saveStoredMsrs(m.cpu);
+  assert.deepEqual(saved, [
+    [0x200, 0x80000006, 1],
+    [0x2ff, 0x806, 0],
+  ]);
+  const n = longMachine();
+  loadStoredMsrs(n.cpu, saved);
+  assert.deepEqual(read(n, 0x200), [0x80000006, 1]);
+  for (const bad of [[[0x200, 6, 0], [0x12345, 0, 0]], [[0xfe, 0, 0]], [[0x2ff, 0x5000, 0]], [[]]]) {
+    assert.throws(() => loadStoredMsrs(n.cpu, bad));
+  }
+  assert.deepEqual(saveStoredMsrs(n.cpu), saved);
 });

@@ -218,3 +218,21 @@ function checkMtrr(cpu: Cpu, index: number, lo: number, hi: number): void {
     if (!areTypes(lo, false) || !areTypes(hi, false)) raise(GP, 0);
   } else if (index === MTRR_DEF_TYPE && (hi !== 0 || (lo & ~0xcff) !== 0 || !areTypes(lo & 0xff, false))) raise(GP, 0);
 }
+
+/** The stored MSRs that guests have written, for a snapshot: number, low word, high word, in ascending order. */
+export function saveStoredMsrs(cpu: Cpu): number[][] {
+  const entries = [...cpu.storedMsrs].sort(([a], [b]) => a - b);
+  return entries.map(([index, words]) => [index, words[0] as number, words[1] as number]);
+}
+
+/** Takes what saveStoredMsrs() gave, as the guest's own writes would. Throws GuestFault, with nothing changed, if it could not have. */
+export function loadStoredMsrs(cpu: Cpu, saved: readonly (readonly number[])[]): void {
+  const loaded = new Map<number, Uint32Array>();
+  for (const [index = -1, lo = 0, hi = 0] of saved) {
+    if (storedFor(cpu, index).onWrite !== "keep") raise(GP, 0);
+    checkMtrr(cpu, index, lo, hi);
+    loaded.set(index, Uint32Array.of(lo, hi));
+  }
+  cpu.storedMsrs.clear();
+  for (const [index, words] of loaded) cpu.storedMsrs.set(index, words);
+}
