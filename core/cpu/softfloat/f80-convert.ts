@@ -4,7 +4,7 @@
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, I64, i64, select } from "../wasm/nodes.ts";
 import {
-  BIAS, checkDenormal, clearFlags, EXPONENT, exponentOf, F80_FLAGS, F80_SE, firstOf, FROM_DENORMAL, give, giveIfSpecial, giveInvalid, IE, INTEGER_BIT, isEmpty,
+  BIAS, checkDenormal, clearFlags, DE, EXPONENT, exponentOf, F80_FLAGS, F80_SE, firstOf, FROM_DENORMAL, give, giveIfSpecial, giveInvalid, IE, INTEGER_BIT, isEmpty,
   isInfinite, isNaN, isNormal, isSignaling, isUnsupported, isZero, normalized, PE, QUIET_BIT, raise, rounding, SF, shiftedRight, signOf, takenSE, unmasked,
 } from "./f80-format.ts";
 import { defineRoundPack, roundsUp } from "./f80-round.ts";
@@ -130,7 +130,7 @@ export function defineF80Convert(module: ModuleBuilder, propagate: Callee): Map<
         f.if(unmasked(IE), () => f.return(c64(0)));
         give(f, i64.or(a.m, c64(QUIET_BIT)), a.se);
       });
-      checkDenormal(f, a);
+      f.if(i32.and(a.se, c32(FROM_DENORMAL)), () => raise(f, DE));
     });
     give(f, a.m, a.se);
   });

@@ -46,6 +46,11 @@ export function defineRoundPack(module: ModuleBuilder, maxExponent: number): Cal
     f.if(i32.gtS(e, c32(maxExponent - 1)), () => {
       raise(f, OE);
       f.if(i32.eqz(i32.and(controlWord(), c32(OE))), () => {
+        // FSCALE can go so far that the wrapped exponent does not fit either.
+        f.if(i32.gtS(e, c32(WRAP + 0x7ffe)), () => {
+          raise(f, PE | C1);
+          give(f, INTEGER_BIT, i32.or(sign, c32(maxExponent)));
+        });
         noteInexact(rest, up);
         give(f, significand, i32.or(sign, i32.and(i32.sub(e, c32(WRAP)), c32(0x7fff))));
       });
@@ -64,6 +69,10 @@ export function defineRoundPack(module: ModuleBuilder, maxExponent: number): Cal
     const isTiny = f.let(i32.leS(e, c32(0)));
     f.if(i32.and(isTiny, i32.eqz(i32.and(controlWord(), c32(UE)))), () => {
       raise(f, UE);
+      f.if(i32.leS(e, c32(-WRAP)), () => {
+        raise(f, PE);
+        give(f, 0n, sign);
+      });
       noteInexact(rest, up);
       give(f, significand, i32.or(sign, i32.and(i32.add(e, c32(WRAP)), c32(0x7fff))));
     });

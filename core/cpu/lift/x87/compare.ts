@@ -1,6 +1,6 @@
 // FCOM, FUCOM, FICOM, FTST, FXAM and the comparisons into EFLAGS. Intel SDM vol. 2.
 import type { Extended } from "../../softfloat/f80-format.ts";
-import { C0, C2, C3, clearFlags, unmasked, BEFORE } from "../../softfloat/f80-format.ts";
+import { C0, C2, C3, clearFlags } from "../../softfloat/f80-format.ts";
 import { c32, c64, call, i32 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { memoryValue, notePointers, registerOf, stackTop, valueAt, wait } from "./begin.ts";
@@ -18,7 +18,7 @@ const operand = (isInteger: boolean) => (l: Lift): Extended =>
   l.operand(0).kind === "mem" ? memoryValue(l, isInteger) : valueAt(l, registerOf(l, 1));
 const second = (l: Lift): Extended => valueAt(l, l.f.let(physical(c32(1))));
 
-/** C0 to CF, C2 to PF, C3 to ZF; nothing if an unmasked exception stops the instruction. */
+/** C0 to CF, C2 to PF, C3 to ZF, even if an unmasked exception keeps the stack as it is. */
 const compareFlags = (pops: number, isQuiet: boolean): Lifter => (l) => {
   const f = l.f;
   wait(l);
@@ -26,11 +26,9 @@ const compareFlags = (pops: number, isQuiet: boolean): Lifter => (l) => {
   const a = valueAt(l, registerOf(l, 0));
   const b = valueAt(l, registerOf(l, 1));
   const cc = f.let(call(l.named("f80Compare"), a.m, a.se, b.m, b.se, c32(isQuiet ? 1 : 0)));
-  f.if(i32.eqz(unmasked(BEFORE)), () => {
-    const bit = (from: number, to: number) => i32.shl(i32.and(i32.shrU(cc, c32(Math.log2(from))), c32(1)), c32(to));
-    l.setArith(i32.or(bit(C0, 0), i32.or(bit(C2, 2), bit(C3, 6))));
-  });
-  f.call(l.named("x87Finish"), c32(pops), c32(BEFORE));
+  const bit = (from: number, to: number) => i32.shl(i32.and(i32.shrU(cc, c32(Math.log2(from))), c32(1)), c32(to));
+  l.setArith(i32.or(bit(C0, 0), i32.or(bit(C2, 2), bit(C3, 6))));
+  f.call(l.named("x87Compared"), c32(pops));
 };
 
 export const compareLifters: Record<string, Lifter> = {

@@ -35,9 +35,8 @@ const free = (pops: number): Lifter => (l) => {
   const bit = i32.shl(c32(1), registerOf(l, 0));
   l.f.store(c32(0), i32.or(i32.load(c32(L.FPU_EMPTY)), bit), L.FPU_EMPTY);
   if (pops === 0) return;
-  const was = l.f.let(top());
-  l.f.store(c32(0), i32.or(i32.load(c32(L.FPU_EMPTY)), i32.shl(c32(1), was)), L.FPU_EMPTY);
-  l.f.store(c32(0), i32.and(i32.add(was, c32(1)), c32(7)), L.FPU_TOP);
+  clearFlags(l.f);
+  l.f.call(l.named("x87Finish"), c32(pops), c32(0));
 };
 
 /** What FNINIT and FNSAVE leave. The registers keep their contents. */

@@ -1,6 +1,6 @@
 // Loads, stores, constants, exchanges and conditional moves. Intel SDM vol. 2; the constants are rounded as 8.3.8 of vol. 1 says.
 import {
-  BEFORE, clearFlags, EMPTY, type Extended, F80_SE, IE, INDEFINITE, INDEFINITE_SE, raise, rounding, SF, unmasked,
+  BEFORE, C1, clearFlags, EMPTY, type Extended, F80_FLAGS, F80_SE, flags, IE, INDEFINITE, INDEFINITE_SE, PE, raise, rounding, SF, unmasked,
 } from "../../softfloat/f80-format.ts";
 import * as L from "../../state/layout.ts";
 import { c32, c64, call, i32, i64, type Node, select } from "../../wasm/nodes.ts";
@@ -69,6 +69,8 @@ const fst = (pops: number): Lifter => (l) => {
     if (value) storeUnless(l, BEFORE, pops, () => storeExtended(l, value));
   } else {
     const bits = f.let(call(l.named(target.memSize === 4 ? "f80ToF32" : "f80ToF64"), x.m, x.se));
+    // What is not stored has not been rounded either.
+    f.if(unmasked(BEFORE_STORE), () => f.store(c32(0), i32.and(flags(), c32(~(PE | C1))), F80_FLAGS));
     storeUnless(l, BEFORE_STORE, pops, () => l.store(l.address(), target.memSize, bits, stackInfo(l)));
   }
 };
@@ -136,18 +138,22 @@ function conditionalMove(l: Lift): void {
   const isTaken = f.let(l.condition(l.form.arg));
   const isFaulty = f.let(i32.and(i32.or(a.se, b.se), c32(EMPTY)));
   f.store(c32(0), select(isFaulty, c32(INDEFINITE_SE), select(isTaken, b.se, a.se)), F80_SE);
-  f.call(l.named("x87Result"), to, select(isFaulty, c64(INDEFINITE), select(isTaken, b.m, a.m)), c32(0));
+  f.call(l.named("x87Moved"), to, select(isFaulty, c64(INDEFINITE), select(isTaken, b.m, a.m)));
 }
 
-/** FSTPNCE: copies even an empty register, without a stack fault. */
+/** FSTPNCE: an empty register is popped without a stack fault, and without being copied. */
 function copyQuietly(l: Lift): void {
   const f = l.f;
   wait(l);
   notePointers(l);
   const x = valueAt(l, stackTop(l));
   clearFlags(f);
-  f.store(c32(0), i32.and(x.se, c32(0xffff)), F80_SE);
-  f.call(l.named("x87Result"), registerOf(l, 0), x.m, c32(1));
+  f.store(c32(0), x.se, F80_SE);
+  f.if(
+    i32.and(x.se, c32(EMPTY)),
+    () => f.call(l.named("x87Finish"), c32(1), c32(0)),
+    () => f.call(l.named("x87Result"), registerOf(l, 0), x.m, c32(1)),
+  );
 }
 
 export const moveLifters: Record<string, Lifter> = {

@@ -1,7 +1,7 @@
 // The functions that x87 lifters call by name: arithmetic on values (softfloat/f80-*.ts) and what ends an instruction: the status
 // word, the result's register, the stack. Intel SDM vol. 1, 8.1 and 8.5. A masked exception has its result in the value already.
 import {
-  BEFORE, C0, C1, C2, C3, clearFlags, EMPTY, flags, IE, INDEFINITE, INDEFINITE_SE, raise, SF, takenSE, unmasked,
+  BEFORE, C0, C1, C2, C3, clearFlags, EMPTY, EXPONENT, flags, IE, INDEFINITE, INDEFINITE_SE, raise, SF, takenSE, unmasked,
 } from "../../softfloat/f80-format.ts";
 import { defineF80Arithmetic, definePropagate } from "../../softfloat/f80-arithmetic.ts";
 import { defineF80Compare } from "../../softfloat/f80-compare.ts";
@@ -11,7 +11,7 @@ import { defineRoundPack } from "../../softfloat/f80-round.ts";
 import * as L from "../../state/layout.ts";
 import type { FunctionBuilder } from "../../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../../wasm/module-builder.ts";
-import { type Callee, c32, c64, I32, i32, I64, type Node } from "../../wasm/nodes.ts";
+import { type Callee, c32, c64, I32, i32, I64, type Node, select } from "../../wasm/nodes.ts";
 import { defineDecimal } from "./decimal.ts";
 
 /** ES and B, which go together since the 387. */
@@ -62,9 +62,10 @@ export function defineX87Runtime(module: ModuleBuilder): Map<string, Callee> {
     put(f, f.param(0), f.param(1), takenSE());
     pop(f, f.param(2));
   });
-  /** The same for one that sets all of C0 to C3. */
+  /** The same for a remainder, which sets all of C0 to C3; without one, C0 and C3 are left as they were. */
   const resultConditions = module.func([I32, I64], [], (f) => {
-    settle(f, CONDITIONS);
+    const hasNone = i32.or(unmasked(BEFORE), i32.eq(i32.and(takenSE(), c32(EXPONENT)), c32(EXPONENT)));
+    settle(f, f.let(select(hasNone, c32(C1 | C2), c32(CONDITIONS))));
     f.if(unmasked(BEFORE), () => f.return());
     put(f, f.param(0), f.param(1), takenSE());
   });
@@ -72,6 +73,18 @@ export function defineX87Runtime(module: ModuleBuilder): Map<string, Callee> {
   const finish = module.func([I32, I32], [], (f) => {
     settle(f, C1);
     f.if(unmasked(BEFORE_STORE), () => f.if(i32.and(unmasked(BEFORE_STORE), f.param(1)), () => f.return()));
+    pop(f, f.param(0));
+  });
+  /** (physical number, significand): a move that leaves C1 alone unless it meets an empty register. */
+  const moved = module.func([I32, I64], [], (f) => {
+    settle(f, f.let(select(flags(), c32(C1), c32(0))));
+    f.if(unmasked(BEFORE), () => f.return());
+    put(f, f.param(0), f.param(1), takenSE());
+  });
+  /** (pops): ends a comparison into EFLAGS, which does the same. */
+  const compared = module.func([I32], [], (f) => {
+    settle(f, f.let(select(i32.and(flags(), c32(SF)), c32(C1), c32(0))));
+    f.if(unmasked(BEFORE), () => f.return());
     pop(f, f.param(0));
   });
   /** (condition bits, pops): ends a comparison. */
@@ -95,7 +108,8 @@ export function defineX87Runtime(module: ModuleBuilder): Map<string, Callee> {
       f.set(se, c32(INDEFINITE_SE));
     });
     settle(f, C1);
-    f.if(unmasked(BEFORE), () => f.return());
+    // A denormal of a narrower format is loaded even if DE is not masked.
+    f.if(unmasked(IE), () => f.return());
     put(f, to, m.get, se.get);
     f.store(c32(0), to, L.FPU_TOP);
   });
@@ -109,6 +123,8 @@ export function defineX87Runtime(module: ModuleBuilder): Map<string, Callee> {
     ["x87ResultConditions", resultConditions],
     ["x87Finish", finish],
     ["x87Conditions", conditions],
+    ["x87Moved", moved],
+    ["x87Compared", compared],
     ["x87Push", push],
   ]);
 }
