@@ -245,7 +245,8 @@ function makeForm(id: number, row: Row, condition: number, opSize: number, mnemo
     mnemonic: row.enc.includes("+cc") ? mnemonic.replace("cc", CONDITION_NAMES[condition] ?? "") : mnemonic,
     lift: row.lift ?? mnemonics[0] ?? "",
     arg: row.enc.includes("+cc") ? condition : (row.arg ?? 0),
-    opSize: opSize === 0 ? (operands[0]?.size ?? 0) : opSize,
+    // OUT and OUTS name the port first: their size is that of the data.
+    opSize: opSize === 0 ? (operands[/^outs?$/.test(row.lift ?? mnemonics[0] ?? "") ? 1 : 0]?.size ?? 0) : opSize,
     operands,
     row,
     unit: row.unit ?? "int",

@@ -45,7 +45,7 @@ export interface Form {
   readonly lift: string;
   /** Condition number of cc forms, otherwise the row's `arg` or 0. */
   readonly arg: number;
-  /** Operand size in bytes: 2, 4 or 8 where it depends on prefixes, otherwise the size of the first operand (0: no operand). */
+  /** Operand size in bytes: 2, 4 or 8 where it depends on prefixes, otherwise the size of the first operand, of the data for OUT (0: no operand). */
   readonly opSize: number;
   readonly operands: readonly OperandSpec[];
   readonly row: Row;
