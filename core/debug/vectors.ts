@@ -82,14 +82,21 @@ class Replayer {
     const memory = new WebAssembly.Memory({ initial: (L.RAM + RAM_BYTES) / 65536, maximum: 65536, shared: true });
     this.bytes = new Uint8Array(memory.buffer);
     const words = new Int32Array(memory.buffer);
+    const view = new DataView(memory.buffer);
     for (let at = 0; at < RAM_BYTES; at += PAGE) words[(L.PAGE_MAP >> 2) + at / PAGE] = L.RAM + at;
     const nothing = (): never => {
       throw new Error("A vector touched a device");
     };
     this.engine = new Engine(memory, sharedImage, DEFAULT_CPU_MODEL, {
       physical: {
-        read: (gpa, size) => (size === 4 ? (words[(L.RAM + gpa) >> 2] as number) >>> 0 : (this.bytes[L.RAM + gpa] as number)),
-        write: nothing,
+        read: (gpa, size) => {
+          const at = L.RAM + gpa;
+          return size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at, true) : view.getUint32(at, true);
+        },
+        write: (gpa, size, value) => {
+          for (let i = 0; i < size; i++) this.bytes[L.RAM + gpa + i] = value >>> (8 * i);
+          this.engine.blocks.written(gpa, size);
+        },
       },
       mmioRead: nothing,
       mmioWrite: nothing,

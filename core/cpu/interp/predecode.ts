@@ -31,10 +31,23 @@ interface FormFacts {
   isTransparent: boolean;
   /** Addresses memory through rDI although its operands are registers. */
   isThroughRdi: boolean;
+  /** A bit test whose register offset moves the address: its segment is checked after the move. */
+  isMoved: boolean;
+  /** Forms that F3 and F2 turn this one into: LOOPE and LOOPNE take their condition from the prefix. Otherwise the form itself. */
+  withRep: number;
+  withRepne: number;
 }
 
 const STRINGS = new Set(["movs", "stos", "lods", "cmps", "scas", "ins", "outs", "xlat"]);
 const COUNTED = new Set(["loop", "loope", "loopne", "jcxz"]);
+
+const BIT_TESTS = new Set(["bt", "bts", "btr", "btc"]);
+
+/** The form like `form` that `lift` does, if both are loops with a condition. */
+function loopBy(form: Form, lift: string): number {
+  if (form.lift !== "loope" && form.lift !== "loopne") return form.id;
+  return forms.find((other) => other.lift === lift && other.opSize === form.opSize)?.id ?? form.id;
+}
 
 const facts: FormFacts[] = forms.map((form) => {
   const memory = form.operands.find((o) => ["mem", "gprRm", "mmxRm", "xmmRm", "moffs"].includes(o.kind));
@@ -50,6 +63,9 @@ const facts: FormFacts[] = forms.map((form) => {
     // Hints name an address and never touch it.
     isTransparent: form.lift === "nop",
     isThroughRdi: form.lift.startsWith("maskmov"),
+    isMoved: BIT_TESTS.has(form.lift) && form.operands[1]?.kind !== "imm",
+    withRep: loopBy(form, "loope"),
+    withRepne: loopBy(form, "loopne"),
   };
 });
 
@@ -152,15 +168,20 @@ export class Predecoder {
       const size = Math.min(Math.max(fact.memSize, 1), 255);
       const code = addressSize === 2 ? 0 : addressSize === 4 ? 1 : 2;
       this.words[(at + L.REC_EXTRA) >> 2] =
-        segment | (code << 8) | (usesSegment ? 0 : EXTRA_NO_SEGMENT) | (size << 16) | (fact.isWritten ? EXTRA_WRITE : 0);
+        segment | (code << 8) | (usesSegment && !fact.isMoved ? 0 : EXTRA_NO_SEGMENT) | (size << 16) | (fact.isWritten ? EXTRA_WRITE : 0);
       at += L.REC_SIZE;
     }
-    const slot = this.image.slots[form.id * 6 + flavour + (isMemory ? 3 : 0)] as number;
+    const prefix = d[D_PREFIX] as number;
+    const formId = prefix & PREFIX_REPNE ? fact.withRepne : prefix & PREFIX_REP ? fact.withRep : form.id;
+    const slot = this.image.slots[formId * 6 + flavour + (isMemory ? 3 : 0)] as number;
     if (slot < 0) return this.raise(rec, rip, UD);
     this.start(at, slot, rip, length);
     if (hasAddress && flavour !== SEG) {
       this.operandAddress(at, d, displacement);
       if (usesSegment) this.halves[(at + L.REC_SEGBASE) >> 1] = segmentBase(segment);
+    } else if (hasAddress && fact.isMoved) {
+      this.halves[(at + L.REC_SEGBASE) >> 1] = segment;
+      this.setWide(at + L.REC_DISP, addressMask(addressSize));
     }
     this.registers(at, d, form);
     this.words[(at + L.REC_IMM) >> 2] = d[D_IMM_LO] as number;
@@ -173,9 +194,7 @@ export class Predecoder {
       this.setWide(at + L.REC_IMM, target);
     }
     if (fact.isString || fact.isCounted) {
-      const mask = addressSize === 2 ? 0xffff : addressSize === 4 ? 0xffffffff : -1;
-      this.setWide(at + L.REC_DISP, mask);
-      const prefix = d[D_PREFIX] as number;
+      this.setWide(at + L.REC_DISP, addressMask(addressSize));
       const repeat = form.rep === "none" ? 0 : prefix & PREFIX_REPNE ? 2 : prefix & PREFIX_REP ? 1 : 0;
       this.words[extraAt] = segment | (repeat << 8) | (form.opSize << 16);
       if (fact.isString && flavour !== SEG) this.halves[(at + L.REC_SEGBASE) >> 1] = segmentBase(segment);
@@ -221,6 +240,11 @@ function place(o: OperandSpec, number: number, hasRex: boolean): number {
     default:
       return number;
   }
+}
+
+/** What an offset of `size` bytes wraps at, as a signed number. */
+function addressMask(size: number): number {
+  return size === 2 ? 0xffff : size === 4 ? 0xffffffff : -1;
 }
 
 /** Where the flat flavours find the base: FS and GS have one, the stack segment is told apart for its faults. */

@@ -140,7 +140,7 @@ const compareExchangeWide: Lifter = (l) => {
   const f = l.f;
   const half = l.operand(0).size / 2;
   if (half === 8) l.requireAligned(16);
-  const h = l.host(l.address(), half * 2, "write", c32(0x200));
+  const h = l.host(l.address(), half * 2, "write", i32.or(l.stackFlag(), c32(0x200)));
   const at = (offset: number) => f.let(half === 8 ? i64.load(h, offset) : i64.load32u(h, offset));
   const low = at(0);
   const high = at(half);

@@ -147,13 +147,22 @@ export class Lift {
   effectiveAddress(): Node {
     return this.address();
   }
-  /** Moves the memory operand by `delta` bytes, before its first use (bit tests with a register offset). */
+  /** Moves the memory operand, the first one, by `delta` bytes before its first use (bit tests with a register offset). In the
+   *  `seg` flavour the address record has left the offset only: it wraps at the address size, then the segment is checked. */
   moveAddress(delta: Node): void {
     const sum = i64.add(this.address(), delta);
-    this.ea = this.f.let(this.flavour === "flat" ? i64.and(sum, c64(0xffffffff)) : sum);
+    if (this.flavour !== "seg") {
+      this.ea = this.f.let(this.flavour === "flat" ? i64.and(sum, c64(0xffffffff)) : sum);
+      return;
+    }
+    const { memSize, write } = this.operand(0);
+    const offset = i64.and(sum, i64.load(this.rec, L.REC_DISP));
+    this.ea = this.f.let(call(this.rt.segLinear, i32.load16u(this.rec, L.REC_SEGBASE), offset, c32(memSize | (write ? 0x100 : 0))));
+    this.checkFault();
   }
 
-  private stackFlag(): Node {
+  /** What host() is told so that a fault of a stack operand is #SS. */
+  stackFlag(): Node {
     if (this.flavour === "seg") return c32(0);
     return i32.shl(i32.eq(i32.load16u(this.rec, L.REC_SEGBASE), c32(L.ZERO_SS)), c32(8));
   }
