@@ -117,6 +117,7 @@ test("a second app on the library says so and changes nothing", async (t) => {
   t.after(() => second.app.close());
   const peer = connectPeer(second.app);
   await Promise.resolve();
+  assert.match(second.logged[0] ?? "", /Another program \(process \d+/);
   assert.equal((peer.named("app.notice")[0] as { code: string }).code, "libraryBusy");
   assert.equal(calls["vm.list"].reply.parse(await peer.call("vm.list")).vms.length, 1);
   await assert.rejects(peer.call("vm.create", demo), { code: "libraryBusy" });

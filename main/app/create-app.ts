@@ -37,6 +37,7 @@ type Handlers = { [N in CallName]: (input: CallInput<N>, peer: Peer) => Promise<
 export function createApp(options: AppOptions): App {
   const { hypervisor } = options;
   const libraryFault = hypervisor.open();
+  if (libraryFault) options.log(libraryFault.message);
   const peers = new Set<Peer>();
   const frames = new FrameFanout(hypervisor, peers);
   const handlers = makeHandlers(options, frames);
