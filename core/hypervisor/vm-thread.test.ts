@@ -79,8 +79,9 @@ test("pause, questions, resume and reset", async () => {
 });
 
 test("a hung thread is ended by force", async () => {
-  const vm = thread(fakeKernel("hang"));
+  const vm = thread(fakeKernel("idle"));
   await vm.started;
+  vm.input([{ kind: "key", code: "Hang", down: true }]);
   assert.deepEqual(await vm.powerOff(), { kind: "terminated" });
 });
 

@@ -133,7 +133,9 @@ class FakeMachine implements Machine {
     return this.nowNs() < this.untilNs ? { kind: "ran", wakeNs: 0, instructions } : this.next();
   }
 
+  /** The key "Hang" never comes back from. */
   input(event: InputEvent): void {
+    if (event.kind === "key" && event.code === "Hang") for (;;);
     if (event.kind === "key") this.write(`key ${event.code} ${event.down ? "down" : "up"}\n`);
     else this.write(`pointer ${event.dx} ${event.dy} ${event.buttons}\n`);
   }
