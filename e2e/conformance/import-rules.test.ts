@@ -36,6 +36,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "main/cli": ["core/api", "core/hypervisor", "core/base", "core/debug", "main"],
   renderer: ["core/api"],
   e2e: ["core/api", "core/testkit", "main"],
+  // The journeys look at pages with the same accessibility checks as the renderer's own.
+  "e2e/app": ["core/api", "core/testkit", "main", "renderer/checks", "e2e"],
   // Benchmarks and vector replay look at the engine from close by.
   "e2e/perf": ["core/api", "core/testkit", "core/debug", "core/cpu", "main", "e2e"],
   "e2e/conformance": ["core/api", "core/testkit", "core/debug", "core/cpu", "core/isa", "main", "e2e"],
