@@ -3,8 +3,9 @@ import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, cf64, f64, i32, I32, I64, i64, type Node, select } from "../wasm/nodes.ts";
 import {
-  BIAS, checkDenormal, clearFlags, discardedBits, EXPONENT, type Extended, firstOf, give, giveIfSpecial, giveInvalid, IE, INTEGER_BIT, isInfinite, isNaN,
-  isNormal, isSignaling, isZero, normalized, PAIR, product, QUIET_BIT, raise, rounding, secondOf, shiftedRight, SIGN, signOf, unmasked, ZE,
+  BIAS, checkDenormal, clearFlags, discardedBits, EXPONENT, type Extended, firstOf, give, giveIfSpecial, giveInvalid, IE, INTEGER_BIT,
+  isInfinite, isNaN, isNormal, isSignaling, isZero, normalized, PAIR, product, QUIET_BIT, raise, rounding, secondOf, shiftedRight, SIGN,
+  signOf, unmasked, ZE,
 } from "./f80-format.ts";
 import { giveRounded } from "./f80-round.ts";
 

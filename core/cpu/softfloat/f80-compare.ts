@@ -2,8 +2,8 @@
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, i32, I32, I64, i64, select } from "../wasm/nodes.ts";
 import {
-  C0, C1, C2, C3, clearFlags, DE, EXPONENT, exponentOf, firstOf, IE, isDenormal, isEmpty, isNaN, isNormal, isSignaling, isUnsupported, isZero, normalized,
-  PAIR, raise, secondOf, SF, SIGN, signOf,
+  C0, C1, C2, C3, clearFlags, DE, EXPONENT, exponentOf, firstOf, IE, isDenormal, isEmpty, isNaN, isNormal, isSignaling, isUnsupported,
+  isZero, normalized, PAIR, raise, secondOf, SF, SIGN, signOf,
 } from "./f80-format.ts";
 
 const UNORDERED = C0 | C2 | C3;
@@ -31,7 +31,6 @@ export function defineF80Compare(module: ModuleBuilder): Map<string, Callee> {
       f.if(i32.and(isZero(a), isZero(b)), () => f.return(c32(C3)));
     });
     const sign = f.let(signOf(a.se));
-    // A zero counts as neither sign, so that the other operand's decides.
     f.if(i32.ne(sign, signOf(b.se)), () => f.return(select(sign, c32(C0), c32(0))));
     const x = normalized(f, a);
     const y = normalized(f, b);

@@ -4,8 +4,9 @@
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, I64, i64, select } from "../wasm/nodes.ts";
 import {
-  BIAS, checkDenormal, clearFlags, DE, EXPONENT, exponentOf, F80_FLAGS, F80_SE, firstOf, FROM_DENORMAL, give, giveIfSpecial, giveInvalid, IE, INTEGER_BIT, isEmpty,
-  isInfinite, isNaN, isNormal, isSignaling, isUnsupported, isZero, normalized, PE, QUIET_BIT, raise, rounding, SF, shiftedRight, signOf, takenSE, unmasked,
+  BIAS, checkDenormal, clearFlags, DE, EXPONENT, exponentOf, F80_FLAGS, F80_SE, firstOf, FROM_DENORMAL, give, giveIfSpecial, IE,
+  INTEGER_BIT, isEmpty, isInfinite, isNaN, isNormal, isSignaling, isUnsupported, isZero, normalized, PE, QUIET_BIT, raise, rounding, SF,
+  shiftedRight, signOf, takenSE, unmasked,
 } from "./f80-format.ts";
 import { defineRoundPack, roundsUp } from "./f80-round.ts";
 import { defaultNaN, DOUBLE, type Format, hidden, infinity, signBit, SINGLE } from "./format.ts";

@@ -3,8 +3,8 @@ import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, select } from "../wasm/nodes.ts";
 import {
-  BIAS, C0, C1, C2, C3, checkDenormal, clearFlags, EXPONENT, firstOf, give, giveIfSpecial, giveInvalid, INTEGER_BIT, isInfinite, isNormal, isZero, normalized,
-  PAIR, raise, secondOf, shiftedRight, SIGN, signOf, unmasked, ZE,
+  BIAS, C0, C1, C2, C3, checkDenormal, clearFlags, EXPONENT, firstOf, give, giveIfSpecial, giveInvalid, INTEGER_BIT, isInfinite,
+  isNormal, isZero, normalized, PAIR, raise, secondOf, shiftedRight, SIGN, signOf, unmasked, ZE,
 } from "./f80-format.ts";
 
 /** (a, b) -> remainder, C0 C1 C2 C3 among the flags. `isNearest`: FPREM1. */
@@ -120,7 +120,8 @@ export function defineF80Remainder(module: ModuleBuilder, roundPack: Callee, pro
     // Beyond 2^17 the result is out of range whatever was scaled.
     const power = f.variable(I32, c32(0));
     f.if(i32.geS(y.exponent, c32(BIAS)), () => {
-      const whole = shiftedRight(f, y.significand, f.let(select(i32.gtS(y.exponent, c32(BIAS + 17)), c32(46), i32.sub(c32(BIAS + 63), y.exponent))));
+      const down = f.let(select(i32.gtS(y.exponent, c32(BIAS + 17)), c32(46), i32.sub(c32(BIAS + 63), y.exponent)));
+      const whole = shiftedRight(f, y.significand, down);
       f.set(power, i32.wrap(whole.high.get));
       f.if(signOf(b.se), () => f.set(power, i32.sub(c32(0), power.get)));
     });

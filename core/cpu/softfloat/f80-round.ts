@@ -79,7 +79,6 @@ export function defineRoundPack(module: ModuleBuilder, maxExponent: number): Cal
     const distance = f.let(i32.sub(c32(1), exponent));
     const shifted = shiftedRight(f, high, distance);
     const below = i64.or(shifted.low.get, i64.extendU(i64.ne(low, c64(0))));
-    // One place right moves the old half bit down, which the sticky bit stands for.
     const denormalRest = restOf(shifted.high.get, f.let(below));
     const denormal = roundedOf(shifted.high.get, denormalRest);
     noteInexact(denormalRest, denormal.up);
@@ -89,7 +88,15 @@ export function defineRoundPack(module: ModuleBuilder, maxExponent: number): Cal
 }
 
 /** Ends the function with the rounded value: at once for rounding to nearest at full precision within the range. */
-export function giveRounded(f: FunctionBuilder, roundPack: Callee, sign: Node, exponent: Node, high: Node, low: Node, discard: () => Node): void {
+export function giveRounded(
+  f: FunctionBuilder,
+  roundPack: Callee,
+  sign: Node,
+  exponent: Node,
+  high: Node,
+  low: Node,
+  discard: () => Node,
+): void {
   const isPlain = i32.and(i32.eq(i32.and(controlWord(), c32(0xf00)), c32(0x300)), i32.ltU(i32.sub(exponent, c32(1)), c32(0x7ffd)));
   f.if(isPlain, () => {
     const up = f.let(i64.and(i64.shrU(low, c64(63)), i64.or(high, i64.extendU(i64.ne(i64.shl(low, c64(1)), c64(0))))));

@@ -1,6 +1,8 @@
 // FADD, FSUB, FMUL, FDIV with their integer, reversed and popping forms; FSQRT, FRNDINT, FSCALE, FPREM, FXTRACT, FABS, FCHS.
 // Intel SDM vol. 2.
-import { clearFlags, flags, IE, INDEFINITE, INDEFINITE_SE, raise, SF, takenSE, unmasked, BEFORE, F80_SE } from "../../softfloat/f80-format.ts";
+import {
+  BEFORE, C1, clearFlags, F80_FLAGS, F80_SE, flags, IE, INDEFINITE, INDEFINITE_SE, raise, SF, takenSE, unmasked,
+} from "../../softfloat/f80-format.ts";
 import * as L from "../../state/layout.ts";
 import { c32, c64, call, i32, type Node } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
@@ -74,7 +76,7 @@ function extract(l: Lift): void {
     () => {
       // The stack has no room: both results are the indefinite value.
       clearFlags(f);
-      raise(f, IE | SF | 0x200);
+      raise(f, IE | SF | C1);
       f.if(i32.eqz(unmasked(IE)), () => {
         f.store(registerAt(to), c64(INDEFINITE), L.FPU_REGS);
         f.store16(registerAt(to), c32(INDEFINITE_SE), L.FPU_REGS + 8);
@@ -94,7 +96,7 @@ function extract(l: Lift): void {
           f.store(c32(0), se, F80_SE);
           f.call(l.named("x87Result"), to, m, c32(0));
           f.store(c32(0), partSE, F80_SE);
-          f.store(c32(0), raised, F80_SE + 4);
+          f.store(c32(0), raised, F80_FLAGS);
           f.call(l.named("x87Push"), part);
         },
       );
@@ -103,7 +105,8 @@ function extract(l: Lift): void {
 }
 
 const OPERATIONS: readonly (readonly [string, string, boolean])[] = [
-  ["add", "f80Add", false], ["mul", "f80Mul", false], ["sub", "f80Sub", false], ["subr", "f80Sub", true], ["div", "f80Div", false], ["divr", "f80Div", true],
+  ["add", "f80Add", false], ["mul", "f80Mul", false], ["sub", "f80Sub", false],
+  ["subr", "f80Sub", true], ["div", "f80Div", false], ["divr", "f80Div", true],
 ];
 
 export const arithmeticLifters: Record<string, Lifter> = {

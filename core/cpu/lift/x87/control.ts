@@ -42,7 +42,9 @@ const free = (pops: number): Lifter => (l) => {
 /** What FNINIT and FNSAVE leave. The registers keep their contents. */
 function initialize(l: Lift): void {
   const f = l.f;
-  for (const [at, value] of [[L.FPU_CW, CW_INITIAL], [L.FPU_SW, 0], [L.FPU_TOP, 0], [L.FPU_EMPTY, 0xff], [L.FPU_OPCODE, 0]] as const) f.store(c32(0), c32(value), at);
+  f.store(c32(0), c32(CW_INITIAL), L.FPU_CW);
+  f.store(c32(0), c32(0xff), L.FPU_EMPTY);
+  for (const at of [L.FPU_SW, L.FPU_TOP, L.FPU_OPCODE]) f.store(c32(0), c32(0), at);
   f.store(c32(0), c64(0), L.FPU_IP);
   f.store(c32(0), c64(0), L.FPU_DP);
 }

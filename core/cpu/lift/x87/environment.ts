@@ -44,7 +44,8 @@ function environment(cpu: Cpu, size: number): number[] {
     const [cs, ds] = [cpu.get(L.FPU_CS) & 0xffff, cpu.get(L.FPU_DS) & 0xffff];
     return size === 4 ? [...control, ip, (cs | (opcode << 16)) >>> 0, dp, (ds | high) >>> 0] : [...control, ip, cs, dp, ds];
   }
-  if (size === 4) return [...control, ((ip & 0xffff) | high) >>> 0, ((ip >>> 16) << 12) | opcode, ((dp & 0xffff) | high) >>> 0, (dp >>> 16) << 12];
+  const low = (pointer: number): number => ((pointer & 0xffff) | high) >>> 0;
+  if (size === 4) return [...control, low(ip), ((ip >>> 16) << 12) | opcode, low(dp), (dp >>> 16) << 12];
   return [...control, ip, ((ip >>> 4) & 0xf000) | opcode, dp, (dp >>> 4) & 0xf000];
 }
 

@@ -1,6 +1,7 @@
 // Loads, stores, constants, exchanges and conditional moves. Intel SDM vol. 2; the constants are rounded as 8.3.8 of vol. 1 says.
 import {
-  BEFORE, C1, clearFlags, EMPTY, type Extended, F80_FLAGS, F80_SE, flags, IE, INDEFINITE, INDEFINITE_SE, PE, raise, rounding, SF, unmasked,
+  BEFORE, C1, clearFlags, EMPTY, type Extended, F80_FLAGS, F80_SE, flags, IE, INDEFINITE, INDEFINITE_SE, PE, raise, rounding, SF,
+  unmasked,
 } from "../../softfloat/f80-format.ts";
 import * as L from "../../state/layout.ts";
 import { c32, c64, call, i32, i64, type Node, select } from "../../wasm/nodes.ts";
@@ -89,7 +90,7 @@ const storeInteger = (pops: number, mode: () => Node): Lifter => (l) => {
   storeUnless(l, BEFORE, pops, () => l.store(l.address(), size, value, stackInfo(l)));
 };
 
-/** Significand below rounding, exponent, whether the next bits are above half (rounding up to nearest) and that they are not 0. */
+/** Significand rounded down, exponent, whether the rest is above half. */
 const CONSTANTS: Readonly<Record<string, readonly [bigint, number, boolean]>> = {
   fld1: [0x8000000000000000n, 0x3fff, false],
   fldl2t: [0xd49a784bcd1b8afen, 0x4000, false],
@@ -105,7 +106,8 @@ const constant = (name: string): Lifter => (l) => {
   notePointers(l);
   clearFlags(l.f);
   // Rounded up when the mode is up, or nearest and the rest is above half.
-  const up = name === "fld1" || name === "fldz" ? c64(0) : i64.extendU(i32.or(i32.eq(rounding(), c32(2)), isUp ? i32.eqz(rounding()) : c32(0)));
+  const isExact = name === "fld1" || name === "fldz";
+  const up = isExact ? c64(0) : i64.extendU(i32.or(i32.eq(rounding(), c32(2)), isUp ? i32.eqz(rounding()) : c32(0)));
   push(l, { m: i64.add(c64(m), up), se: c32(exponent) });
 };
 

@@ -20,4 +20,11 @@ const handed: Record<string, Lifter> = Object.fromEntries(
   ]),
 );
 
-export const x87Lifters: Record<string, Lifter> = { ...arithmeticLifters, ...compareLifters, ...controlLifters, ...moveLifters, ...decimalLifters, ...handed };
+export const x87Lifters: Record<string, Lifter> = {
+  ...arithmeticLifters,
+  ...compareLifters,
+  ...controlLifters,
+  ...moveLifters,
+  ...decimalLifters,
+  ...handed,
+};

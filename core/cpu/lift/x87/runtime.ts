@@ -25,8 +25,10 @@ export const top = (): Node => i32.load(c32(L.FPU_TOP));
 export const physical = (i: Node): Node => i32.and(i32.add(top(), i), c32(7));
 export const registerAt = (number: Node): Node => i32.shl(number, c32(4));
 /** Sign and exponent with the mark of an empty register. */
-export const markedSE = (number: Node): Node =>
-  i32.or(i32.load16u(registerAt(number), L.FPU_REGS + 8), i32.and(i32.shl(i32.shrU(i32.load(c32(L.FPU_EMPTY)), number), c32(17)), c32(EMPTY)));
+export function markedSE(number: Node): Node {
+  const mark = i32.and(i32.shl(i32.shrU(i32.load(c32(L.FPU_EMPTY)), number), c32(17)), c32(EMPTY));
+  return i32.or(i32.load16u(registerAt(number), L.FPU_REGS + 8), mark);
+}
 
 /** Puts the exceptions of the operation into the status word; `cleared`: condition bits that it sets anew. */
 function settle(f: FunctionBuilder, cleared: number | Node): void {

@@ -1,6 +1,8 @@
 // F2XM1, FYL2X, FYL2XP1, FPTAN, FPATAN, FSIN, FCOS and FSINCOS: special operands by the tables of the Intel SDM vol. 2, all else by
 // softfloat/f80-functions.ts, rounded as the rounding control says (precision control has no say). Done in TypeScript.
-import { BEFORE, BIAS, C1, C2, DE, EXPONENT, IE, INDEFINITE, INDEFINITE_SE, INTEGER_BIT, OE, PE, QUIET_BIT, SF, SIGN, UE, ZE } from "../../softfloat/f80-format.ts";
+import {
+  BEFORE, BIAS, C1, C2, DE, EXPONENT, IE, INDEFINITE, INDEFINITE_SE, INTEGER_BIT, OE, PE, QUIET_BIT, SF, SIGN, UE, ZE,
+} from "../../softfloat/f80-format.ts";
 import { angle, circular, exp2Minus1, log2, log2Plus1, magnitude, quarterTurns, type Real } from "../../softfloat/f80-functions.ts";
 import * as L from "../../state/layout.ts";
 import type { Cpu } from "../../system/cpu.ts";
