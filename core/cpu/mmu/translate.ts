@@ -41,10 +41,12 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
   const checkCanonical = (f: FunctionBuilder, ea: Node, info: Node): void => {
     f.if(isCode64(), () => f.if(i64.ne(i64.shrS(i64.shl(ea, c64(16)), c64(16)), ea), () => refuse(f, info)));
   };
-  /** The page after that of `ea`. In legacy modes an operand that runs over 4 GiB is beyond every segment's limit. */
+  /** The page after that of `ea`. In legacy modes an operand that runs over 4 GiB is beyond every segment's limit; in 64-bit mode
+   *  one that runs out of the lower canonical half is refused as one that starts outside. */
   const nextPage = (f: FunctionBuilder, ea: Node, info: Node): Node => {
     const next = f.let(i64.add(i64.and(ea, c64(-4096)), c64(4096)));
     f.if(i64.eq(next, c64(0x100000000)), () => f.if(i32.eqz(isCode64()), () => refuse(f, info)));
+    f.if(i64.eq(next, c64(0x800000000000)), () => refuse(f, info));
     return next;
   };
   const fillTlb = (f: FunctionBuilder, table: number, ea: Node, page: Node): void => {

@@ -103,7 +103,12 @@ export function defineWalk(module: ModuleBuilder, pageEntry: Callee): Callee {
           f.if(i32.eq(level.get, c32(3)), () => fail(1, 1));
           f.if(i32.eqz(isLegacyPdpt), () => {
             const isOn = f.let(i32.or(isWide, has(cr4, L.CR4_PSE)));
-            f.brIf(done, i32.ne(isOn, c32(0)));
+            f.if(isOn, () => {
+              // Address bits below the page's size, of which bit 12 is PAT, must be clear.
+              const inside = i64.sub(i64.shl(c64(1), shift.get), c64(0x2000));
+              f.if(i64.ne(i64.and(entry.get, inside), c64(0)), () => fail(1, 1));
+              f.br(done);
+            });
           });
         });
         f.set(table, i64.and(entry.get, c64(ADDRESS)));
