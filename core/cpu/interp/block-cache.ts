@@ -12,8 +12,10 @@ import { BLOCK_PROBES } from "./transfer.ts";
 const PAGE = 4096;
 const TWO_32 = 0x1_0000_0000;
 const MAX_INSTRUCTIONS = 64;
-/** Records that one block can need: address, check and instruction records, and the chain. */
-const MAX_RECORDS = MAX_INSTRUCTIONS * 2 + 4;
+/** Records that a single instruction run by itself can need: check, address and instruction records, and the chain. */
+const SINGLE_RECORDS = 8;
+/** Records that must be free before a block is decoded: two for each instruction, check and chain, and the single one's at the end. */
+const MAX_RECORDS = MAX_INSTRUCTIONS * 2 + 4 + SINGLE_RECORDS;
 const GP = 13;
 const UD = 6;
 
@@ -68,7 +70,7 @@ export class BlockCache {
   single(rip: number, linear: number, mode: number, translate: FetchTranslator): number {
     const gpa = translate(linear);
     if (gpa < 0) return 0;
-    const at = L.RECORDS + L.RECORDS_BYTES - 8 * L.REC_SIZE;
+    const at = L.RECORDS + L.RECORDS_BYTES - SINGLE_RECORDS * L.REC_SIZE;
     const block = this.decodeInto(at, rip, linear, gpa, mode, translate, 1);
     return block ? block.firstRecord : 0;
   }
@@ -98,7 +100,8 @@ export class BlockCache {
       } else if (count > 0) break;
       else {
         // The first instruction runs over the page's end, or lies outside memory.
-        const secondLinear = linear - mod(linear, PAGE) + PAGE;
+        const beyond = linear - mod(linear, PAGE) + PAGE;
+        const secondLinear = bits === 64 ? beyond : beyond % TWO_32;
         const second = translate(secondLinear);
         if (second < 0) return null;
         this.gather(gpa, second, room);
@@ -191,7 +194,10 @@ export class BlockCache {
   }
 
   private flushWriteTlb(): void {
-    for (let at = L.WRITE_TLB >> 2; at < (L.WRITE_TLB + L.TLB_BYTES) >> 2; at += 4) this.words[at] = L.TLB_EMPTY;
+    for (let at = L.WRITE_TLB >> 2; at < (L.WRITE_TLB + L.TLB_BYTES) >> 2; at += 4) {
+      this.words[at] = L.TLB_EMPTY;
+      this.words[at + 1] = 0;
+    }
   }
 
   /** Drops every block with bytes in [gpa, gpa+length). */
@@ -232,7 +238,10 @@ export class BlockCache {
 
   private drop(block: Block): void {
     this.counters.invalidated++;
-    for (let n = 0; n < block.recordCount; n++) this.words[(block.firstRecord + n * L.REC_SIZE) >> 2] = this.image.pseudo.stale;
+    const chain = block.recordCount - 1;
+    for (let n = 0; n < chain; n++) this.words[(block.firstRecord + n * L.REC_SIZE) >> 2] = this.image.pseudo.stale;
+    // The chain knows where to go on without looking at the block's bytes; only its short cut goes.
+    this.words[(block.firstRecord + chain * L.REC_SIZE + L.REC_LINK) >> 2] = 0;
     if (this.words[block.tableEntry + 5] === block.firstRecord) this.words[block.tableEntry + 5] = 0;
     this.byPage.get(Math.floor(block.gpa / PAGE))?.delete(block);
     if (block.secondPage >= 0) this.byPage.get(block.secondPage)?.delete(block);
@@ -245,6 +254,8 @@ export class BlockCache {
         if (rec >= block.firstRecord && rec < block.firstRecord + block.recordCount * L.REC_SIZE) return this.drop(block);
       }
     }
+    // A block whose first bytes are not in memory is in no page's list.
+    this.flush();
   }
 
   /** Drops everything: the record area is full, or the physical map has changed. */

@@ -248,6 +248,8 @@ export class Engine {
     const vector = (words[L.FAULT >> 2] as number) - 1;
     const errorCode = words[L.FAULT_HAS_CODE >> 2] ? (words[L.FAULT_CODE >> 2] as number) : null;
     words[L.FAULT >> 2] = 0;
+    // Counted, so that a handler that cannot even start does not run for ever.
+    words[L.LEFT >> 2] = (words[L.LEFT >> 2] as number) - 1;
     if (vector === 14) this.cpu.copy64(L.FAULT_ADDRESS, L.CR2);
     return deliver(this.cpu, { vector, errorCode, kind: "fault" }) === "ok";
   }
