@@ -61,12 +61,17 @@ function repeated(l: Lift, iteration: () => void, stop?: () => Node, bulk?: (lef
     setPointer(l, RCX, i64.sub(l.gpr(RCX), c64(1)));
     if (stop) f.if(stop(), () => l.next());
     f.set(left, i32.sub(left.get, c32(1)));
-    f.if(i32.or(i32.leS(left.get, c32(0)), i32.load(c32(L.EXIT_REQUEST))), () => l.f.tailCall(l.rt.exitAgain, l.rec, left.get));
+    f.if(i32.or(i32.leS(left.get, c32(0)), i32.load(c32(L.EXIT_REQUEST))), () => {
+      // The last round ends the instruction: its trap comes with the next one's address.
+      f.if(i64.eqz(i64.and(l.gpr(RCX), mask(l))), () => l.next());
+      f.tailCall(l.rt.exitAgain, l.rec, left.get);
+    });
     f.br(again);
   });
 }
 
-const isForward = (): Node => i32.eqz(i32.and(i32.load(c32(L.EFLAGS_OTHER)), c32(L.FL_DF)));
+/** Whether several elements may be done at once: forwards, and not when stepping, where each round traps by itself. */
+const mayRun = (l: Lift): Node => i32.and(i32.eqz(i32.and(i32.load(c32(L.EFLAGS_OTHER)), c32(L.FL_DF))), i32.gtS(l.left, c32(1)));
 /** How many elements fit before the pages of both addresses end. */
 function runLength(l: Lift, count: Node, addresses: readonly Node[], size: number): Node {
   const f = l.f;
@@ -98,7 +103,7 @@ const movs: Lifter = (l) => {
   const size = l.size;
   const copyRun = (count: Node): void => {
     if (l.flavour === "seg") return;
-    f.if(i32.and(isForward(), i64.geU(count, c64(4))), () => {
+    f.if(i32.and(mayRun(l), i64.geU(count, c64(4))), () => {
       const source = sourceLinear(l, pointer(l, RSI), size);
       const destination = destinationLinear(l, pointer(l, RDI), size, true);
       const n = f.let(runLength(l, count, [source, destination], size));
@@ -142,7 +147,7 @@ const stos: Lifter = (l) => {
     const value = l.gpr(0, size);
     const byte = f.let(i64.and(value, c64(255)));
     const isUniform = size === 1 ? c32(1) : i64.eq(value, i64.mul(byte, c64(size === 2 ? 0x0101n : size === 4 ? 0x01010101n : 0x0101010101010101n)));
-    f.if(i32.and(i32.and(isForward(), isUniform), i64.geU(count, c64(4))), () => {
+    f.if(i32.and(i32.and(mayRun(l), isUniform), i64.geU(count, c64(4))), () => {
       const destination = destinationLinear(l, pointer(l, RDI), size, true);
       const n = f.let(runLength(l, count, [destination], size));
       f.if(i32.gtU(n, c32(3)), () => {
