@@ -35,6 +35,8 @@ export class SerialTerminal {
   readonly #options: SerialTerminalOptions;
   #hostKey: HostKey;
   #hostAlone = false;
+  readonly #visibility: IntersectionObserver;
+  #isVisible = true;
 
   constructor(host: HTMLElement, options: SerialTerminalOptions) {
     this.#options = options;
@@ -63,6 +65,13 @@ export class SerialTerminal {
     terminal.open(host);
     this.fit();
     options.onSize(terminal.cols, terminal.rows);
+    // xterm defers its part of a resize while it believes itself hidden, and then scrolls by the old height. This observer is
+    // made after xterm's own, so it is told after it.
+    this.#visibility = new IntersectionObserver((entries) => {
+      this.#isVisible = entries.at(-1)?.isIntersecting ?? false;
+      this.fit();
+    });
+    this.#visibility.observe(host);
   }
 
   reset(latin1: string): void {
@@ -76,7 +85,7 @@ export class SerialTerminal {
 
   fit(): void {
     // Hidden elements have no size to fit.
-    if ((this.#terminal.element?.clientWidth ?? 0) > 0) this.#fit.fit();
+    if (this.#isVisible && (this.#terminal.element?.clientWidth ?? 0) > 0) this.#fit.fit();
   }
 
   focus(): void {
@@ -113,6 +122,7 @@ export class SerialTerminal {
   }
 
   dispose(): void {
+    this.#visibility.disconnect();
     this.#terminal.dispose();
   }
 

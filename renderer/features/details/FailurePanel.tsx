@@ -30,7 +30,10 @@ export function FailurePanel({ machine, failure }: { machine: VmRecord; failure:
           <details>
             <summary>{t("failure.detail")}</summary>
             <div className="rf-failure-detail">
-              <pre lang="en">{failure.detail}</pre>
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, which must work by keyboard too. */}
+              <section className="rf-failure-registers" tabIndex={0} aria-label={t("failure.detail")}>
+                <pre lang="en">{failure.detail}</pre>
+              </section>
               <CopyIcon text={`${failure.message}\n${failure.detail}`} label={t("failure.copy")} />
             </div>
           </details>
