@@ -209,7 +209,7 @@ export function buildBoard(p: BoardPorts): Board {
   ports.map(0x60, 1, i8042, 0, "i8042 data");
   ports.map(0x64, 1, i8042, 1, "i8042 command");
   ports.map(0x70, 2, rtc, 0, "rtc");
-  COM_PORTS.forEach(({ base }, n) => ports.map(base, 8, uarts[n as 0 | 1], 0, `com${n + 1}`));
+  for (const n of [0, 1] as const) ports.map(COM_PORTS[n].base, 8, uarts[n], 0, `com${n + 1}`);
   ports.map(0xcf8, 4, host, 0, "pci address");
   ports.map(0xcfc, 4, host, 1, "pci data");
   for (const range of VGA_PORTS) ports.map(range.base, range.length, vga, range.bank, "vga");

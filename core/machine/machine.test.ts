@@ -120,7 +120,7 @@ test("keys, mouse and serial bytes of any amount are taken without harm", () => 
   const b = new MachineBench(tinyKernel("fa ebfe"));
   for (let n = 0; n < 2000; n++) {
     b.machine.input({ kind: "key", code: n % 3 === 0 ? "KeyA" : n % 3 === 1 ? "NoSuchKey" : "Pause", down: n % 2 === 0 });
-    b.machine.input({ kind: "mouse", dx: (n - 1000) * 1e6, dy: Number.MAX_SAFE_INTEGER, wheel: -n, buttons: n });
+    b.machine.input({ kind: "pointer", dx: (n - 1000) * 1e6, dy: Number.MAX_SAFE_INTEGER, wheel: -n, buttons: n });
   }
   const taken = b.machine.serialInput(0, new Uint8Array(100_000));
   assert.ok(taken >= 0 && taken < 100_000, "what does not fit is left");

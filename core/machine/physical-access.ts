@@ -28,7 +28,10 @@ export class PhysicalBus implements PhysicalAccess {
   }
 
   write(gpa: number, size: 1 | 2 | 4, value: number): void {
-    if (this.map.hostOf(gpa) === 0) return this.mmio.write(gpa, size, value);
+    if (this.map.hostOf(gpa) === 0) {
+      this.mmio.write(gpa, size, value);
+      return;
+    }
     for (let i = 0; i < size; i++) this.scratch[i] = value >>> (8 * i);
     this.map.write(gpa, this.scratch.subarray(0, size));
   }

@@ -251,7 +251,9 @@ export class BlockCache {
   dropAt(rec: number): void {
     for (const blocks of this.byPage.values()) {
       for (const block of blocks) {
-        if (rec >= block.firstRecord && rec < block.firstRecord + block.recordCount * L.REC_SIZE) return this.drop(block);
+        if (rec < block.firstRecord || rec >= block.firstRecord + block.recordCount * L.REC_SIZE) continue;
+        this.drop(block);
+        return;
       }
     }
     // A block whose first bytes are not in memory is in no page's list.

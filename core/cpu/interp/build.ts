@@ -11,7 +11,7 @@ import { defineMemory } from "../mmu/translate.ts";
 import { definePageEntry, defineWalk } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
-import { c32, c64, call, I32, I64, i32, i64 } from "../wasm/nodes.ts";
+import { c32, c64, call, I32, i32, i64 } from "../wasm/nodes.ts";
 import { defineTransfers } from "./transfer.ts";
 
 export const FLAVOURS: readonly Flavour[] = ["long", "flat", "seg"];

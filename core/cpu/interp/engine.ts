@@ -10,7 +10,7 @@ import { type LinearMemoryHooks, type PhysicalAccess, WalkedMemory } from "../mm
 import { ACCESS_FETCH, ACCESS_USER } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
 import { Cpu, type CpuHooks } from "../system/cpu.ts";
-import { GuestFault, raise } from "../system/guest-fault.ts";
+import { type GuestFault, raise } from "../system/guest-fault.ts";
 import { deliver } from "../system/interrupts.ts";
 import { MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace, updateMode } from "../system/mode.ts";
 import { operations } from "../system/operations.ts";
