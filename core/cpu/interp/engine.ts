@@ -11,7 +11,8 @@ import { ACCESS_FETCH, ACCESS_USER } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
 import { Cpu, type CpuHooks } from "../system/cpu.ts";
 import { type GuestFault, raise } from "../system/guest-fault.ts";
-import { deliver } from "../system/interrupts.ts";
+import { hasBreakpoints, matchBreakpoints, watchesData } from "../system/debug-registers.ts";
+import { deliver, deliverDebugTrap } from "../system/interrupts.ts";
 import { MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace, updateMode } from "../system/mode.ts";
 import { operations } from "../system/operations.ts";
 import type { InterpreterImage } from "./build.ts";
@@ -19,6 +20,7 @@ import { BlockCache } from "./block-cache.ts";
 import { EXIT_BUDGET, EXIT_DECODE, EXIT_FAULT, EXIT_STALE } from "./transfer.ts";
 
 const TWO_32 = 0x1_0000_0000;
+const DR6 = L.DR + 6 * 8;
 
 export interface EngineHooks extends Omit<CpuHooks, "halt"> {
   physical: PhysicalAccess;
@@ -177,7 +179,7 @@ export class Engine {
         outcome = "halted";
         break;
       }
-      const isStepped = words[L.SHADOW >> 2] !== 0 || ((words[L.EFLAGS_OTHER >> 2] as number) & L.FL_TF) !== 0;
+      const isStepped = words[L.SHADOW >> 2] !== 0 || ((words[L.EFLAGS_OTHER >> 2] as number) & L.FL_TF) !== 0 || hasBreakpoints(this.cpu);
       if (isStepped ? !this.stepTraced() : !this.runBlocks()) {
         outcome = "shutdown";
         break;
@@ -214,6 +216,7 @@ export class Engine {
   }
 
   private runBlocks(): boolean {
+    if (this.words[L.WATCHING >> 2] !== 0) this.watch(false);
     this.exports.enter(this.words[L.LEFT >> 2] as number);
     return this.handleExit();
   }
@@ -254,18 +257,47 @@ export class Engine {
     return deliver(this.cpu, { vector, errorCode, kind: "fault" }) === "ok";
   }
 
-  /** One instruction, then the trap that the trap flag asks for. */
+  /** One instruction, with the breakpoint before it and the traps after it that the trap flag and breakpoints ask for. */
   private stepTraced(): boolean {
     const words = this.words;
     const isTraced = ((words[L.EFLAGS_OTHER >> 2] as number) & L.FL_TF) !== 0;
     words[L.SHADOW >> 2] = 0;
     const left = words[L.LEFT >> 2] as number;
+    if (hasBreakpoints(this.cpu)) {
+      const flags = words[L.EFLAGS_OTHER >> 2] as number;
+      const hit = (flags & L.FL_RF) !== 0 ? 0 : matchBreakpoints(this.cpu, this.linearRip(), 1, "execute");
+      if (hit !== 0) {
+        words[L.LEFT >> 2] = left - 1;
+        this.cpu.set(DR6, this.cpu.get(DR6) | hit);
+        return deliver(this.cpu, { vector: 1, errorCode: null, kind: "fault" }) === "ok";
+      }
+      words[L.EFLAGS_OTHER >> 2] = flags & ~L.FL_RF;
+    }
+    this.watch(watchesData(this.cpu));
     const fault = this.enterSingle();
     if (fault) return this.deliverFault();
     words[L.LEFT >> 2] = left - 1;
-    if (!isTraced) return true;
-    this.cpu.set(L.DR + 6 * 8, this.cpu.get(L.DR + 6 * 8) | 0x4000);
-    return deliver(this.cpu, { vector: 1, errorCode: null, kind: "trap" }) === "ok";
+    const bits = this.watchedHits() | (isTraced ? 0x4000 : 0);
+    return bits === 0 || deliverDebugTrap(this.cpu, bits) === "ok";
+  }
+
+  /** Has generated code note its memory accesses, or not. Nothing of before may then be found in the TLBs. */
+  private watch(isOn: boolean): void {
+    const words = this.words;
+    if (isOn && words[L.WATCHING >> 2] === 0) newAddressSpace(this.cpu);
+    words[L.WATCHING >> 2] = isOn ? 1 : 0;
+    words[L.WATCH_COUNT >> 2] = 0;
+  }
+  /** Bits 3:0 of DR6 for the accesses noted. Those of system operations (descriptor tables, far pointers) are not among them. */
+  private watchedHits(): number {
+    let hits = 0;
+    for (let n = 0; n < (this.words[L.WATCH_COUNT >> 2] as number); n++) {
+      const entry = L.WATCH_LOG + n * 16;
+      const address = this.cpu.isLongActive ? this.cpu.linear(entry) : this.cpu.get(entry);
+      const info = this.words[(entry + 8) >> 2] as number;
+      hits |= matchBreakpoints(this.cpu, address, info & 255, info & 256 ? "write" : "read");
+    }
+    return hits;
   }
 
   /** Runs exactly one instruction. True: it has faulted, and FAULT says how. */

@@ -160,6 +160,42 @@ test("the trap flag traps after every instruction and every round of a string", 
   assert.equal(b.cpu.eflags & L.FL_TF, 0);
 });
 
+/** Breakpoint 0 of `kind` (DR7's R/W and LEN bits) at an address; #DB counts in EBX and sets RF in what it returns to. */
+function withBreakpoint(b: EngineBench, address: number, kind: number): EngineBench {
+  withHandlers(b, { 1: 0x3000 });
+  // inc ebx; or dword [esp+8], 10000h; iret
+  b.poke(0x3000, ...bytesOf("43 814c240800000100 cf"));
+  b.cpu.set(L.DR, address);
+  b.cpu.set(L.DR + 56, 0x401 | (kind << 16));
+  return b;
+}
+
+test("a breakpoint on an instruction faults before it, once for each time it is reached", () => {
+  const b = withBreakpoint(new EngineBench().protected32(), 0x1006, 0);
+  // mov ecx, 3; nop; again: inc eax; loop again; hlt
+  b.code("b903000000 90 40 e2fd f4");
+  assert.equal(b.engine.run(10_000), "halted");
+  assert.deepEqual([b.cpu.gpr(EBX), b.cpu.gpr(0), b.cpu.get(L.DR + 48) & 0xf], [3, 3, 1]);
+});
+
+test("breakpoints on data trap after stores, and after loads if they watch both", () => {
+  // mov [6000h], eax; mov ecx, [6000h]; mov cl, [6004h]; inc byte [6003h]; push eax; mov edi, 5ffeh; mov ecx, 4; rep stosb; hlt
+  const code = "a300600000 8b0d00600000 8a0d04600000 fe0503600000 50 bffe5f0000 b904000000 f3aa f4";
+  for (const [kind, expected] of [[0xd, 4], [0xf, 5]] as const) {
+    const b = withBreakpoint(new EngineBench().protected32(), 0x6000, kind).code(code);
+    assert.equal(b.engine.run(10_000), "halted");
+    // The stores at 6000h and 6003h, and two rounds of the string.
+    assert.equal(b.cpu.gpr(EBX), expected, `R/W and LEN ${kind.toString(2)}`);
+    assert.equal(b.cpu.get(L.WATCHING), 1);
+    // Off again: nothing traps, and the fast path is back.
+    b.cpu.set(L.DR + 56, 0x400);
+    b.engine.isHalted = false;
+    b.cpu.setRip(0x1000);
+    assert.equal(b.engine.run(10_000), "halted");
+    assert.deepEqual([b.cpu.gpr(EBX), b.cpu.get(L.WATCHING)], [expected, 0]);
+  }
+});
+
 test("a handler that faults at its first instruction does not hold the run for ever", () => {
   const b = withHandlers(new EngineBench().protected32(), { 6: 0x3000 });
   // ud2 in the handler too; the stack is reset by nothing, but has room for more than the run's length.

@@ -49,7 +49,22 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
     f.if(i64.eq(next, c64(0x800000000000)), () => refuse(f, info));
     return next;
   };
+  /** While data breakpoints are on, notes an access of up to 16 bytes. */
+  const note = (f: FunctionBuilder, ea: Node, size: Node, write: number): void => {
+    f.if(i32.load(at(L.WATCHING)), () => {
+      const count = f.let(i32.load(at(L.WATCH_COUNT)));
+      f.if(i32.ltU(count, c32(L.WATCH_ENTRIES)), () => {
+        const entry = f.let(i32.shl(count, c32(4)));
+        f.store(entry, ea, L.WATCH_LOG);
+        f.store(entry, i32.or(size, c32(write)), L.WATCH_LOG + 8);
+        f.store(at(L.WATCH_COUNT), i32.add(count, c32(1)));
+      });
+    });
+  };
   const fillTlb = (f: FunctionBuilder, table: number, ea: Node, page: Node): void => {
+    f.if(i32.eqz(i32.load(at(L.WATCHING))), () => fillEntry(f, table, ea, page));
+  };
+  const fillEntry = (f: FunctionBuilder, table: number, ea: Node, page: Node): void => {
     const entry = f.let(i32.and(i32.shrU(i32.wrap(ea), c32(8)), c32(0xfff0)));
     f.store(entry, i64.xor(i64.and(ea, c64(-4096)), i64.load(at(L.TLB_KEY))), table);
     f.store(entry, i32.sub(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(-4096))), table + 8);
@@ -95,6 +110,7 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
   const readSlow = module.func([I64, I32], [I32], (f) => {
     const ea = f.param(0);
     const size = f.let(i32.and(f.param(1), c32(255)));
+    note(f, ea, size, 0);
     checkCanonical(f, ea, f.param(1));
     const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
     const next = f.variable(I64);
@@ -121,6 +137,7 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
     const ea = f.param(0);
     const info = f.param(1);
     const size = f.let(i32.and(info, c32(255)));
+    note(f, ea, size, 256);
     checkCanonical(f, ea, info);
     const access = f.let(i32.or(userBit(), c32(ACCESS_WRITE)));
     const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));

@@ -101,6 +101,9 @@ export const WRITE_GPA0 = 0x360;
 export const WRITE_GPA1 = 0x368;
 export const WRITE_SPLIT = 0x370;
 export const WRITE_SIZE = 0x374;
+/** Not 0: data breakpoints are on, so that memory accesses fill no TLB and are noted in WATCH_LOG. i32 each. */
+export const WATCHING = 0x378;
+export const WATCH_COUNT = 0x37c;
 
 /** x87: eight registers by physical number, 16 bytes each: mantissa i64 (MMX register), then sign and exponent u16. */
 export const FPU_REGS = 0x400;
@@ -127,6 +130,10 @@ export const BOUNCE_READ = 0x600;
 export const BOUNCE_WRITE = 0x640;
 /** Scratch for arguments and second results of wasm functions and TypeScript helpers, 256 bytes. */
 export const SCRATCH = 0x700;
+
+/** Accesses of the instruction being stepped, WATCH_ENTRIES of 16 bytes: linear address i64, then i32: size, 256 if a write. */
+export const WATCH_LOG = 0x800;
+export const WATCH_ENTRIES = 16;
 
 /** 4096 entries of 16 bytes: tag i64 (page address ^ key; low bits FFFh: empty), host addend i32. */
 export const READ_TLB = 0x10000;

@@ -44,6 +44,17 @@ export function readDebug(cpu: Cpu, number: number, destination: number, size: n
   cpu.writeRegister(destination, size, cpu.get(at), cpu.getHigh(at));
 }
 
+/** Whether any breakpoint is on. */
+export function hasBreakpoints(cpu: Cpu): boolean {
+  return (cpu.get(DR7) & 0xff) !== 0;
+}
+/** Whether a breakpoint on data is on. */
+export function watchesData(cpu: Cpu): boolean {
+  const dr7 = cpu.get(DR7);
+  for (let i = 0; i < 4; i++) if (((dr7 >>> (i * 2)) & 3) !== 0 && ((dr7 >>> (16 + i * 4)) & 1) !== 0) return true;
+  return false;
+}
+
 /** What a breakpoint waits for: R/W field of DR7. */
 export type BreakpointAccess = "execute" | "write" | "io" | "read";
 const CODES: Readonly<Record<BreakpointAccess, number>> = { execute: 0, write: 1, io: 2, read: 3 };
