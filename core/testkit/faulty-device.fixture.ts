@@ -44,7 +44,7 @@ class Faulty implements Device {
   }
 
   load(state: unknown): void {
-    const { value, list } = fault === "lenient" ? Lenient.parse(state) : parseState(State, state, this.id);
+    const { value, list }: { value: number; list: number[] } = fault === "lenient" ? (Lenient.parse(state) as { value: number; list: number[] }) : parseState(State, state, this.id);
     this.value = value;
     this.list = [...list];
     if (fault !== "silent") this.irq.set(this.value > 127);

@@ -6,7 +6,7 @@
 import type { Form, OperandSpec } from "../../isa/form.ts";
 import * as L from "../state/layout.ts";
 import type { FunctionBuilder, Variable } from "../wasm/function-builder.ts";
-import { type Callee, c32, c64, call, I32, I64, i32, i64, type Node, select, v128 } from "../wasm/nodes.ts";
+import { type Callee, c32, c64, call, I32, i32, i64, type Node, select, v128 } from "../wasm/nodes.ts";
 
 /** Signature of a handler: (record, instructions left) -> unused. */
 export const HANDLER_PARAMS = [I32, I32] as const;
@@ -290,7 +290,10 @@ export class Lift {
   }
   writeV(index: number, value: Node): void {
     const f = this.f;
-    if (!this.inMemory(index)) return f.store(this.register(index), value);
+    if (!this.inMemory(index)) {
+      f.store(this.register(index), value);
+      return;
+    }
     const v = f.let(value);
     if (this.form.align > 1) this.requireAligned(this.form.align);
     const h = this.host(this.address(), 16, "write", this.stackFlag());
@@ -441,7 +444,10 @@ export class Lift {
   /** Sets SP, ESP or RSP to an offset that is already masked. */
   setStackPointer(offset: Node): void {
     const f = this.f;
-    if (this.flavour !== "seg") return f.store(c32(0), offset, L.GPR + 32);
+    if (this.flavour !== "seg") {
+      f.store(c32(0), offset, L.GPR + 32);
+      return;
+    }
     const mask = this.stackMask();
     f.if(
       i64.eq(mask, c64(0xffff)),

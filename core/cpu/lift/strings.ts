@@ -15,7 +15,10 @@ const mask = (l: Lift): Node => (l.flavour === "long" ? c64(-1) : l.flavour === 
 const pointer = (l: Lift, register: number): Node => (l.flavour === "long" ? l.gpr(register) : l.f.let(i64.and(l.gpr(register), mask(l))));
 function setPointer(l: Lift, register: number, value: Node): void {
   const f = l.f;
-  if (l.flavour !== "seg") return l.setGpr(register, l.flavour === "flat" ? i64.and(value, c64(0xffffffff)) : value);
+  if (l.flavour !== "seg") {
+    l.setGpr(register, l.flavour === "flat" ? i64.and(value, c64(0xffffffff)) : value);
+    return;
+  }
   const v = f.let(value);
   f.if(
     i64.eq(mask(l), c64(0xffff)),

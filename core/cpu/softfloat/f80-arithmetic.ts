@@ -4,7 +4,7 @@ import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, cf64, f64, i32, I32, I64, i64, type Node, select } from "../wasm/nodes.ts";
 import {
   BIAS, checkDenormal, clearFlags, discardedBits, EXPONENT, type Extended, firstOf, give, giveIfSpecial, giveInvalid, IE, INTEGER_BIT,
-  isInfinite, isNaN, isNormal, isSignaling, isZero, normalized, PAIR, product, QUIET_BIT, raise, rounding, secondOf, shiftedRight, SIGN,
+  isInfinite, isNotNumber, isNormal, isSignaling, isZero, normalized, PAIR, product, QUIET_BIT, raise, rounding, secondOf, shiftedRight, SIGN,
   signOf, unmasked, ZE,
 } from "./f80-format.ts";
 import { giveRounded } from "./f80-round.ts";
@@ -19,8 +19,8 @@ export function definePropagate(module: ModuleBuilder): Callee {
     f.if(i32.or(aSignals, bSignals), () => raise(f, IE));
     const am = f.let(i64.or(a.m, c64(QUIET_BIT)));
     const bm = f.let(i64.or(b.m, c64(QUIET_BIT)));
-    f.if(i32.eqz(isNaN(b)), () => give(f, am, a.se));
-    f.if(i32.eqz(isNaN(a)), () => give(f, bm, b.se));
+    f.if(i32.eqz(isNotNumber(b)), () => give(f, am, a.se));
+    f.if(i32.eqz(isNotNumber(a)), () => give(f, bm, b.se));
     f.if(i32.and(aSignals, i32.eqz(bSignals)), () => give(f, bm, b.se));
     f.if(i32.and(bSignals, i32.eqz(aSignals)), () => give(f, am, a.se));
     f.if(i64.gtU(am, bm), () => give(f, am, a.se));

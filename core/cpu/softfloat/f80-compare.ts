@@ -2,7 +2,7 @@
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, i32, I32, I64, i64, select } from "../wasm/nodes.ts";
 import {
-  C0, C1, C2, C3, clearFlags, DE, EXPONENT, exponentOf, firstOf, IE, isDenormal, isEmpty, isNaN, isNormal, isSignaling, isUnsupported,
+  C0, C1, C2, C3, clearFlags, DE, EXPONENT, exponentOf, firstOf, IE, isDenormal, isEmpty, isNotNumber, isNormal, isSignaling, isUnsupported,
   isZero, normalized, PAIR, raise, secondOf, SF, SIGN, signOf,
 } from "./f80-format.ts";
 
@@ -23,7 +23,7 @@ export function defineF80Compare(module: ModuleBuilder): Map<string, Callee> {
         raise(f, IE);
         f.return(c32(UNORDERED));
       });
-      f.if(i32.or(isNaN(a), isNaN(b)), () => {
+      f.if(i32.or(isNotNumber(a), isNotNumber(b)), () => {
         f.if(i32.or(i32.eqz(f.param(4)), i32.or(isSignaling(a), isSignaling(b))), () => raise(f, IE));
         f.return(c32(UNORDERED));
       });

@@ -5,7 +5,7 @@ import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, I64, i64, select } from "../wasm/nodes.ts";
 import {
   BIAS, checkDenormal, clearFlags, DE, EXPONENT, exponentOf, F80_FLAGS, F80_SE, firstOf, FROM_DENORMAL, give, giveIfSpecial, IE,
-  INTEGER_BIT, isEmpty, isInfinite, isNaN, isNormal, isSignaling, isUnsupported, isZero, normalized, PE, QUIET_BIT, raise, rounding, SF,
+  INTEGER_BIT, isEmpty, isInfinite, isNotNumber, isNormal, isSignaling, isUnsupported, isZero, normalized, PE, QUIET_BIT, raise, rounding, SF,
   shiftedRight, signOf, takenSE, unmasked,
 } from "./f80-format.ts";
 import { defineRoundPack, roundsUp } from "./f80-round.ts";
@@ -49,7 +49,7 @@ function defineTo(module: ModuleBuilder, t: Format): Callee {
         raise(f, IE);
         f.return(c64(defaultNaN(t)));
       });
-      f.if(isNaN(a), () => {
+      f.if(isNotNumber(a), () => {
         f.if(isSignaling(a), () => raise(f, IE));
         const fraction = i64.shrU(i64.shl(i64.or(a.m, c64(QUIET_BIT)), c64(1)), c64(below + 1));
         f.return(i64.or(i64.or(sign, c64(infinity(t))), fraction));

@@ -67,9 +67,9 @@ export const isUnsupported = (x: Extended): Node => i32.and(i32.ne(exponentOf(x)
 const isTopExponent = (x: Extended): Node => i32.eq(exponentOf(x), c32(EXPONENT));
 const hasFraction = (x: Extended): Node => i64.ne(i64.shl(x.m, c64(1)), c64(0));
 // The tests below hold for supported formats.
-export const isNaN = (x: Extended): Node => i32.and(isTopExponent(x), hasFraction(x));
+export const isNotNumber = (x: Extended): Node => i32.and(isTopExponent(x), hasFraction(x));
 export const isInfinite = (x: Extended): Node => i32.and(isTopExponent(x), i32.eqz(hasFraction(x)));
-export const isSignaling = (x: Extended): Node => i32.and(isNaN(x), i64.eqz(i64.and(x.m, c64(QUIET_BIT))));
+export const isSignaling = (x: Extended): Node => i32.and(isNotNumber(x), i64.eqz(i64.and(x.m, c64(QUIET_BIT))));
 export const isZero = (x: Extended): Node => i64.eqz(x.m);
 export const isDenormal = (x: Extended): Node =>
   i32.or(i32.and(i32.eqz(exponentOf(x)), i64.ne(x.m, c64(0))), i32.shrU(i32.and(x.se, c32(FROM_DENORMAL)), c32(16)));
@@ -94,7 +94,7 @@ export function checkDenormal(f: FunctionBuilder, ...values: Extended[]): void {
 export function giveIfSpecial(f: FunctionBuilder, propagate: Callee, a: Extended, b: Extended): void {
   f.if(i32.or(isEmpty(a), isEmpty(b)), () => giveInvalid(f, IE | SF));
   f.if(i32.or(isUnsupported(a), isUnsupported(b)), () => giveInvalid(f));
-  f.if(i32.or(isNaN(a), isNaN(b)), () => f.return(call(propagate, a.m, a.se, b.m, b.se)));
+  f.if(i32.or(isNotNumber(a), isNotNumber(b)), () => f.return(call(propagate, a.m, a.se, b.m, b.se)));
 }
 
 /** Exponent and significand with its top bit set; 0 and an exponent below all others for zero. */

@@ -34,18 +34,23 @@ export class ByteWriter {
     for (;;) {
       const low = v & 0x7f;
       v >>= 7;
-      if ((v === 0 && (low & 0x40) === 0) || (v === -1 && (low & 0x40) !== 0)) return this.byte(low);
-      this.byte(low | 0x80);
+      const isLast = (v === 0 && (low & 0x40) === 0) || (v === -1 && (low & 0x40) !== 0);
+      this.byte(isLast ? low : low | 0x80);
+      if (isLast) return;
     }
   }
   s64(value: bigint): void {
-    if (value >= -0x40000000n && value < 0x40000000n) return this.s32(Number(value));
+    if (value >= -0x40000000n && value < 0x40000000n) {
+      this.s32(Number(value));
+      return;
+    }
     let v = value;
     for (;;) {
       const low = Number(v & 0x7fn);
       v >>= 7n;
-      if ((v === 0n && (low & 0x40) === 0) || (v === -1n && (low & 0x40) !== 0)) return this.byte(low);
-      this.byte(low | 0x80);
+      const isLast = (v === 0n && (low & 0x40) === 0) || (v === -1n && (low & 0x40) !== 0);
+      this.byte(isLast ? low : low | 0x80);
+      if (isLast) return;
     }
   }
   f64(value: number): void {

@@ -1,7 +1,7 @@
 // Builds one WebAssembly module: imported functions and shared memory, functions, one table, exports.
 import { ByteWriter } from "./byte-writer.ts";
 import { FunctionBuilder } from "./function-builder.ts";
-import { type Callee, type Type } from "./nodes.ts";
+import type { Callee, Type } from "./nodes.ts";
 
 interface Signature {
   params: readonly Type[];

@@ -219,7 +219,7 @@ test("configuration space of another device is refused, and nothing changes", ()
   const { pm } = board();
   pm.placePmBlock(0x600);
   const before = pm.save();
-  const foreign = structuredClone(before) as { pci: { config: Uint8Array } };
+  const foreign = structuredClone(before) as unknown as { pci: { config: Uint8Array } };
   foreign.pci.config[2] = 0x14;
   assert.throws(() => pm.load(foreign), StateError);
   assert.deepEqual(pm.save(), before);

@@ -7,7 +7,7 @@ import * as L from "../../state/layout.ts";
 import { c32, c64, call, i32, type Node } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { memoryValue, notePointers, registerOf, stackTop, valueAt, wait } from "./begin.ts";
-import { physical, registerAt } from "./runtime.ts";
+import { physical, registerAt } from "./stack-registers.ts";
 
 /** `operation`: of the destination by the source; reversed, of the source by the destination. */
 const binary = (operation: string, isReversed: boolean, isInteger: boolean, pops: number): Lifter => (l) => {

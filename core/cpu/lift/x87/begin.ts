@@ -6,7 +6,7 @@ import { takenSE } from "../../softfloat/f80-format.ts";
 import * as L from "../../state/layout.ts";
 import { c32, call, i32, i64, type Node } from "../../wasm/nodes.ts";
 import type { Lift } from "../lift.ts";
-import { markedSE, physical, registerAt } from "./runtime.ts";
+import { markedSE, physical, registerAt } from "./stack-registers.ts";
 
 const MF = 16;
 const SW_ES = 0x80;

@@ -4,7 +4,7 @@ import { C0, C2, C3, clearFlags } from "../../softfloat/f80-format.ts";
 import { c32, c64, call, i32 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { memoryValue, notePointers, registerOf, stackTop, valueAt, wait } from "./begin.ts";
-import { physical } from "./runtime.ts";
+import { physical } from "./stack-registers.ts";
 
 const compareWith = (pops: number, isQuiet: boolean, source: (l: Lift) => Extended): Lifter => (l) => {
   wait(l);

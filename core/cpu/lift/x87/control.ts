@@ -6,7 +6,8 @@ import { c32, c64, i32, i64, type Node, select } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { clearFlags } from "../../softfloat/f80-format.ts";
 import { notePointers, registerOf, stackInfo, wait } from "./begin.ts";
-import { PENDING, top } from "./runtime.ts";
+import { PENDING } from "./runtime.ts";
+import { top } from "./stack-registers.ts";
 
 /** Control word bits that exist; bit 6 reads as 1. */
 export const CW_BITS = 0x1f3f;

@@ -7,7 +7,7 @@ import * as L from "../../state/layout.ts";
 import { c32, c64, call, i32, i64, type Node, select } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { memoryValue, notePointers, registerOf, stackInfo, stackTop, valueAt, wait } from "./begin.ts";
-import { BEFORE_STORE, registerAt } from "./runtime.ts";
+import { BEFORE_STORE, registerAt } from "./stack-registers.ts";
 
 function push(l: Lift, x: Extended): void {
   l.f.store(c32(0), x.se, F80_SE);

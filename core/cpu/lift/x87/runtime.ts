@@ -13,23 +13,11 @@ import type { FunctionBuilder } from "../../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../../wasm/module-builder.ts";
 import { type Callee, c32, c64, I32, i32, I64, type Node, select } from "../../wasm/nodes.ts";
 import { defineDecimal } from "./decimal.ts";
+import { BEFORE_STORE, physical, registerAt, top } from "./stack-registers.ts";
 
 /** ES and B, which go together since the 387. */
 export const PENDING = 0x8080;
 const CONDITIONS = C0 | C1 | C2 | C3;
-/** Exceptions that, unmasked, keep a float from being stored in memory. */
-export const BEFORE_STORE = BEFORE | 0x18;
-
-export const top = (): Node => i32.load(c32(L.FPU_TOP));
-/** Physical number of ST(i). */
-export const physical = (i: Node): Node => i32.and(i32.add(top(), i), c32(7));
-export const registerAt = (number: Node): Node => i32.shl(number, c32(4));
-/** Sign and exponent with the mark of an empty register. */
-export function markedSE(number: Node): Node {
-  const mark = i32.and(i32.shl(i32.shrU(i32.load(c32(L.FPU_EMPTY)), number), c32(17)), c32(EMPTY));
-  return i32.or(i32.load16u(registerAt(number), L.FPU_REGS + 8), mark);
-}
-
 /** Puts the exceptions of the operation into the status word; `cleared`: condition bits that it sets anew. */
 function settle(f: FunctionBuilder, cleared: number | Node): void {
   const mask = typeof cleared === "number" ? c32(~cleared) : i32.xor(cleared, c32(-1));

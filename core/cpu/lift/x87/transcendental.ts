@@ -22,8 +22,8 @@ const isNegative = (x: Value): boolean => (x.se & SIGN) !== 0;
 const exponent = (x: Value): number => x.se & EXPONENT;
 const isZero = (x: Value): boolean => x.m === 0n;
 const isUnsupported = (x: Value): boolean => exponent(x) !== 0 && x.m < INTEGER_BIT;
-const isNaN = (x: Value): boolean => exponent(x) === EXPONENT && x.m !== INTEGER_BIT;
-const isSignaling = (x: Value): boolean => isNaN(x) && (x.m & QUIET_BIT) === 0n;
+const isNotNumber = (x: Value): boolean => exponent(x) === EXPONENT && x.m !== INTEGER_BIT;
+const isSignaling = (x: Value): boolean => isNotNumber(x) && (x.m & QUIET_BIT) === 0n;
 const isInfinite = (x: Value): boolean => exponent(x) === EXPONENT && x.m === INTEGER_BIT;
 const infinity = (negative: boolean): Value => ({ m: INTEGER_BIT, se: EXPONENT | (negative ? SIGN : 0) });
 const zero = (negative: boolean): Value => ({ m: 0n, se: negative ? SIGN : 0 });
@@ -86,7 +86,7 @@ class Function87 {
   special(values: readonly Value[]): Value | null {
     if (values.some((_, i) => this.isEmpty(i))) return this.invalid(IE | SF);
     if (values.some(isUnsupported)) return this.invalid();
-    const nans = values.filter(isNaN);
+    const nans = values.filter(isNotNumber);
     if (nans.length === 0) return null;
     if (nans.some(isSignaling)) this.flags |= IE;
     const quiet = nans.filter((x) => !isSignaling(x));

@@ -25,7 +25,7 @@ function image(cw: number, sw: number, full: number, registers: readonly string[
   fx.writeUInt16LE(sw, 2);
   fx[4] = full;
   fx.writeUInt32LE(0x1f80, 24);
-  registers.forEach((r, i) => putRegister(fx, i, r));
+  for (const [i, r] of registers.entries()) putRegister(fx, i, r);
   return fx;
 }
 /** A vector file of one test for each line; `exception`: what all of them must raise. */
