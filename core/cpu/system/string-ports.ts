@@ -56,8 +56,9 @@ export function stringPort(cpu: Cpu, rec: number, isInput: boolean): boolean {
   const address = addressSize(cpu, rec);
   const isRepeated = ((cpu.get(rec + L.REC_EXTRA) >>> 8) & 0xff) !== 0;
   const isCountZero = () => (readCut(cpu, RCX, address) | (address === 8 ? cpu.gprHigh(RCX) : 0)) === 0;
-  if (isRepeated && isCountZero()) return true;
+  // Even a count of 0 needs the right to the port.
   checkIo(cpu, cpu.gpr(RDX) & 0xffff, size);
+  if (isRepeated && isCountZero()) return true;
   if (!isRepeated) {
     transfer(cpu, rec, isInput, address, size);
     return true;
