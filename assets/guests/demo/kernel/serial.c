@@ -30,8 +30,14 @@ bool serial_init(void) {
 
 void serial_write(u8 byte) {
   if (!present) return;
-  for (u32 tries = 0; !(inb(LSR) & LSR_THR_EMPTY); tries++)
-    if (tries == 100000) return; // a stuck transmitter loses text, it does not stop the system
+  // A stuck transmitter loses text, it does not stop the system: it is waited for once, some seconds, and then only looked at.
+  static bool stuck;
+  for (u32 tries = 0; !(inb(LSR) & LSR_THR_EMPTY); tries++) {
+    if (!stuck && tries < 5000000) continue;
+    stuck = true;
+    return;
+  }
+  stuck = false;
   outb(DATA, byte);
 }
 
