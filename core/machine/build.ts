@@ -49,7 +49,7 @@ class PcMachine implements Machine {
   private readonly timers: TimerQueue;
   private exit: ExitReason | undefined;
   private wantsReset = false;
-  /** Bytes that the UARTs have had no room for. */
+  /** Pointer buttons held. */
   private buttons = 0;
 
   constructor(config: MachineConfig, ports: MachinePorts) {

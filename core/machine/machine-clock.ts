@@ -27,8 +27,8 @@ export class MachineClock implements Clock {
   /** Takes a host sample: virtual time moves on to it. Only between runs. */
   sample(hostNs: number): void {
     this.offsetNs ??= hostNs - this.baseNs;
-    this.baseNs = Math.max(this.baseNs, hostNs - this.offsetNs);
     // Virtual time that has run ahead is kept, and host time catches up with it.
+    this.baseNs = Math.max(this.baseNs, hostNs - this.offsetNs);
   }
 
   /** Adds what a run took, once its instructions no longer count as in progress. */

@@ -39,7 +39,7 @@ export class PhysicalBus implements PhysicalAccess {
   /** Device load into host memory. */
   load(gpa: number, size: number, host: number): void {
     for (let i = 0; i < size; ) {
-      const part = partSize(gpa + i, size - i);
+      const part = partSize(size - i);
       const value = this.mmio.read(gpa + i, part);
       for (let n = 0; n < part; n++) this.bytes[host + i + n] = value >>> (8 * n);
       i += part;
@@ -47,7 +47,7 @@ export class PhysicalBus implements PhysicalAccess {
   }
   store(gpa: number, size: number, host: number): void {
     for (let i = 0; i < size; ) {
-      const part = partSize(gpa + i, size - i);
+      const part = partSize(size - i);
       let value = 0;
       for (let n = 0; n < part; n++) value |= (this.bytes[host + i + n] as number) << (8 * n);
       this.mmio.write(gpa + i, part, value >>> 0);
@@ -57,6 +57,6 @@ export class PhysicalBus implements PhysicalAccess {
 }
 
 /** The widest access that fits: a misaligned word or dword stays whole, as a register may be read at any offset. */
-function partSize(_gpa: number, left: number): AccessSize {
+function partSize(left: number): AccessSize {
   return left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }

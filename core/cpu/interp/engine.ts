@@ -70,7 +70,7 @@ export class Engine {
     const linearHooks: LinearMemoryHooks = {
       translate: (lo, hi, access) => this.exports.translate(lo, hi, access),
       physical: hooks.physical,
-      takeFault: () => this.takeFault(),
+      takeFault: () => this.raiseNoted(),
       forgetPage: (linear) => this.forgetPage(linear),
       forgetAll: () => newAddressSpace(this.cpu),
     };
@@ -110,11 +110,16 @@ export class Engine {
   private halt(): void {
     this.isHalted = true;
   }
-  private takeFault(): GuestFault {
+  /** The exception that generated code has noted, which is taken back. */
+  private takeFault(): FoundFault {
     const vector = (this.words[L.FAULT >> 2] as number) - 1;
-    const code = this.words[L.FAULT_HAS_CODE >> 2] ? (this.words[L.FAULT_CODE >> 2] as number) : null;
+    const errorCode = this.words[L.FAULT_HAS_CODE >> 2] ? (this.words[L.FAULT_CODE >> 2] as number) : null;
     this.words[L.FAULT >> 2] = 0;
-    return raise(vector, code, this.cpu.linear(L.FAULT_ADDRESS));
+    return { vector, errorCode, address: this.cpu.linear(L.FAULT_ADDRESS) };
+  }
+  private raiseNoted(): GuestFault {
+    const { vector, errorCode, address } = this.takeFault();
+    return raise(vector, errorCode, address);
   }
 
   /** Empties both TLBs and the jump cache; after the state block has been loaded or the physical map changed. */
@@ -247,13 +252,9 @@ export class Engine {
   }
 
   private deliverFault(): boolean {
-    const words = this.words;
-    const vector = (words[L.FAULT >> 2] as number) - 1;
-    const errorCode = words[L.FAULT_HAS_CODE >> 2] ? (words[L.FAULT_CODE >> 2] as number) : null;
-    words[L.FAULT >> 2] = 0;
+    const { vector, errorCode } = this.takeFault();
     // Counted, so that a handler that cannot even start does not run for ever.
-    words[L.LEFT >> 2] = (words[L.LEFT >> 2] as number) - 1;
-    if (vector === 14) this.cpu.copy64(L.FAULT_ADDRESS, L.CR2);
+    this.words[L.LEFT >> 2] = (this.words[L.LEFT >> 2] as number) - 1;
     return deliver(this.cpu, { vector, errorCode, kind: "fault" }) === "ok";
   }
 
@@ -313,13 +314,6 @@ export class Engine {
 
   /** One instruction without delivering anything: for tests. Gives the exception that it raised, or null. */
   runOne(): FoundFault | null {
-    if (!this.enterSingle()) return null;
-    const vector = (this.words[L.FAULT >> 2] as number) - 1;
-    this.words[L.FAULT >> 2] = 0;
-    return {
-      vector,
-      errorCode: this.words[L.FAULT_HAS_CODE >> 2] ? (this.words[L.FAULT_CODE >> 2] as number) : null,
-      address: this.cpu.linear(L.FAULT_ADDRESS),
-    };
+    return this.enterSingle() ? this.takeFault() : null;
   }
 }

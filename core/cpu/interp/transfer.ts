@@ -3,6 +3,7 @@
 import { HANDLER_PARAMS, HANDLER_RESULTS } from "../lift/lift.ts";
 import { ACCESS_FETCH, ACCESS_USER } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
+import { isCode64, isNotCanonical, noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, I64, i32, i64, type Node, select } from "../wasm/nodes.ts";
@@ -71,7 +72,7 @@ export function defineTransfers(module: ModuleBuilder, walk: Callee): Transfers 
   /** (RIP) -> linear address of code. */
   const codeLinear = module.func([I64], [I64], (f) => {
     const rip = f.param(0);
-    f.if(i32.eq(i32.and(i32.load(at(L.MODE_KEY)), c32(3)), c32(2)), () => f.return(rip));
+    f.if(isCode64(), () => f.return(rip));
     f.return(i64.and(i64.add(rip, i64.load(at(L.SEG + L.CS * L.SEG_SIZE + L.SEG_BASE))), c64(0xffffffff)));
   });
 
@@ -79,11 +80,9 @@ export function defineTransfers(module: ModuleBuilder, walk: Callee): Transfers 
   const findBlock = module.func([I64], [I32], (f) => {
     const rip = f.param(0);
     const linear = f.let(call(codeLinear, rip));
-    f.if(i32.eq(i32.and(i32.load(at(L.MODE_KEY)), c32(3)), c32(2)), () =>
-      f.if(i64.ne(i64.shrS(i64.shl(rip, c64(16)), c64(16)), rip), () => {
-        f.store(at(L.FAULT), c32(14));
-        f.store(at(L.FAULT_HAS_CODE), c32(1));
-        f.store(at(L.FAULT_CODE), c32(0));
+    f.if(isCode64(), () =>
+      f.if(isNotCanonical(rip), () => {
+        noteFault(f, 13, 0);
         f.store(at(L.EXIT_REASON), c32(EXIT_FAULT));
         f.return(c32(0));
       }),
@@ -215,12 +214,10 @@ function defineSegLinear(module: ModuleBuilder): Callee {
     const segment = f.let(i32.shl(number, c32(Math.log2(L.SEG_SIZE))));
     const base = () => i64.load(segment, L.SEG + L.SEG_BASE);
     const fail = () => {
-      f.store(at(L.FAULT), select(i32.eq(number, c32(L.SS)), c32(13), c32(14)));
-      f.store(at(L.FAULT_HAS_CODE), c32(1));
-      f.store(at(L.FAULT_CODE), c32(0));
+      noteFault(f, select(i32.eq(number, c32(L.SS)), c32(12), c32(13)), 0);
       f.return(c64(0));
     };
-    f.if(i32.eq(i32.and(i32.load(at(L.MODE_KEY)), c32(3)), c32(2)), () => {
+    f.if(isCode64(), () => {
       f.if(i32.geU(number, c32(L.FS)), () => f.return(i64.add(offset, base())));
       f.return(offset);
     });

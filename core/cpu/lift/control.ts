@@ -1,6 +1,7 @@
 // Near branches, calls and returns; the rest of control transfer (far, interrupts, IRET) is cpu/system.
 // A branch to the same page is linked to its target's record; anything else goes through the jump cache.
 import * as L from "../state/layout.ts";
+import { isNotCanonical } from "../state/state-nodes.ts";
 import { c32, c64, i32, i64, type Node } from "../wasm/nodes.ts";
 import { HANDLER_PARAMS, HANDLER_RESULTS, type Lift, type Lifter } from "./lift.ts";
 
@@ -17,7 +18,7 @@ const counted = (l: Lift) => i32.sub(l.left, c32(1));
 
 /** #GP(0) for a target outside the canonical space, the instruction not being done. */
 function checkTarget(l: Lift, target: Node): Node {
-  if (l.flavour === "long") l.raiseIf(i64.ne(i64.shrS(i64.shl(target, c64(16)), c64(16)), target), 13, 0);
+  if (l.flavour === "long") l.raiseIf(isNotCanonical(target), 13, 0);
   return target;
 }
 

@@ -5,6 +5,7 @@
 // Flags are kept as a result and an auxiliary word (layout.ts FLAG_*), cheap to store and free of branches to test.
 import type { Form, OperandSpec } from "../../isa/form.ts";
 import * as L from "../state/layout.ts";
+import { isCode64, noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder, Variable } from "../wasm/function-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, i64, type Node, select, v128 } from "../wasm/nodes.ts";
 
@@ -431,8 +432,7 @@ export class Lift {
   /** FFFFh or FFFFFFFFh by the B bit of SS; all ones in 64-bit mode. */
   stackMask(): Node {
     const big = i32.and(i32.load(c32(L.SEG + L.SS * L.SEG_SIZE + L.SEG_ATTR)), c32(L.ATTR_DB));
-    const isCode64 = i32.eq(i32.and(i32.load(c32(L.MODE_KEY)), c32(3)), c32(2));
-    return this.f.let(select(isCode64, c64(-1), select(big, c64(0xffffffff), c64(0xffff))));
+    return this.f.let(select(isCode64(), c64(-1), select(big, c64(0xffffffff), c64(0xffff))));
   }
   /** Linear address of stack offset `offset`, checked for `bytes`. */
   stackLinear(offset: Node, bytes: number, isWrite: boolean): Node {
@@ -482,10 +482,7 @@ export class Lift {
   }
   /** Raises an exception. `code` undefined: the vector has no error code. */
   raise(vector: number, code?: number): void {
-    const f = this.f;
-    f.store(c32(0), c32(vector + 1), L.FAULT);
-    f.store(c32(0), c32(code === undefined ? 0 : 1), L.FAULT_HAS_CODE);
-    f.store(c32(0), c32(code ?? 0), L.FAULT_CODE);
+    noteFault(this.f, vector, code);
     this.leaveWithFault();
   }
   raiseIf(condition: Node, vector: number, code?: number): void {

@@ -1,5 +1,6 @@
 // Arithmetic that WebAssembly lacks: 128-bit products and quotients, CRC32C; and the flags word both ways.
 import * as L from "../state/layout.ts";
+import { noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, I64, i32, i64, select } from "../wasm/nodes.ts";
@@ -7,8 +8,7 @@ import { type Callee, c32, c64, call, I32, I64, i32, i64, select } from "../wasm
 const LOW = 0xffffffffn;
 
 function raiseDivide(f: FunctionBuilder): void {
-  f.store(c32(L.FAULT), c32(1));
-  f.store(c32(L.FAULT_HAS_CODE), c32(0));
+  noteFault(f, 0);
   f.return(c64(0));
 }
 

@@ -1,6 +1,7 @@
 // What a memory access does when its TLB entry does not match: translate, fill the TLB, or go through a bounce buffer for
 // page crossings, device memory, ROM and pages that hold translated code. All WebAssembly functions.
 import * as L from "../state/layout.ts";
+import { isCode64, isNotCanonical, noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, I64, i32, i64, type Node } from "../wasm/nodes.ts";
@@ -27,19 +28,16 @@ const INFO_STACK = 0x100;
 const INFO_MODIFY = 0x200;
 
 export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Callee, imports: MemoryImports): MemoryFunctions {
-  const isCode64 = () => i32.eq(i32.and(i32.load(at(L.MODE_KEY)), c32(3)), c32(2));
   const userBit = () => i32.shl(i32.eq(i32.load(at(L.CPL)), c32(3)), c32(Math.log2(ACCESS_USER)));
   const isMinusOne = (n: Node) => i64.eq(n, c64(-1));
 
   /** #GP(0), or #SS(0) for the stack, if a 64-bit address is not canonical. */
   const refuse = (f: FunctionBuilder, info: Node): void => {
-    f.store(at(L.FAULT), i32.sub(c32(14), i32.shrU(i32.and(info, c32(INFO_STACK)), c32(8))));
-    f.store(at(L.FAULT_HAS_CODE), c32(1));
-    f.store(at(L.FAULT_CODE), c32(0));
+    noteFault(f, i32.sub(c32(13), i32.shrU(i32.and(info, c32(INFO_STACK)), c32(8))), 0);
     f.return(c32(0));
   };
   const checkCanonical = (f: FunctionBuilder, ea: Node, info: Node): void => {
-    f.if(isCode64(), () => f.if(i64.ne(i64.shrS(i64.shl(ea, c64(16)), c64(16)), ea), () => refuse(f, info)));
+    f.if(isCode64(), () => f.if(isNotCanonical(ea), () => refuse(f, info)));
   };
   /** The page after that of `ea`. In legacy modes an operand that runs over 4 GiB is beyond every segment's limit; in 64-bit mode
    *  one that runs out of the lower canonical half is refused as one that starts outside. */

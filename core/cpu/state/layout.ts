@@ -69,11 +69,6 @@ export const LEFT = 0x2b8;
 export const SHADOW = 0x2bc;
 /** RIP after the current system instruction, which may change it. */
 export const NEXT_RIP = 0x2c0;
-/** TSC = TSC_BASE + ((budget at slice start - instructions left) * TSC_PER_INSN_Q16 >> 16). */
-export const TSC_BASE = 0x2c8;
-export const TSC_PER_INSN_Q16 = 0x2d0;
-export const SLICE_BUDGET = 0x2d8;
-
 /** Random keys of the current address space and privilege: bits 63:12. */
 export const TLB_KEY = 0x2e0;
 export const TLB_KEY_SUPERVISOR = 0x2e8;
@@ -171,8 +166,6 @@ export const CR0_AM = 0x40000;
 export const CR0_NW = 0x20000000;
 export const CR0_CD = 0x40000000;
 export const CR0_PG = 0x80000000;
-export const CR4_VME = 1;
-export const CR4_PVI = 2;
 export const CR4_TSD = 4;
 export const CR4_DE = 8;
 export const CR4_PSE = 0x10;

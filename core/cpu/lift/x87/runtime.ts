@@ -1,7 +1,7 @@
 // The functions that x87 lifters call by name: arithmetic on values (softfloat/f80-*.ts) and what ends an instruction: the status
 // word, the result's register, the stack. Intel SDM vol. 1, 8.1 and 8.5. A masked exception has its result in the value already.
 import {
-  BEFORE, C0, C1, C2, C3, clearFlags, EMPTY, EXPONENT, flags, IE, INDEFINITE, INDEFINITE_SE, raise, SF, takenSE, unmasked,
+  BEFORE, C0, C1, C2, C3, clearFlags, EXPONENT, flags, IE, INDEFINITE, INDEFINITE_SE, raise, SF, takenSE, unmasked,
 } from "../../softfloat/f80-format.ts";
 import { defineF80Arithmetic, definePropagate } from "../../softfloat/f80-arithmetic.ts";
 import { defineF80Compare } from "../../softfloat/f80-compare.ts";
@@ -13,7 +13,7 @@ import type { FunctionBuilder } from "../../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../../wasm/module-builder.ts";
 import { type Callee, c32, c64, I32, i32, I64, type Node, select } from "../../wasm/nodes.ts";
 import { defineDecimal } from "./decimal.ts";
-import { BEFORE_STORE, physical, registerAt, top } from "./stack-registers.ts";
+import { BEFORE_STORE, registerAt, top } from "./stack-registers.ts";
 
 /** ES and B, which go together since the 387. */
 export const PENDING = 0x8080;
