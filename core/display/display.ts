@@ -1,12 +1,5 @@
 // What a display adapter shows, host-neutral: the machine's run loop asks for it at most 60 times a second.
 
-/** One picture. `pixels` is RGBA, 8 bits each, row by row without padding. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly pixels: Uint8ClampedArray;
-}
-
 /** A text screen: characters in CP437 order of cells, attribute bytes beside. */
 export interface TextScreen {
   readonly columns: number;

@@ -6,11 +6,11 @@
 // statistics. Nothing here polls, except for a blinking cursor while somebody watches.
 import { ControlWord, type EndReason, type FromVmWorker, OUTPUT_PENDING_LIMIT, type ToVmWorker } from "../api/worker-protocol.ts";
 import type { Failure } from "../api/vm-state.ts";
+import { textLines } from "../display/text.ts";
 import type { ExitReason, Machine, SliceResult } from "../machine/machine.ts";
 import { CpuCap } from "./cpu-cap.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 import type { ScreenPublisher } from "./screen-publisher.ts";
-import { screenText } from "./screen-text.ts";
 
 export interface LoopHost {
   /** Monotonic host time. */
@@ -182,7 +182,7 @@ export class RunLoop {
 
   private text(): string | null {
     const screen = this.o.machine.display.text();
-    return screen && screenText(screen);
+    return screen && textLines(screen).join("\n");
   }
 
   private takeScreenshot(): Uint8Array<ArrayBuffer> | null {
