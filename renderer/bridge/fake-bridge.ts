@@ -4,13 +4,13 @@
 import type { CallInput, CallName, CallReply, CallRequest, EventData, EventName } from "../../core/api/contract.ts";
 import { calls } from "../../core/api/contract.ts";
 import type { VmRecord, VmStatus } from "../../core/api/vm-state.ts";
-import type { Bridge, BridgeEvent, Connection } from "./bridge.ts";
+import type { Connection } from "./bridge.ts";
 import { BridgeError } from "./bridge.ts";
 import { FakeFiles } from "./fake-files.ts";
 import { FakeShell } from "./fake-shell.ts";
 import { drawText, thumbnailOf } from "./fake-screen.ts";
-import type { Frame } from "./frame.ts";
-import { Inbox, readReply } from "./inbox.ts";
+import { readReply } from "./inbox.ts";
+import { InboxBridge } from "./inbox-bridge.ts";
 import { Listeners } from "./listeners.ts";
 
 interface Machine {
@@ -28,8 +28,7 @@ const STEP_MS = 400;
 
 type Handlers = { [N in CallName]: (params: CallInput<N>) => CallReply<N> };
 
-export class FakeBridge implements Bridge {
-  readonly #inbox = new Inbox();
+export class FakeBridge extends InboxBridge {
   readonly #connections = new Listeners<Connection>();
   readonly #machines = new Map<string, Machine>();
   readonly #trash = new Map<string, { entry: { id: string; name: string; deletedAt: string; path: string }; machine: Machine }>();
@@ -42,11 +41,12 @@ export class FakeBridge implements Bridge {
   readonly log: { method: CallName; params: unknown }[] = [];
 
   constructor(scenario = "") {
+    super();
     if (scenario !== "empty") this.#script(scenario);
     this.#ticker = setInterval(() => this.#tick(), 500);
   }
 
-  async call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {
+  override async call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {
     await Promise.resolve();
     if (this.#connection.state !== "open") throw new BridgeError("disconnected", "Not connected to the app");
     this.log.push({ method, params });
@@ -57,27 +57,15 @@ export class FakeBridge implements Bridge {
     return readReply(method, { ok: true, result: handler(parsed.data) });
   }
 
-  onEvent(listener: (event: BridgeEvent) => void): () => void {
-    return this.#inbox.events.add(listener);
-  }
-
-  onFrame(listener: (frame: Frame) => void): () => void {
-    return this.#inbox.frames.add(listener);
-  }
-
-  onResync(listener: () => void): () => void {
-    return this.#inbox.resyncs.add(listener);
-  }
-
-  onConnection(listener: (connection: Connection) => void): () => void {
+  override onConnection(listener: (connection: Connection) => void): () => void {
     listener(this.#connection);
     return this.#connections.add(listener);
   }
 
-  reconnect(): void {
+  override reconnect(): void {
     this.#connection = { state: "open" };
     this.#connections.emit(this.#connection);
-    this.#inbox.newConnection();
+    this.inbox.newConnection();
   }
 
   /** As if the host had gone. */
@@ -86,9 +74,9 @@ export class FakeBridge implements Bridge {
     this.#connections.emit(this.#connection);
   }
 
-  close(): void {
+  override close(): void {
     clearInterval(this.#ticker);
-    this.#inbox.clear();
+    this.inbox.clear();
   }
 
   readonly #handlers: Handlers = {
@@ -234,7 +222,7 @@ export class FakeBridge implements Bridge {
   }
 
   #emit<N extends EventName>(event: N, data: EventData<N>): void {
-    if (this.#connection.state === "open") this.#inbox.receiveEvent({ event, sequence: this.#sequence++, data: structuredClone(data) });
+    if (this.#connection.state === "open") this.inbox.receiveEvent({ event, sequence: this.#sequence++, data: structuredClone(data) });
   }
 
   /** What the shell did: text goes to screen and serial; a crash ends the machine, power-off turns it off. */
@@ -261,8 +249,8 @@ export class FakeBridge implements Bridge {
     if (!machine.watched && !machine.thumbnail) return;
     const frame = drawText(machine.record.id, machine.shell.screen, machine.record.status === "running");
     if (frame === null || this.#connection.state !== "open") return;
-    if (machine.watched) this.#inbox.frames.emit(frame);
-    if (machine.thumbnail) this.#inbox.frames.emit(thumbnailOf(frame));
+    if (machine.watched) this.inbox.frames.emit(frame);
+    if (machine.thumbnail) this.inbox.frames.emit(thumbnailOf(frame));
   }
 
   #tick(): void {

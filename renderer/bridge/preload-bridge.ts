@@ -1,10 +1,10 @@
 // Electron's transport: the preload script puts `window.ringfenceBridge` into the page. Always connected; if the main
 // process goes, so does the window.
 import type { CallName, CallReply, CallRequest } from "../../core/api/contract.ts";
-import type { Bridge, BridgeEvent, Connection } from "./bridge.ts";
+import type { Connection } from "./bridge.ts";
 import { BridgeError } from "./bridge.ts";
-import type { Frame } from "./frame.ts";
-import { Inbox, readReply } from "./inbox.ts";
+import { readReply } from "./inbox.ts";
+import { InboxBridge } from "./inbox-bridge.ts";
 
 export interface PreloadApi {
   call(method: string, params: unknown): Promise<unknown>;
@@ -18,20 +18,20 @@ declare global {
   }
 }
 
-export class PreloadBridge implements Bridge {
+export class PreloadBridge extends InboxBridge {
   readonly #api: PreloadApi;
-  readonly #inbox = new Inbox();
   readonly #unsubscribe: (() => void)[];
 
   constructor(api: PreloadApi) {
+    super();
     this.#api = api;
     this.#unsubscribe = [
-      api.onEvent((message) => this.#inbox.receiveEvent(message)),
-      api.onFrame((message) => this.#inbox.receiveFrame(message)),
+      api.onEvent((message) => this.inbox.receiveEvent(message)),
+      api.onFrame((message) => this.inbox.receiveFrame(message)),
     ];
   }
 
-  async call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {
+  override async call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {
     let reply: unknown;
     try {
       reply = await this.#api.call(method, params);
@@ -41,27 +41,15 @@ export class PreloadBridge implements Bridge {
     return readReply(method, reply);
   }
 
-  onEvent(listener: (event: BridgeEvent) => void): () => void {
-    return this.#inbox.events.add(listener);
-  }
-
-  onFrame(listener: (frame: Frame) => void): () => void {
-    return this.#inbox.frames.add(listener);
-  }
-
-  onResync(listener: () => void): () => void {
-    return this.#inbox.resyncs.add(listener);
-  }
-
-  onConnection(listener: (connection: Connection) => void): () => void {
+  override onConnection(listener: (connection: Connection) => void): () => void {
     listener({ state: "open" });
     return () => {};
   }
 
-  reconnect(): void {}
+  override reconnect(): void {}
 
-  close(): void {
+  override close(): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    this.#inbox.clear();
+    this.inbox.clear();
   }
 }

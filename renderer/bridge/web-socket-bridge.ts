@@ -1,10 +1,10 @@
 // The headless host's transport: JSON text for calls, replies and events, binary messages for frames, on one WebSocket.
 // A lost connection is tried again with growing pauses; unanswered calls fail at once, so that no button hangs.
 import type { CallName, CallReply, CallRequest } from "../../core/api/contract.ts";
-import type { Bridge, BridgeEvent, Connection } from "./bridge.ts";
+import type { Connection } from "./bridge.ts";
 import { BridgeError } from "./bridge.ts";
-import type { Frame } from "./frame.ts";
-import { Inbox, readReply } from "./inbox.ts";
+import { readReply } from "./inbox.ts";
+import { InboxBridge } from "./inbox-bridge.ts";
 import { Listeners } from "./listeners.ts";
 
 const RETRY_MS = [250, 500, 1000, 2000, 5000];
@@ -38,10 +38,9 @@ interface Pending {
   reject: (error: BridgeError) => void;
 }
 
-export class WebSocketBridge implements Bridge {
+export class WebSocketBridge extends InboxBridge {
   readonly #open: () => Socket;
   readonly #timers: Timers;
-  readonly #inbox = new Inbox();
   readonly #connections = new Listeners<Connection>();
   readonly #pending = new Map<number, Pending>();
   #connection: Connection = { state: "connecting" };
@@ -52,12 +51,13 @@ export class WebSocketBridge implements Bridge {
   #closed = false;
 
   constructor(open: () => Socket, timers: Timers = browserTimers) {
+    super();
     this.#open = open;
     this.#timers = timers;
     this.#connect();
   }
 
-  call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {
+  override call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>> {
     return new Promise((resolve, reject) => {
       if (this.#connection.state === "lost" || this.#closed) {
         reject(new BridgeError("disconnected", "Not connected to the app"));
@@ -75,35 +75,23 @@ export class WebSocketBridge implements Bridge {
   /** Calls made before the first connection is open. */
   #backlog: string[] = [];
 
-  onEvent(listener: (event: BridgeEvent) => void): () => void {
-    return this.#inbox.events.add(listener);
-  }
-
-  onFrame(listener: (frame: Frame) => void): () => void {
-    return this.#inbox.frames.add(listener);
-  }
-
-  onResync(listener: () => void): () => void {
-    return this.#inbox.resyncs.add(listener);
-  }
-
-  onConnection(listener: (connection: Connection) => void): () => void {
+  override onConnection(listener: (connection: Connection) => void): () => void {
     listener(this.#connection);
     return this.#connections.add(listener);
   }
 
-  reconnect(): void {
+  override reconnect(): void {
     if (this.#connection.state !== "lost" || this.#closed) return;
     this.#timers.clear(this.#retry);
     this.#connect();
   }
 
-  close(): void {
+  override close(): void {
     this.#closed = true;
     this.#timers.clear(this.#retry);
     this.#socket?.close();
     this.#failPending();
-    this.#inbox.clear();
+    this.inbox.clear();
     this.#connections.clear();
   }
 
@@ -116,7 +104,7 @@ export class WebSocketBridge implements Bridge {
       this.#attempt = 0;
       this.#setConnection({ state: "open" });
       for (const text of this.#backlog.splice(0)) socket.send(text);
-      if (!first) this.#inbox.newConnection();
+      if (!first) this.inbox.newConnection();
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = () => {
@@ -143,7 +131,7 @@ export class WebSocketBridge implements Bridge {
 
   #receive(data: unknown): void {
     if (data instanceof ArrayBuffer) {
-      this.#inbox.receiveFrame(data);
+      this.inbox.receiveFrame(data);
       return;
     }
     let message: unknown;
@@ -154,7 +142,7 @@ export class WebSocketBridge implements Bridge {
     }
     if (typeof message !== "object" || message === null) return;
     if (!("id" in message)) {
-      this.#inbox.receiveEvent(message);
+      this.inbox.receiveEvent(message);
       return;
     }
     const pending = this.#pending.get(message.id as number);
