@@ -6,6 +6,33 @@ export const CONFIG_VERSION = 1;
 export const RAM_MIN_MIB = 4;
 export const RAM_MAX_MIB = 3584;
 
+/** Where the firmware looks for something to boot, in this order. */
+export const BootDevice = z.enum(["floppy", "cd", "disk", "network"]);
+export type BootDevice = z.infer<typeof BootDevice>;
+
+/** A drive and the medium in it. */
+export const Drive = z.strictObject({
+  /** Unique in its machine and stable: "disk0". */
+  id: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/),
+  kind: z.enum(["disk", "cd", "floppy"]),
+  controller: z.enum(["ide", "ahci", "virtio", "fdc"]),
+  /** IDE: 0 primary master, 1 primary slave, 2 and 3 secondary. AHCI: port 0 to 5. virtio: 0 to 7. Floppy: A: 0, B: 1. */
+  slot: z.int().min(0).max(7),
+  /** Image on the host, absolute or relative to the VM's folder; null: the drive is empty (CD and floppy only). */
+  path: z.string().min(1).max(4096).nullable(),
+  readOnly: z.boolean().default(false),
+  /** What the guest writes is forgotten when the machine is powered off. */
+  throwAway: z.boolean().default(false),
+});
+export type Drive = z.infer<typeof Drive>;
+
+/** The ROMs of the machine: the project's own, or images of others (SeaBIOS and its VGA BIOS, say). */
+export const Firmware = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("ringfence") }),
+  z.strictObject({ kind: z.literal("file"), bios: z.string().min(1).max(4096), vgaBios: z.string().min(1).max(4096).optional() }),
+]);
+export type Firmware = z.infer<typeof Firmware>;
+
 /** What the machine starts from. Paths are absolute, or relative to the VM's folder. */
 export const BootSource = z.discriminatedUnion("kind", [
   /** The built-in demo guest. */
@@ -18,6 +45,8 @@ export const BootSource = z.discriminatedUnion("kind", [
     append: z.string().max(4095).default(""),
     modules: z.array(z.string().max(8192)).max(64).default([]),
   }),
+  /** Firmware starts what it finds on the drives. */
+  z.strictObject({ kind: z.literal("firmware"), order: z.array(BootDevice).max(4).default(["floppy", "cd", "disk"]) }),
 ]);
 export type BootSource = z.infer<typeof BootSource>;
 
@@ -37,5 +66,17 @@ export const VmConfig = z.strictObject({
     engine: z.enum(["interpreter", "translator"]).default("interpreter"),
   }),
   boot: BootSource,
+  drives: z.array(Drive).max(20).default([]),
+  firmware: Firmware.default({ kind: "ringfence" }),
+  devices: z
+    .strictObject({
+      /** Besides the PS/2 mouse: a virtio tablet, for guests that know it (no mouse capture). */
+      tablet: z.boolean().default(true),
+      balloon: z.boolean().default(true),
+      entropy: z.boolean().default(true),
+      /** KVM's CPUID leaves, clock and hints for guests that ask. */
+      paravirtual: z.boolean().default(true),
+    })
+    .default({ tablet: true, balloon: true, entropy: true, paravirtual: true }),
 });
 export type VmConfig = z.infer<typeof VmConfig>;
