@@ -29,6 +29,8 @@ export const VmRecord = z.object({
   failure: Failure.nullable(),
   /** The CPU cap in force, which a running machine may have changed since it was saved. */
   capPercent: z.number(),
+  /** How the running guest takes its pointer: `absolute` once it uses the tablet. Absent: `relative`. */
+  pointer: z.enum(["relative", "absolute"]).optional(),
 });
 export type VmRecord = z.infer<typeof VmRecord>;
 
@@ -45,13 +47,21 @@ export const VmStats = z.object({
 });
 export type VmStats = z.infer<typeof VmStats>;
 
+/** What blinks while it works. */
+export const ActivityLight = z.enum(["disk", "cd", "floppy", "network", "sound"]);
+export type ActivityLight = z.infer<typeof ActivityLight>;
+
 export const TrashEntry = z.object({ /** Folder name in the trash. */ id: z.string(), name: z.string(), deletedAt: z.string(), path: z.string() });
 export type TrashEntry = z.infer<typeof TrashEntry>;
+
+export const TABLET_MAX = 32767;
 
 export const InputEvent = z.discriminatedUnion("kind", [
   /** A physical key by its KeyboardEvent.code. */
   z.object({ kind: z.literal("key"), code: z.string().max(32), down: z.boolean() }),
   /** Relative pointer motion in pixels and the buttons held (bit 0 left, 1 right, 2 middle); `wheel` in notches. */
   z.object({ kind: z.literal("pointer"), dx: z.int().min(-4096).max(4096), dy: z.int().min(-4096).max(4096), wheel: z.int().min(-127).max(127), buttons: z.int().min(0).max(7) }),
+  /** Place on the whole screen, 0 to TABLET_MAX each way, for guests that use the tablet; the rest as for `pointer`. */
+  z.object({ kind: z.literal("tablet"), x: z.int().min(0).max(TABLET_MAX), y: z.int().min(0).max(TABLET_MAX), wheel: z.int().min(-127).max(127), buttons: z.int().min(0).max(7) }),
 ]);
 export type InputEvent = z.infer<typeof InputEvent>;

@@ -113,7 +113,7 @@ export class VmHandle {
   private bootFiles(config: VmConfig): BootFiles {
     const { boot } = config;
     if (boot.kind === "demo") return { kind: "kernel", kernel: this.host.demoKernel, append: "", modules: [] };
-    return bootFilesFor(boot, this.entry.path);
+    return boot.kind === "firmware" ? { kind: "none" } : bootFilesFor(boot, this.entry.path);
   }
 
   async pause(): Promise<void> {

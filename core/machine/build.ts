@@ -246,6 +246,7 @@ class PcMachine implements Machine {
 
   input(event: InputEvent): void {
     if (event.kind === "key") this.board.keyboard.key(event.code, event.down);
+    else if (event.kind === "tablet") return; // there is no tablet
     else if (event.dx !== 0 || event.dy !== 0 || event.wheel !== 0 || event.buttons !== this.buttons) {
       this.buttons = event.buttons;
       this.board.mouse.move(event.dx, event.dy, event.wheel, event.buttons);

@@ -137,6 +137,7 @@ class FakeMachine implements Machine {
   input(event: InputEvent): void {
     if (event.kind === "key" && event.code === "Hang") for (;;);
     if (event.kind === "key") this.write(`key ${event.code} ${event.down ? "down" : "up"}\n`);
+    else if (event.kind === "tablet") this.write(`tablet ${event.x} ${event.y} ${event.buttons}\n`);
     else this.write(`pointer ${event.dx} ${event.dy} ${event.buttons}\n`);
   }
 

@@ -50,7 +50,7 @@ export async function show(args: string[], host: CliHost): Promise<number> {
   if (row.config) {
     const { memoryMiB, cpu, boot, createdAt, notes } = row.config;
     facts.push(["memory", `${memoryMiB} MiB`], ["cpu", `${cpu.model}, ${cpu.engine}, at most ${cpu.capPercent} %`], ["created", createdAt]);
-    facts.push(["boot", boot.kind === "demo" ? "demo guest" : boot.kernel]);
+    facts.push(["boot", boot.kind === "demo" ? "demo guest" : boot.kind === "firmware" ? `firmware: ${boot.order.join(", ")}` : boot.kernel]);
     if (boot.kind === "kernel") facts.push(["initrd", boot.initrd ?? "(none)"], ["append", boot.append], ...boot.modules.map((m) => ["module", m]));
     if (notes) facts.push(["notes", notes]);
   }
@@ -64,7 +64,7 @@ export async function start(args: string[], host: CliHost): Promise<number> {
   const lock = library.lockRunning(entry);
   try {
     const { memoryMiB, cpu, boot } = config;
-    const files = boot.kind === "demo" ? demoGuest(host) : bootFilesFor(boot, entry.path);
+    const files = boot.kind === "demo" ? demoGuest(host) : boot.kind === "firmware" ? ({ kind: "none" } as const) : bootFilesFor(boot, entry.path);
     const status = await runInForeground({
       start: { memoryMiB, cpuModel: cpu.model, engine: cpu.engine, boot: files, capPercent: cpu.capPercent, ...host.startExtras },
       spawn: host.spawn,

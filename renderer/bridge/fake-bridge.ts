@@ -3,6 +3,7 @@
 // Requests and replies pass through the contract's schemas as they would over a wire. Left out: any emulation.
 import type { CallInput, CallName, CallReply, CallRequest, EventData, EventName } from "../../core/api/contract.ts";
 import { calls } from "../../core/api/contract.ts";
+import { CONFIG_VERSION } from "../../core/api/vm-config.ts";
 import type { VmRecord, VmStatus } from "../../core/api/vm-state.ts";
 import type { Connection } from "./bridge.ts";
 import { BridgeError } from "./bridge.ts";
@@ -289,7 +290,7 @@ export class FakeBridge extends InboxBridge {
       failure: null,
       capPercent,
       config: {
-        version: 1,
+        version: CONFIG_VERSION,
         id,
         name,
         notes: options.notes ?? "",
@@ -297,6 +298,9 @@ export class FakeBridge extends InboxBridge {
         memoryMiB: options.memoryMiB ?? 64,
         cpu: { model: "ringfence64", capPercent, engine: "interpreter" },
         boot: options.boot ?? { kind: "demo" },
+        drives: [],
+        firmware: { kind: "ringfence" },
+        devices: { tablet: true, balloon: true, entropy: true, paravirtual: true },
       },
     };
     const machine: Machine = { record, shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, generation: 0 };

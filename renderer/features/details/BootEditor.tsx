@@ -2,7 +2,7 @@
 import { Button, Modal } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { BootSource } from "../../../core/api/vm-config.ts";
+import { BootSource } from "../../../core/api/vm-config.ts";
 import type { VmRecord } from "../../../core/api/vm-state.ts";
 import { updateMachine } from "../../app/actions.ts";
 import { useServices, useView } from "../../app/services.ts";
@@ -18,14 +18,14 @@ export function BootEditor({ machine, boot, onDone }: { machine: VmRecord; boot:
   const browsing = useView((state) => state.browsing);
   const [draft, setDraft] = useState<Draft>(() => {
     const fresh = newDraft(keepName);
-    return boot.kind === "demo" ? fresh : { ...fresh, kind: "kernel", kernel: boot.kernel, initrd: boot.initrd ?? "", append: boot.append };
+    return boot.kind !== "kernel" ? fresh : { ...fresh, kind: "kernel", kernel: boot.kernel, initrd: boot.initrd ?? "", append: boot.append };
   });
   const change = (what: Change): void => setDraft((old) => changeDraft(old, what, keepName));
   const save = async (): Promise<void> => {
     // Modules have no field yet: those that the configuration names stay.
     const wanted = requestOf(draft).boot;
     const kept = wanted.kind === "kernel" && boot.kind === "kernel" ? { ...wanted, modules: boot.modules } : wanted;
-    const source: BootSource = kept.kind === "demo" ? kept : { ...kept, append: kept.append ?? "", modules: kept.modules ?? [] };
+    const source: BootSource = kept.kind !== "kernel" ? BootSource.parse(kept) : { ...kept, append: kept.append ?? "", modules: kept.modules ?? [] };
     if (await updateMachine(services, machine, { boot: source })) onDone();
   };
   return (

@@ -35,7 +35,7 @@ export function SystemPanel({ machine, config }: { machine: VmRecord; config: Vm
         <Fact name={t("details.cpu")}>{t("details.cpuValue", { model: config.cpu.model })}</Fact>
         <Fact name={t("details.engine")}>{t(`details.engine.${config.cpu.engine}`)}</Fact>
         <Fact name={t("details.boot")}>
-          {boot.kind === "demo" ? t("details.bootDemo") : t("create.kernel")} {edit("boot", t("details.bootEdit"))}
+          {t(boot.kind === "demo" ? "details.bootDemo" : boot.kind === "kernel" ? "create.kernel" : "details.bootFirmware")} {edit("boot", t("details.bootEdit"))}
         </Fact>
         {boot.kind === "kernel" && (
           <>
