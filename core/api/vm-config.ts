@@ -2,7 +2,7 @@
 // state) are not in it. Versioned: a newer schema than ours is shown as such and never written over.
 import { z } from "zod";
 
-export const CONFIG_VERSION = 1;
+export const CONFIG_VERSION = 2;
 export const RAM_MIN_MIB = 4;
 export const RAM_MAX_MIB = 3584;
 

@@ -1,5 +1,6 @@
 // Reads `machine.json`. What is in it is hostile; what cannot be read says why, in words for the user, and stays as it is.
 import { open } from "node:fs/promises";
+import { migrateConfig } from "../api/config-migrations.ts";
 import { CONFIG_VERSION, VmConfig } from "../api/vm-config.ts";
 import type { Failure } from "../api/vm-state.ts";
 import { messageOf, systemErrorCode } from "./vm-error.ts";
@@ -40,7 +41,7 @@ export function parseConfig(text: string): ConfigResult {
     const message = `${CONFIG_FILE} has version ${version}; this program knows versions up to ${CONFIG_VERSION}. Update the program to use this machine.`;
     return { failure: { code: "configNewer", message } };
   }
-  const result = VmConfig.safeParse(data);
+  const result = VmConfig.safeParse(migrateConfig(data));
   if (result.success) return { config: result.data };
   const faults = result.error.issues.map((issue) => `${issue.path.join(".") || "(all)"}: ${issue.message}`);
   return { failure: { code: "configUnreadable", message: `${CONFIG_FILE} is not a machine's configuration: ${faults[0] ?? "unknown fault"}`, detail: faults.join("\n") } };
