@@ -2,7 +2,8 @@
 // wiring of INTx pins to the chipset's four PIRQ lines. Other buses are empty.
 import type { AccessSize, BusDevice } from "./device.ts";
 import type { MmioBus } from "./mmio-bus.ts";
-import type { PciBar, PciFunction } from "./pci-function.ts";
+import type { PciBar, PciFunction, PciRom } from "./pci-function.ts";
+import type { MsiSink } from "./pci-msi.ts";
 import type { PortBus } from "./port-bus.ts";
 
 export interface PciBusOptions {
@@ -10,6 +11,8 @@ export interface PciBusOptions {
   memoryWindow: { base: number; end: number };
   /** Level of PIRQA (0) to PIRQD (3). */
   setPirq(pirq: number, level: boolean): void;
+  /** Takes MSI and MSI-X messages: the APIC bus. */
+  messages?: MsiSink;
 }
 
 interface Plugged {
@@ -44,6 +47,7 @@ export class PciBus {
     const pin = fn.spec.interruptPin ?? 0;
     fn.attach({
       memoryWindow: this.options.memoryWindow,
+      messages: this.options.messages,
       setIntx: (level) => {
         if (pin) this.setIntx(key, pirqOf(device, pin), level);
       },
@@ -144,6 +148,20 @@ export function portBar(ports: PortBus, device: BusDevice, bank: number, bar: Om
 /** A BAR whose registers are a device's bank on the memory-mapped bus. */
 export function mmioBar(mmio: MmioBus, device: BusDevice, bank: number, bar: Omit<PciBar, "space" | "decode">, name: string): PciBar {
   return { ...bar, space: "memory", decode: mapper(mmio, device, bank, bar.sizeBytes, name) };
+}
+
+/** An expansion ROM with these contents, on the memory-mapped bus; what follows them in its range reads as ones. */
+export function romBar(mmio: MmioBus, contents: Uint8Array, name: string): PciRom {
+  const sizeBytes = Math.max(2048, 2 ** Math.ceil(Math.log2(contents.length)));
+  const device: BusDevice = {
+    readReg: (_bank, offset, size) => {
+      let value = 0;
+      for (let i = 0; i < size; i++) value += (contents[offset + i] ?? 0xff) * 2 ** (8 * i);
+      return value;
+    },
+    writeReg: () => {},
+  };
+  return { sizeBytes, decode: mapper(mmio, device, 0, sizeBytes, name) };
 }
 
 function mapper(bus: PortBus | MmioBus, device: BusDevice, bank: number, length: number, name: string): PciBar["decode"] {

@@ -1,28 +1,41 @@
 // The configuration space of one PCI function, type 0 header (PCI Local Bus 2.3, chapter 6): write masks, base address registers
-// with sizing, the command register's decode enables, INTx, a capability list. A device holds one and gets told of changes.
-// Not modelled: 64-bit base addresses, an expansion ROM, bridges (type 1).
+// with sizing (32- and 64-bit), an expansion ROM, the command register's decode and bus master enables, INTx, MSI and MSI-X, a
+// capability list. A device holds one and gets told of changes. Not modelled: bridges (type 1).
 import { z } from "zod";
 import { bytes } from "../state/field-schemas.ts";
 import { StateError } from "../state/device-state.ts";
 import type { AccessSize } from "./device.ts";
+import { type MsiSink, PciMsi, type PciMsiSpec, msiCapability } from "./pci-msi.ts";
+import { PciMsix, type PciMsixSpec, msixCapability } from "./pci-msix.ts";
 
 export const CONFIG_BYTES = 256;
 const COMMAND = 0x04;
 const COMMAND_IO = 0x0001;
 const COMMAND_MEMORY = 0x0002;
+const COMMAND_MASTER = 0x0004;
 const COMMAND_INTX_DISABLE = 0x0400;
 const STATUS = 0x06;
 const STATUS_INTERRUPT = 0x08;
 const STATUS_CAPABILITIES = 0x10;
 const BAR0 = 0x10;
 const BAR_COUNT = 6;
+const ROM_BAR = 0x30;
+const ROM_ENABLE = 0x01;
 const CAPABILITY_POINTER = 0x34;
 const INTERRUPT_LINE = 0x3c;
 const INTERRUPT_PIN = 0x3d;
 /** I/O and memory decode, bus master, parity response, SERR#, INTx disable. */
 const COMMAND_WRITABLE = 0x0547;
 
-export const PciFunctionState = z.strictObject({ config: bytes(CONFIG_BYTES), intx: z.boolean() });
+/** An MSI-X table of 2048 vectors with its pending bits. */
+const MSIX_MAX_BYTES = 2048 * 16 + 256;
+
+export const PciFunctionState = z.strictObject({
+  config: bytes(CONFIG_BYTES),
+  intx: z.boolean(),
+  /** MSI-X table and pending bits; null for a function without. */
+  msix: z.union([bytes(1, MSIX_MAX_BYTES), z.null()]),
+});
 export type PciFunctionState = z.infer<typeof PciFunctionState>;
 
 export interface PciBar {
@@ -31,8 +44,17 @@ export interface PciBar {
   /** A power of two: at least 16 for memory, 4 for I/O. */
   sizeBytes: number;
   prefetchable?: boolean;
+  /** Takes two registers, this index and the next. Memory only. */
+  is64Bit?: boolean;
   /** The guest has put the range at `base`, or (null) turned it off. False if `base` cannot be taken: the range then stays off
    *  and is offered again when something else on the bus moves. */
+  decode(base: number | null): boolean;
+}
+
+/** An expansion ROM: decoded while its own enable bit and the command register's memory bit are set. */
+export interface PciRom {
+  /** A power of two, at least 2048. */
+  sizeBytes: number;
   decode(base: number | null): boolean;
 }
 
@@ -64,7 +86,10 @@ export interface PciFunctionSpec {
   command?: { reset: number; writable: number };
   bars?: readonly PciBar[];
   registers?: readonly PciRegisters[];
+  rom?: PciRom;
   capabilities?: readonly PciCapability[];
+  msi?: PciMsiSpec;
+  msix?: PciMsixSpec;
   /** After every change to configuration space, whoever made it: guest, reset or load. */
   onConfigChange?(): void;
 }
@@ -74,12 +99,19 @@ export interface PciSlot {
   /** Memory that the host bridge passes on to PCI. */
   readonly memoryWindow: { base: number; end: number };
   setIntx(level: boolean): void;
+  /** Takes message-signalled interrupts. Without it they are lost. */
+  readonly messages?: MsiSink | undefined;
   /** Something stopped decoding: others that wanted its range may have it now. */
   rangesFreed(): void;
 }
 
 interface BarSlot {
-  bar: PciBar;
+  bar: Pick<PciBar, "space" | "sizeBytes" | "decode">;
+  /** Where its register is, and the bits of the register and of COMMAND that must be set for it to answer. */
+  register: number;
+  enable: number;
+  command: number;
+  is64Bit: boolean;
   /** Where it answers now. */
   base: number | null;
 }
@@ -92,14 +124,20 @@ export class PciFunction {
   private readonly bars: BarSlot[] = [];
   private slot: PciSlot | null = null;
   private intx = false;
+  private readonly msi: PciMsi | null;
+  private readonly msix: PciMsix | null;
 
   constructor(spec: PciFunctionSpec) {
     this.spec = spec;
     this.describeHeader();
     for (const bar of spec.bars ?? []) this.addBar(bar);
+    if (spec.rom) this.addRom(spec.rom);
     for (const registers of spec.registers ?? []) this.addRegisters(registers.offset, registers);
     let pointerAt = CAPABILITY_POINTER;
-    for (const capability of spec.capabilities ?? []) {
+    const capabilities = [...(spec.capabilities ?? [])];
+    if (spec.msi) capabilities.push(msiCapability(spec.msi));
+    if (spec.msix) capabilities.push(msixCapability(spec.msix));
+    for (const capability of capabilities) {
       this.initial[pointerAt] = capability.offset;
       this.initial[capability.offset] = capability.id;
       pointerAt = capability.offset + 1;
@@ -107,6 +145,14 @@ export class PciFunction {
       this.initial[STATUS] = STATUS_CAPABILITIES;
     }
     this.config.set(this.initial);
+    const port = {
+      readConfig: (offset: number, size: AccessSize) => this.readConfig(offset, size),
+      setConfigByte: (offset: number, value: number) => this.setConfigByte(offset, value),
+      canSend: () => this.isBusMaster && this.slot !== null,
+      send: (high: number, address: number, data: number) => this.send(high, address, data),
+    };
+    this.msi = spec.msi ? new PciMsi(spec.msi, port) : null;
+    this.msix = spec.msix ? new PciMsix(spec.msix, port) : null;
   }
 
   private describeHeader(): void {
@@ -131,9 +177,22 @@ export class PciFunction {
     if (bar.sizeBytes < least || 2 ** Math.round(Math.log2(bar.sizeBytes)) !== bar.sizeBytes) {
       throw new RangeError(`BAR ${bar.index} of ${this.spec.name} cannot be ${bar.sizeBytes} bytes`);
     }
-    put(this.initial, BAR0 + 4 * bar.index, 4, bar.space === "io" ? 1 : bar.prefetchable ? 8 : 0);
-    put(this.writable, BAR0 + 4 * bar.index, 4, 2 ** 32 - bar.sizeBytes);
-    this.bars.push({ bar, base: null });
+    const register = BAR0 + 4 * bar.index;
+    const is64Bit = bar.is64Bit ?? false;
+    if (is64Bit && (bar.space === "io" || bar.index === BAR_COUNT - 1)) throw new RangeError(`BAR ${bar.index} of ${this.spec.name} cannot be 64 bits wide`);
+    put(this.initial, register, 4, bar.space === "io" ? 1 : (bar.prefetchable ? 8 : 0) | (is64Bit ? 4 : 0));
+    put(this.writable, register, 4, 2 ** 32 - bar.sizeBytes);
+    if (is64Bit) put(this.writable, register + 4, 4, 0xffffffff);
+    this.bars.push({ bar, register, enable: 0, command: bar.space === "io" ? COMMAND_IO : COMMAND_MEMORY, is64Bit, base: null });
+  }
+
+  private addRom(rom: PciRom): void {
+    if (rom.sizeBytes < 2048 || 2 ** Math.round(Math.log2(rom.sizeBytes)) !== rom.sizeBytes) {
+      throw new RangeError(`The ROM of ${this.spec.name} cannot be ${rom.sizeBytes} bytes`);
+    }
+    put(this.writable, ROM_BAR, 4, 2 ** 32 - rom.sizeBytes + ROM_ENABLE);
+    const bar = { space: "memory" as const, sizeBytes: rom.sizeBytes, decode: (base: number | null) => rom.decode(base) };
+    this.bars.push({ bar, register: ROM_BAR, enable: ROM_ENABLE, command: COMMAND_MEMORY, is64Bit: false, base: null });
   }
 
   private addRegisters(offset: number, registers: PciRegisters): void {
@@ -164,6 +223,8 @@ export class PciFunction {
       this.config[offset + i] = ((this.config[offset + i] ?? 0) & ~mask) | ((value >>> (8 * i)) & mask);
     }
     this.applyConfig();
+    this.msi?.flush();
+    this.msix?.flush();
   }
 
   /** A register that the device itself changes (a status field, say); not for the header's decode fields. */
@@ -171,19 +232,49 @@ export class PciFunction {
     this.config[offset] = value;
   }
 
-  /** The device raises or lowers its interrupt pin. */
+  /** The function may read and write memory by itself. */
+  get isBusMaster(): boolean {
+    return (this.readConfig(COMMAND, 2) & COMMAND_MASTER) !== 0;
+  }
+
+  get usesMsix(): boolean {
+    return this.msix?.isEnabled ?? false;
+  }
+
+  /** The guest has put messages in the pin's place. */
+  get usesMessages(): boolean {
+    return this.usesMsix || (this.msi?.isEnabled ?? false);
+  }
+
+  /** Signals an event by message. False if the guest has enabled neither MSI nor MSI-X: then the pin is the way. A masked message,
+   *  or one that the function may not send yet, becomes pending. */
+  sendMessage(vector: number): boolean {
+    if (this.msix?.isEnabled) this.msix.notify(vector);
+    else if (this.msi?.isEnabled) this.msi.notify(vector);
+    else return false;
+    return true;
+  }
+
+  private send(addressHigh: number, address: number, data: number): void {
+    // A message anywhere else is a plain memory write, with which no driver has ever meant anything.
+    if (addressHigh === 0 && address >>> 20 === 0xfee) this.slot?.messages?.sendMsi(address, data);
+  }
+
+  /** The device raises or lowers its interrupt pin, which is silent while messages are in use. */
   setIntx(level: boolean): void {
     this.intx = level;
     this.driveIntx();
   }
 
   private driveIntx(): void {
-    this.slot?.setIntx(this.intx && (this.readConfig(COMMAND, 2) & COMMAND_INTX_DISABLE) === 0);
+    const isDisabled = this.usesMessages || (this.readConfig(COMMAND, 2) & COMMAND_INTX_DISABLE) !== 0;
+    this.slot?.setIntx(this.intx && !isDisabled);
   }
 
   reset(): void {
     this.config.set(this.initial);
     this.intx = false;
+    this.spec.msix?.registers.reset();
     this.applyConfig();
   }
 
@@ -197,35 +288,46 @@ export class PciFunction {
   updateDecode(): void {
     let hasFreed = false;
     for (const slot of this.bars) {
-      if (slot.base === null || slot.base === this.wantedBase(slot.bar)) continue;
+      if (slot.base === null || slot.base === this.wantedBase(slot)) continue;
       slot.bar.decode(null);
       slot.base = null;
       hasFreed = true;
     }
     for (const slot of this.bars) {
-      const wanted = this.wantedBase(slot.bar);
+      const wanted = this.wantedBase(slot);
       if (wanted !== null && slot.base === null && slot.bar.decode(wanted)) slot.base = wanted;
     }
     if (hasFreed) this.slot?.rangesFreed();
   }
 
-  /** Where the registers put a BAR, or null where nothing may answer. An address of 0 is one not assigned yet. */
-  private wantedBase(bar: PciBar): number | null {
+  /** Where the registers put a range, or null where nothing may answer. An address of 0 is one not assigned yet. */
+  private wantedBase(slot: BarSlot): number | null {
     const window = this.slot?.memoryWindow;
-    const enable = bar.space === "io" ? COMMAND_IO : COMMAND_MEMORY;
-    if (!window || (this.readConfig(COMMAND, 2) & enable) === 0) return null;
-    const base = (this.readConfig(BAR0 + 4 * bar.index, 4) & -bar.sizeBytes) >>> 0;
-    const [lowest, end] = bar.space === "io" ? [1, 0x10000] : [window.base, window.end];
-    return base >= lowest && base + bar.sizeBytes <= end ? base : null;
+    if (!window || (this.readConfig(COMMAND, 2) & slot.command) === 0) return null;
+    const low = this.readConfig(slot.register, 4);
+    if ((low & slot.enable) !== slot.enable) return null;
+    const { space, sizeBytes } = slot.bar;
+    const base = ((low & -sizeBytes) >>> 0) + (slot.is64Bit ? this.readConfig(slot.register + 4, 4) * 2 ** 32 : 0);
+    const [lowest, end] = space === "io" ? [1, 0x10000] : [window.base, window.end];
+    return base >= lowest && base + sizeBytes <= end ? base : null;
   }
 
   /** Where a BAR answers now. */
   decodedBase(index: number): number | null {
-    return this.bars.find((slot) => slot.bar.index === index)?.base ?? null;
+    return this.baseOf(BAR0 + 4 * index);
+  }
+
+  /** Where the expansion ROM answers now. */
+  decodedRomBase(): number | null {
+    return this.baseOf(ROM_BAR);
+  }
+
+  private baseOf(register: number): number | null {
+    return this.bars.find((slot) => slot.register === register)?.base ?? null;
   }
 
   save(): PciFunctionState {
-    return { config: Uint8Array.from(this.config), intx: this.intx };
+    return { config: Uint8Array.from(this.config), intx: this.intx, msix: this.spec.msix?.registers.save() ?? null };
   }
 
   /** Refuses (StateError) what this function could not have saved. Call before the device changes anything of its own. */
@@ -235,11 +337,15 @@ export class PciFunction {
         throw new StateError(`Saved state of ${this.spec.name} is not usable: configuration byte ${i} is another device's`);
       }
     }
+    if ((state.msix?.length ?? 0) !== (this.spec.msix?.registers.savedBytes ?? 0)) {
+      throw new StateError(`Saved state of ${this.spec.name} is not usable: its MSI-X table is another device's`);
+    }
   }
 
   load(state: PciFunctionState): void {
     this.config.set(state.config);
     this.intx = state.intx;
+    if (state.msix) this.spec.msix?.registers.load(state.msix);
     this.applyConfig();
   }
 }
