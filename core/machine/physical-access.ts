@@ -28,7 +28,8 @@ export class PhysicalBus implements PhysicalAccess {
   }
 
   write(gpa: number, size: 1 | 2 | 4, value: number): void {
-    if (this.map.hostOf(gpa) === 0) {
+    // What memory does not take goes out on the bus, also a store to ROM.
+    if (!this.map.isWritable(gpa)) {
       this.mmio.write(gpa, size, value);
       return;
     }

@@ -31,13 +31,19 @@ export class PhysicalMap implements DmaView {
 
   /** Backs [gpa, gpa+length) with host memory from `host` on. All three are page-aligned. */
   map(gpa: number, length: number, host: number, isReadOnly = false): void {
-    for (let offset = 0; offset < length; offset += PAGE_SIZE) {
-      this.table[(gpa + offset) / PAGE_SIZE] = (host + offset) | (isReadOnly ? this.layout.readOnlyBit : 0);
-    }
-    this.onRemapped();
+    this.remap([{ gpa, length, host, isReadOnly }]);
   }
   unmap(gpa: number, length: number): void {
-    this.table.fill(0, gpa / PAGE_SIZE, (gpa + length) / PAGE_SIZE);
+    this.remap([{ gpa, length, host: null }]);
+  }
+  /** Several changes at the price of one. `host` null: not memory. */
+  remap(changes: readonly { gpa: number; length: number; host: number | null; isReadOnly?: boolean }[]): void {
+    for (const { gpa, length, host, isReadOnly } of changes) {
+      const bits = isReadOnly ? this.layout.readOnlyBit : 0;
+      for (let offset = 0; offset < length; offset += PAGE_SIZE) {
+        this.table[(gpa + offset) / PAGE_SIZE] = host === null ? 0 : (host + offset) | bits;
+      }
+    }
     this.onRemapped();
   }
 
@@ -57,6 +63,12 @@ export class PhysicalMap implements DmaView {
       if (entry === 0 || (entry & this.layout.readOnlyBit) !== 0) return false;
     }
     return true;
+  }
+
+  /** True if a store goes to memory here. */
+  isWritable(gpa: number): boolean {
+    const entry = this.entry(gpa);
+    return entry !== 0 && (entry & this.layout.readOnlyBit) === 0;
   }
 
   read(gpa: number, into: Uint8Array): void {

@@ -135,6 +135,12 @@ export class Engine {
     this.blocks.flush();
     this.flushTlbs();
   }
+  /** Switches address line 20 between the processor and the bus. Decoded code stays: it is found by physical address. */
+  setA20(isOn: boolean): void {
+    this.cpu.set(L.A20_MASKED, isOn ? 0 : 1 << 20);
+    newAddressSpace(this.cpu);
+    this.requestExit();
+  }
   private forgetPage(linear: number): void {
     const slot = ((linear % TWO_32) >>> 12) & 0xfff;
     for (const table of [L.READ_TLB, L.WRITE_TLB]) {

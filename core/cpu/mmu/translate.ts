@@ -91,7 +91,11 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
     f.if(
       page,
       () => {
-        f.if(i32.and(page, c32(L.PAGE_READ_ONLY)), () => f.return());
+        // A store to ROM goes out on the bus, where shadow RAM or a flash chip may take it.
+        f.if(i32.and(page, c32(L.PAGE_READ_ONLY)), () => {
+          f.call(imports.mmioWrite, i32.wrap(gpa), size, f.param(2));
+          f.return();
+        });
         f.memoryCopy(hostOf(page, gpa), f.param(2), size);
         f.if(i32.and(page, c32(L.PAGE_HAS_CODE)), () => {
           const granules = i64.load(i32.shl(i32.shrU(i32.wrap(gpa), c32(12)), c32(3)), L.CODE_GRANULES);

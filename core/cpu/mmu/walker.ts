@@ -1,6 +1,7 @@
 // The page walker, as a WebAssembly function: 2-level, PAE and 4-level paging with 4 MiB, 2 MiB and 1 GiB pages, NX, WP,
 // accessed and dirty bits, reserved bits. AMD64 APM vol. 2 chapter 5, Intel SDM vol. 3 chapter 4. Left out: PSE-36, SMEP, SMAP,
-// protection keys, PCID (none is reported by CPUID), and the PDPTR cache of PAE (entries are read at each walk).
+// protection keys, PCID (none is reported by CPUID), and the PDPTR cache of PAE (entries are read at each walk). The A20 gate masks
+// every address that leaves the processor, those of page tables too.
 import * as L from "../state/layout.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
@@ -38,7 +39,8 @@ export function defineWalk(module: ModuleBuilder, pageEntry: Callee): Callee {
   return module.func([I64, I32], [I64], (f) => {
     const ea = f.param(0);
     const access = f.param(1);
-    f.if(i32.eqz(has(cr0(), L.CR0_PG | 0)), () => f.return(i64.and(ea, c64(0xffffffff))));
+    const lines = f.let(i64.xor(i64.load(at(L.A20_MASKED)), c64(-1)));
+    f.if(i32.eqz(has(cr0(), L.CR0_PG | 0)), () => f.return(i64.and(i64.and(ea, c64(0xffffffff)), lines)));
     const cr4 = f.let(i32.load(at(L.CR4)));
     const efer = f.let(i32.load(at(L.EFER)));
     const isWide = f.let(has(cr4, L.CR4_PAE));
@@ -80,7 +82,7 @@ export function defineWalk(module: ModuleBuilder, pageEntry: Callee): Callee {
           },
         );
         // A PDPT of PAE has four entries; its index is 2 bits because linear addresses have 32.
-        const page = f.let(call(pageEntry, table.get));
+        const page = f.let(call(pageEntry, i64.and(table.get, lines)));
         // A page table outside RAM reads as not present.
         f.if(i32.eqz(page), () => fail(0, 0));
         f.set(host, i32.or(i32.and(page, c32(-4096)), i32.and(i32.wrap(table.get), c32(4095))));
@@ -140,7 +142,7 @@ export function defineWalk(module: ModuleBuilder, pageEntry: Callee): Callee {
     // Large pages take the rest of the address from the linear one.
     f.if(i32.eqz(level.get), () => f.set(shift, c64(12)));
     const low = f.let(i64.sub(i64.shl(c64(1), shift.get), c64(1)));
-    f.return(i64.or(i64.and(i64.and(entry.get, c64(ADDRESS | 0xfffn)), i64.xor(low, c64(-1))), i64.and(ea, low)));
+    f.return(i64.and(i64.or(i64.and(i64.and(entry.get, c64(ADDRESS | 0xfffn)), i64.xor(low, c64(-1))), i64.and(ea, low)), lines));
   });
 }
 

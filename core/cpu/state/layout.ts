@@ -69,6 +69,8 @@ export const LEFT = 0x2b8;
 export const SHADOW = 0x2bc;
 /** RIP after the current system instruction, which may change it. */
 export const NEXT_RIP = 0x2c0;
+/** Physical address bits that the A20 gate holds at 0: none, or bit 20. i64. Not touched by RESET: the gate is outside the processor. */
+export const A20_MASKED = 0x2d0;
 /** Random keys of the current address space and privilege: bits 63:12. */
 export const TLB_KEY = 0x2e0;
 export const TLB_KEY_SUPERVISOR = 0x2e8;
