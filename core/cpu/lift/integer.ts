@@ -192,9 +192,9 @@ const nothing: Lifter = () => {};
 
 export const integerLifters: Record<string, Lifter> = {
   add: binary((_l, a, b) => i64.add(a, b), flagsAdd),
-  adc: binary((l, a, b) => i64.add(i64.add(a, b), l.carry()), flagsAdd),
+  adc: binary((l, a, b) => i64.add(i64.add(a, b), l.carry()), (l, a, b, r) => l.flagsAdc(a, b, r)),
   sub: binary((_l, a, b) => i64.sub(a, b), flagsSub),
-  sbb: binary((l, a, b) => i64.sub(i64.sub(a, b), l.carry()), flagsSub),
+  sbb: binary((l, a, b) => i64.sub(i64.sub(a, b), l.carry()), (l, a, b, r) => l.flagsSbb(a, b, r)),
   cmp: binary((_l, a, b) => i64.sub(a, b), flagsSub, false),
   and: binary((_l, a, b) => i64.and(a, b), flagsLogic),
   or: binary((_l, a, b) => i64.or(a, b), flagsLogic),
@@ -283,8 +283,8 @@ export const integerLifters: Record<string, Lifter> = {
   // CBW, CWDE, CDQE and CWD, CDQ, CQO by operand size.
   cbw: (l) => l.setGpr(0, l.signed(l.gpr(0, l.size / 2), l.size / 2), l.size),
   cwd: (l) => l.setGpr(2, i64.shrS(l.signed(l.gpr(0, l.size)), c64(63)), l.size),
-  lahf: (l) => l.f.store8(c32(L.GPR + 1), i32.or(l.getArith(), c32(2))),
-  sahf: (l) => l.setArith(i32.or(i32.and(i32.load8u(c32(L.GPR + 1)), c32(0xd5)), i32.and(l.getArith(), c32(L.FL_OF)))),
+  lahf: (l) => l.setHighByte(i64.extendU(i32.or(l.getArith(), c32(2)))),
+  sahf: (l) => l.setArith(i32.or(i32.and(i32.wrap(l.highByte()), c32(0xd5)), i32.and(l.getArith(), c32(L.FL_OF)))),
   clc: (l) => l.setCarry(c64(0)),
   stc: (l) => l.setCarry(c64(1)),
   cmc: (l) => l.setCarry(i64.xor(l.carry(), c64(1))),

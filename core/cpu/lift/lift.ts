@@ -58,8 +58,8 @@ export class Lift {
   readonly rt: Runtime;
   readonly rec: Node;
   readonly left: Node;
-  private ea: Node | null = null;
-  private writeHost: Node | null = null;
+  protected ea: Node | null = null;
+  protected writeHost: Node | null = null;
   private readonly systemNumber: (name: string) => number;
 
   constructor(f: FunctionBuilder, form: Form, flavour: Flavour, isMemory: boolean, rt: Runtime, systemNumber: (name: string) => number) {
@@ -108,7 +108,7 @@ export class Lift {
   }
 
   /** Host address of a register operand within the state block. */
-  private register(index: number): Node {
+  protected register(index: number): Node {
     const o = this.operand(index);
     switch (o.kind) {
       case "gprReg":
@@ -201,7 +201,7 @@ export class Lift {
     this.storeHost(this.host(ea, size, "write", info), size, v);
   }
 
-  private storeHost(host: Node, size: number, value: Node): void {
+  protected storeHost(host: Node, size: number, value: Node): void {
     const f = this.f;
     if (size === 1) f.store8(host, value);
     else if (size === 2) f.store16(host, value);
@@ -243,7 +243,7 @@ export class Lift {
     return this.f.let(o.size === 1 ? i64.load8u(at) : o.size === 2 ? i64.load16u(at) : o.size === 4 ? i64.load32u(at) : i64.load(at));
   }
 
-  private hostForWrite(size: number): Node {
+  protected hostForWrite(size: number): Node {
     this.writeHost ??= this.host(this.address(), size, "write", i32.or(this.stackFlag(), c32(0x200)));
     return this.writeHost;
   }
@@ -276,6 +276,13 @@ export class Lift {
   gpr(number: number, size = 8): Node {
     const at = c32(L.GPR + number * 8);
     return this.f.let(size === 1 ? i64.load8u(at) : size === 2 ? i64.load16u(at) : size === 4 ? i64.load32u(at) : i64.load(at));
+  }
+  /** AH. */
+  highByte(): Node {
+    return this.f.let(i64.load8u(c32(L.GPR + 1)));
+  }
+  setHighByte(value: Node): void {
+    this.f.store8(c32(L.GPR + 1), value);
   }
   setGpr(number: number, value: Node, size = 8): void {
     this.writeAt(c32(L.GPR + number * 8), size, value, true);
@@ -317,21 +324,22 @@ export class Lift {
     return size === 8 ? value : i64.and(value, c64((1n << BigInt(size * 8)) - 1n));
   }
 
-  private setFlags(result: Node, aux: Node): void {
+  /** Both words of the lazy flags, as they are kept (layout.ts FLAG_*). */
+  setFlags(result: Node, aux: Node): void {
     this.f.store(c32(0), result, L.FLAG_RESULT);
     this.f.store(c32(0), aux, L.FLAG_AUX);
   }
-  private carries(vector: Node, size: number): Node {
+  protected carries(vector: Node, size: number): Node {
     if (size === 8) return i64.and(vector, c64(CARRY_AF_MASK));
     const v = this.f.let(vector);
     return i64.or(i64.and(i64.shl(v, c64(64 - size * 8)), c64(CARRY_MASK)), i64.and(v, c64(8)));
   }
   /** Carry vector of r = a + b (+ carry). */
-  private addVector(a: Node, b: Node, r: Node): Node {
+  protected addVector(a: Node, b: Node, r: Node): Node {
     return i64.or(i64.and(a, b), i64.and(i64.or(a, b), i64.xor(r, c64(-1))));
   }
   /** Borrow vector of r = a - b (- borrow). */
-  private subVector(a: Node, b: Node, r: Node): Node {
+  protected subVector(a: Node, b: Node, r: Node): Node {
     const notA = i64.xor(a, c64(-1));
     return i64.or(i64.and(notA, b), i64.and(i64.or(notA, b), r));
   }
@@ -341,6 +349,17 @@ export class Lift {
   }
   flagsSub(a: Node, b: Node, r: Node, size = this.size): void {
     this.setFlags(this.signed(r, size), this.carries(this.subVector(a, b, r), size));
+  }
+  /** ADC and SBB: `r` has the carry in it, so that `a` and `b` alone do not tell CF. */
+  flagsAdc(a: Node, b: Node, r: Node): void {
+    this.flagsAdd(a, b, r);
+  }
+  flagsSbb(a: Node, b: Node, r: Node): void {
+    this.flagsSub(a, b, r);
+  }
+  /** Changes flags only if the i32 condition holds: shifts by a count that may be 0. */
+  flagsIf(condition: Node, change: () => void): void {
+    this.f.if(condition, change);
   }
   /** CF and OF clear, AF clear (undefined in the manuals). */
   flagsLogic(r: Node, size = this.size): void {

@@ -9,7 +9,7 @@ function count(l: Lift, index: number): Node {
 }
 const width = (l: Lift) => l.size * 8;
 const top = (l: Lift, v: Node) => i64.and(i64.shrU(v, c64(width(l) - 1)), c64(1));
-const ifNotZero = (l: Lift, c: Node, then: () => void) => l.f.if(i32.eqz(i64.eqz(c)), then);
+const ifNotZero = (l: Lift, c: Node, then: () => void) => l.flagsIf(i32.eqz(i64.eqz(c)), then);
 
 const shl: Lifter = (l) => {
   const c = count(l, 1);

@@ -17,12 +17,12 @@ export interface Label {
 }
 
 export class FunctionBuilder {
-  private readonly code = new ByteWriter();
-  private readonly module: ModuleBuilder;
-  private readonly params: readonly Type[];
+  protected code = new ByteWriter();
+  protected readonly module: ModuleBuilder;
+  protected readonly params: readonly Type[];
   readonly results: readonly Type[];
-  private readonly locals: Type[] = [];
-  private depth = 0;
+  protected readonly locals: Type[] = [];
+  protected depth = 0;
 
   constructor(module: ModuleBuilder, params: readonly Type[], results: readonly Type[]) {
     this.module = module;
@@ -196,7 +196,7 @@ export class FunctionBuilder {
     this.code.byte(0x00);
   }
 
-  private expression(n: Node): void {
+  protected expression(n: Node): void {
     for (const a of n.args) this.expression(a);
     const w = this.code;
     switch (n.kind) {

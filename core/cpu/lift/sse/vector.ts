@@ -70,8 +70,7 @@ export function setZeroCarry(l: Lift, zf: Node, cf: Node): void {
   const f = l.f;
   const z = f.let(i64.extendU(zf));
   const carry = i64.and(i64.sub(c64(0), i64.extendU(cf)), c64(0xc000000000000000n));
-  f.store(c32(0), i64.or(carry, i64.shl(z, c64(8))), L.FLAG_AUX);
-  f.store(c32(0), i64.xor(z, c64(1)), L.FLAG_RESULT);
+  l.setFlags(f.let(i64.xor(z, c64(1))), f.let(i64.or(carry, i64.shl(z, c64(8)))));
 }
 
 export const vand = v128.and;
