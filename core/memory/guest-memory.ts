@@ -12,3 +12,11 @@ export interface DmaView {
   /** Copies into RAM, dropping stale translated code; bytes that are not RAM (or are ROM) are left alone. */
   write(gpa: number, from: Uint8Array): void;
 }
+
+/** Also lends out the bytes themselves, for devices that move a lot. */
+export interface DirectDmaView extends DmaView {
+  /** The bytes at [gpa, gpa+length) themselves, or null if not all of it is writable RAM that lies in one piece in the host. */
+  direct(gpa: number, length: number): Uint8Array | null;
+  /** To be called after bytes that direct() lent have been written: drops stale translated code. */
+  changed(gpa: number, length: number): void;
+}

@@ -1,8 +1,10 @@
 // Guest-physical address space below 4 GiB, page by page: which host page backs it and whether it may be written. The table
 // lies in the machine's memory, where generated code reads it too; what it does not map is device space or nothing.
-import type { DmaView } from "./guest-memory.ts";
+import type { DirectDmaView } from "./guest-memory.ts";
 
 export const PAGE_SIZE = 4096;
+/** Up to here bytes are copied one by one, which costs less than making views. */
+const SMALL = 16;
 
 /** Where the table lies, and the bits of its entries; given by the engine's memory layout. */
 export interface PhysicalMapLayout {
@@ -11,7 +13,7 @@ export interface PhysicalMapLayout {
   hasCodeBit: number;
 }
 
-export class PhysicalMap implements DmaView {
+export class PhysicalMap implements DirectDmaView {
   readonly sizeBytes: number;
   private readonly bytes: Uint8Array;
   private readonly table: Int32Array;
@@ -72,29 +74,61 @@ export class PhysicalMap implements DmaView {
   }
 
   read(gpa: number, into: Uint8Array): void {
-    this.eachPage(gpa, into.length, (at, from, count, entry) => {
-      if (entry === 0) into.fill(0xff, from, from + count);
-      else {
-        const host = this.hostOf(at);
-        into.set(this.bytes.subarray(host, host + count), from);
-      }
-    });
+    for (let from = 0; from < into.length; ) {
+      const count = this.run(gpa + from, into.length - from, 0);
+      const host = this.hostOf(gpa + from);
+      if (host === 0) into.fill(0xff, from, from + count);
+      else if (count <= SMALL) for (let i = 0; i < count; i++) into[from + i] = this.bytes[host + i] as number;
+      else into.set(this.bytes.subarray(host, host + count), from);
+      from += count;
+    }
   }
 
   write(gpa: number, data: Uint8Array): void {
-    this.eachPage(gpa, data.length, (at, from, count, entry) => {
-      if (entry === 0 || (entry & this.layout.readOnlyBit) !== 0) return;
-      if (entry & this.layout.hasCodeBit) this.onCodeWritten(at, count);
-      this.bytes.set(data.subarray(from, from + count), this.hostOf(at));
-    });
-  }
-
-  private eachPage(gpa: number, length: number, visit: (at: number, from: number, count: number, entry: number) => void): void {
-    for (let from = 0; from < length; ) {
+    const { readOnlyBit, hasCodeBit } = this.layout;
+    for (let from = 0; from < data.length; ) {
       const at = gpa + from;
-      const count = Math.min(length - from, PAGE_SIZE - (at % PAGE_SIZE));
-      visit(at, from, count, this.entry(at));
+      const count = this.run(at, data.length - from, readOnlyBit | hasCodeBit);
+      const entry = this.entry(at);
+      if (entry !== 0 && (entry & readOnlyBit) === 0) {
+        if (entry & hasCodeBit) this.onCodeWritten(at, count);
+        const host = this.hostOf(at);
+        if (count <= SMALL) for (let i = 0; i < count; i++) this.bytes[host + i] = data[from + i] as number;
+        else this.bytes.set(count === data.length ? data : data.subarray(from, from + count), host);
+      }
       from += count;
     }
+  }
+
+  direct(gpa: number, length: number): Uint8Array | null {
+    const { readOnlyBit } = this.layout;
+    const entry = this.entry(gpa);
+    if (entry === 0 || (entry & readOnlyBit) !== 0 || this.run(gpa, length, readOnlyBit) < length) return null;
+    const host = this.hostOf(gpa);
+    return this.bytes.subarray(host, host + length);
+  }
+
+  changed(gpa: number, length: number): void {
+    for (let at = gpa; at < gpa + length; ) {
+      const count = Math.min(gpa + length - at, PAGE_SIZE - (at % PAGE_SIZE));
+      if (this.entry(at) & this.layout.hasCodeBit) this.onCodeWritten(at, count);
+      at += count;
+    }
+  }
+
+  /** How many of `length` bytes from `gpa` on lie in one piece in the host and agree in `bits` of their entries, to the end of a
+   *  page at least. What is not mapped agrees with its like. */
+  private run(gpa: number, length: number, bits: number): number {
+    const address = ~(PAGE_SIZE - 1);
+    const first = this.entry(gpa);
+    let count = PAGE_SIZE - (gpa % PAGE_SIZE);
+    let host = first & address;
+    while (count < length) {
+      const next = this.entry(gpa + count);
+      if (first === 0 ? next !== 0 : ((next ^ first) & bits) !== 0 || (next & address) !== ((host + PAGE_SIZE) | 0)) break;
+      host = next & address;
+      count += PAGE_SIZE;
+    }
+    return Math.min(count, length);
   }
 }
