@@ -42,34 +42,84 @@ export const cf32 = (value: number): Node => node(K.f32const, F32, 0, value, non
 export const local = (index: number, type: Type): Node => node(K.local, type, index, 0, none);
 export const call = (f: Callee, ...args: Node[]): Node => node(K.call, f.results[0] ?? I32, f.index, 0, args);
 /** Picks `a` if the i32 condition is not 0. Both are evaluated. */
-export const select = (cond: Node, a: Node, b: Node): Node => node(K.plain, a.type, a.type === V128 ? 0x1c : 0x1b, 0, [a, b, cond]);
+export const select = (cond: Node, a: Node, b: Node): Node =>
+  cond.kind === K.i32const ? (cond.imm === 0 ? b : a) : node(K.plain, a.type, a.type === V128 ? 0x1c : 0x1b, 0, [a, b, cond]);
+
+/** The result of an integer operation on constants, or one that an identity gives away; undefined where it has to be computed. */
+function folded(op: number, a: Node, b: Node): Node | undefined {
+  if (b.kind !== K.i32const && b.kind !== K.i64const) return undefined;
+  const wide = b.kind === K.i64const;
+  const y = wide ? b.big : BigInt(b.imm);
+  const name = op - (wide ? 0x7c : 0x6a);
+  // Shifts, additions and OR, XOR by zero.
+  if (y === 0n && (name === 0 || name === 1 || (name >= 8 && name <= 12))) return a;
+  if (y === -1n && name === 7) return a;
+  if (a.kind !== b.kind) return undefined;
+  const x = wide ? a.big : BigInt(a.imm);
+  const bits = wide ? 64n : 32n;
+  const count = y & (bits - 1n);
+  const unsigned = BigInt.asUintN(Number(bits), x);
+  let r: bigint;
+  switch (name) {
+    case 0:
+      r = x + y;
+      break;
+    case 1:
+      r = x - y;
+      break;
+    case 2:
+      r = x * y;
+      break;
+    case 7:
+      r = x & y;
+      break;
+    case 8:
+      r = x | y;
+      break;
+    case 9:
+      r = x ^ y;
+      break;
+    case 10:
+      r = x << count;
+      break;
+    case 11:
+      r = x >> count;
+      break;
+    case 12:
+      r = unsigned >> count;
+      break;
+    default:
+      return undefined;
+  }
+  return wide ? c64(r) : c32(Number(BigInt.asIntN(32, r)));
+}
 
 const plain = (op: number, type: Type) => (...args: Node[]): Node => node(K.plain, type, op, 0, args);
 type Un = (a: Node) => Node;
 type Bin = (a: Node, b: Node) => Node;
 type Load = (address: Node, offset?: number) => Node;
 const un = (op: number, type: Type): Un => plain(op, type) as Un;
-const bin = (op: number, type: Type): Bin => plain(op, type) as Bin;
+const bin = (op: number, type: Type): Bin => (a, b) => folded(op, a, b) ?? node(K.plain, type, op, 0, [a, b]);
 const load = (op: number, type: Type): Load => (address, offset = 0) => node(K.load, type, op, offset, [address]);
 
 export const i32 = {
-  eqz: un(0x45, I32), eq: bin(0x46, I32), ne: bin(0x47, I32), ltS: bin(0x48, I32), ltU: bin(0x49, I32), gtS: bin(0x4a, I32), gtU: bin(0x4b, I32),
+  eqz: (a: Node): Node => (a.kind === K.i32const ? c32(a.imm === 0 ? 1 : 0) : node(K.plain, I32, 0x45, 0, [a])), eq: bin(0x46, I32), ne: bin(0x47, I32), ltS: bin(0x48, I32), ltU: bin(0x49, I32), gtS: bin(0x4a, I32), gtU: bin(0x4b, I32),
   leS: bin(0x4c, I32), leU: bin(0x4d, I32), geS: bin(0x4e, I32), geU: bin(0x4f, I32),
   clz: un(0x67, I32), ctz: un(0x68, I32), popcnt: un(0x69, I32), add: bin(0x6a, I32), sub: bin(0x6b, I32), mul: bin(0x6c, I32),
   divS: bin(0x6d, I32), divU: bin(0x6e, I32), remS: bin(0x6f, I32), remU: bin(0x70, I32), and: bin(0x71, I32), or: bin(0x72, I32), xor: bin(0x73, I32),
   shl: bin(0x74, I32), shrS: bin(0x75, I32), shrU: bin(0x76, I32), rotl: bin(0x77, I32), rotr: bin(0x78, I32),
-  wrap: un(0xa7, I32), reinterpretF32: un(0xbc, I32), extend8: un(0xc0, I32), extend16: un(0xc1, I32),
+  wrap: (a: Node): Node => (a.kind === K.i64const ? c32(Number(BigInt.asIntN(32, a.big))) : node(K.plain, I32, 0xa7, 0, [a])), reinterpretF32: un(0xbc, I32), extend8: un(0xc0, I32), extend16: un(0xc1, I32),
   load: load(0x28, I32), load8s: load(0x2c, I32), load8u: load(0x2d, I32), load16s: load(0x2e, I32), load16u: load(0x2f, I32),
   truncSatF32S: (a: Node): Node => node(K.fc, I32, 0, 0, [a]), truncSatF64S: (a: Node): Node => node(K.fc, I32, 2, 0, [a]),
 };
 
 export const i64 = {
-  eqz: un(0x50, I32), eq: bin(0x51, I32), ne: bin(0x52, I32), ltS: bin(0x53, I32), ltU: bin(0x54, I32), gtS: bin(0x55, I32), gtU: bin(0x56, I32),
+  eqz: (a: Node): Node => (a.kind === K.i64const ? c32(a.big === 0n ? 1 : 0) : node(K.plain, I32, 0x50, 0, [a])), eq: bin(0x51, I32), ne: bin(0x52, I32), ltS: bin(0x53, I32), ltU: bin(0x54, I32), gtS: bin(0x55, I32), gtU: bin(0x56, I32),
   leS: bin(0x57, I32), leU: bin(0x58, I32), geS: bin(0x59, I32), geU: bin(0x5a, I32),
   clz: un(0x79, I64), ctz: un(0x7a, I64), popcnt: un(0x7b, I64), add: bin(0x7c, I64), sub: bin(0x7d, I64), mul: bin(0x7e, I64),
   divS: bin(0x7f, I64), divU: bin(0x80, I64), remS: bin(0x81, I64), remU: bin(0x82, I64), and: bin(0x83, I64), or: bin(0x84, I64), xor: bin(0x85, I64),
   shl: bin(0x86, I64), shrS: bin(0x87, I64), shrU: bin(0x88, I64), rotl: bin(0x89, I64), rotr: bin(0x8a, I64),
-  extendS: un(0xac, I64), extendU: un(0xad, I64), reinterpretF64: un(0xbd, I64), extend8: un(0xc2, I64), extend16: un(0xc3, I64), extend32: un(0xc4, I64),
+  extendS: un(0xac, I64), extendU: (a: Node): Node => (a.kind === K.i32const ? c64(a.imm >>> 0) : node(K.plain, I64, 0xad, 0, [a])), reinterpretF64: un(0xbd, I64), extend8: un(0xc2, I64), extend16: un(0xc3, I64), extend32: un(0xc4, I64),
   load: load(0x29, I64), load8s: load(0x30, I64), load8u: load(0x31, I64), load16s: load(0x32, I64), load16u: load(0x33, I64), load32s: load(0x34, I64), load32u: load(0x35, I64),
   truncSatF32S: (a: Node): Node => node(K.fc, I64, 4, 0, [a]), truncSatF64S: (a: Node): Node => node(K.fc, I64, 6, 0, [a]),
 };
