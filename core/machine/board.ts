@@ -6,10 +6,12 @@ import { LineJunction } from "../bus/line-junction.ts";
 import { MmioBus } from "../bus/mmio-bus.ts";
 import { assignPciResources } from "../bus/pci-assign.ts";
 import { PciBus } from "../bus/pci-bus.ts";
+import type { PciRom } from "../bus/pci-function.ts";
 import { PortBus } from "../bus/port-bus.ts";
 import { AcpiPm, PM1_CONTROL, SLEEP_TYPE_S5 } from "../devices/chipset/acpi-pm.ts";
 import { cmosImage } from "../devices/chipset/cmos-image.ts";
 import { Hpet } from "../devices/chipset/hpet.ts";
+import { FW_CFG_PORTS, FwCfg, type FwCfgItems } from "../devices/chipset/fw-cfg.ts";
 import { I440fx } from "../devices/chipset/i440fx.ts";
 import { IoApic } from "../devices/chipset/ioapic.ts";
 import { Lapic } from "../devices/chipset/lapic.ts";
@@ -27,6 +29,7 @@ import { Ps2Keyboard } from "../devices/input/ps2-keyboard.ts";
 import { Ps2Mouse } from "../devices/input/ps2-mouse.ts";
 import { Uart16550 } from "../devices/serial/uart16550.ts";
 import type { AcpiBoard } from "../firmware/acpi.ts";
+import type { DmaView } from "../memory/guest-memory.ts";
 import type { TimerOwner, TimerQueue } from "../time/clock.ts";
 
 export const FRAMEBUFFER_BYTES = 16 << 20;
@@ -40,6 +43,11 @@ const COM_PORTS = [
   { base: 0x3f8, irq: 4 },
   { base: 0x2f8, irq: 3 },
 ] as const;
+/** ISA interrupts of PIRQA to PIRQD as firmware sets them. */
+const PIRQ_IRQS = [10, 10, 11, 11] as const;
+/** PAM0 of the host bridge; 33h in each register: DRAM for loads and stores. */
+const PAM0 = 0x59, PAM_DRAM = 0x33;
+const APM_PORT = 0xb2;
 /** SCI_EN in the PM1a control register. */
 const SCI_ENABLE = 1;
 const DEBUG_PORTS = 4;
@@ -57,6 +65,13 @@ export interface BoardPorts {
   /** Guest-visible framebuffer memory, and how it is mapped (null: taken away). */
   framebuffer: Uint8Array;
   mapFramebuffer(base: number | null): boolean;
+  videoRom?: PciRom;
+  /** PAM0 to PAM6 and SMRAM of the host bridge, after each change and reset. */
+  onMemoryMapChange(pam: Uint8Array, smram: number): void;
+  onA20(isOn: boolean): void;
+  memory: DmaView;
+  /** What firmware is told; absent where a kernel starts without firmware, which then finds a board that is set up. */
+  firmware?: FwCfgItems;
   onInterrupt(level: boolean): void;
   onNmi(): void;
   onReset(): void;
@@ -156,7 +171,7 @@ export function buildBoard(p: BoardPorts): Board {
   const gates = [new GatedLine(irq(0)), new GatedLine(irq(8))] as const;
   const pit = timed((timers) => new Pit8254("pit", gates[0], timers));
   late.pit = pit;
-  const rtc = timed((timers) => new Rtc146818("rtc", gates[1], timers, p.epochMs, cmosImage(p.ramBytes)));
+  const rtc = timed((timers) => new Rtc146818("rtc", gates[1], timers, p.epochMs, cmosImage({ ramBytes: p.ramBytes })));
   const onLegacy = (isOn: boolean): void => {
     for (const gate of gates) gate.open(!isOn);
   };
@@ -171,7 +186,7 @@ export function buildBoard(p: BoardPorts): Board {
     (timers) =>
       new I8042(
         "i8042",
-        { keyboard, aux: mouse, keyboardIrq: irq(1), auxIrq: irq(12), onA20: () => {}, onReset: () => p.onReset() },
+        { keyboard, aux: mouse, keyboardIrq: irq(1), auxIrq: irq(12), onA20: (isOn) => p.onA20(isOn), onReset: () => p.onReset() },
         timers,
       ),
   );
@@ -185,7 +200,7 @@ export function buildBoard(p: BoardPorts): Board {
   const pci = new PciBus({ memoryWindow: PCI_WINDOW, setPirq: (n, level) => chipset.piix3?.setPirq(n, level) });
   const piix3 = plain(new Piix3("piix3", { irq: junctions.map((j) => j?.tap()), onReset: () => p.onReset() }));
   chipset.piix3 = piix3;
-  const host = plain(new I440fx("i440fx", { bus: pci, beneath: piix3.beneathConfigAddress }));
+  const host = plain(new I440fx("i440fx", { bus: pci, beneath: piix3.beneathConfigAddress, onMemoryMapChange: (pam, smram) => p.onMemoryMapChange(pam, smram) }));
   let pmAt: number | null = null;
   const piix4 = plain(
     new Piix4Pm("piix4-pm", (base) => {
@@ -194,7 +209,7 @@ export function buildBoard(p: BoardPorts): Board {
       if (base !== null) ports.map(base, 64, pm, 0, "acpi-pm");
     }),
   );
-  const vga = plain(new Vga("vga", { clock: p.timers.portFor(() => ({ onTimer() {} })), framebuffer: p.framebuffer, mmio, mapFramebuffer: p.mapFramebuffer }));
+  const vga = plain(new Vga("vga", { clock: p.timers.portFor(() => ({ onTimer() {} })), framebuffer: p.framebuffer, mmio, mapFramebuffer: p.mapFramebuffer, ...(p.videoRom ? { rom: p.videoRom } : {}) }));
   pci.plug(0, 0, host.pci);
   pci.plug(1, 0, piix3.pci);
   pci.plug(1, 3, piix4.pci);
@@ -213,8 +228,13 @@ export function buildBoard(p: BoardPorts): Board {
   ports.map(0xcf8, 4, host, 0, "pci address");
   ports.map(0xcfc, 4, host, 1, "pci data");
   for (const range of VGA_PORTS) ports.map(range.base, range.length, vga, range.bank, "vga");
-  const control = plain(new SystemControlPort("port92", { onA20: () => {}, onReset: () => p.onReset() }));
+  const control = plain(new SystemControlPort("port92", { onA20: (isOn) => p.onA20(isOn), onReset: () => p.onReset() }));
   ports.map(0x92, 1, control, 0, "port 92h");
+  ports.map(APM_PORT, 2, pm, 1, "apm");
+  if (p.firmware) {
+    const fwCfg = plain(new FwCfg("fw-cfg", p.memory, p.firmware));
+    for (const range of FW_CFG_PORTS) ports.map(range.base, range.length, fwCfg, range.bank, "fw-cfg");
+  }
   if (p.debugExit) {
     ports.map(p.debugExit.port, DEBUG_PORTS, plain(new DebugExit("debug-exit", p.debugExit.onExit)), 0, "debug exit");
   }
@@ -224,11 +244,15 @@ export function buildBoard(p: BoardPorts): Board {
   mmio.map(IOAPIC_BASE, 0x1000, ioapic, 0, "ioapic");
   mmio.map(LAPIC_BASE, 0x1000, lapic, 0, "lapic");
 
-  const prepare = (): void => {
-    piix3.routePirqs([10, 11, 10, 11]);
+  const setUpAsFirmware = (): void => {
+    for (let i = 0; i < 7; i++) host.pci.writeConfig(PAM0 + i, 1, PAM_DRAM);
+    piix3.routePirqs(PIRQ_IRQS);
     piix4.placePmBlock(PM_BASE);
-    assignPciResources(pci, { memory: PCI_WINDOW, ports: { base: 0xc000, end: 0x10000 }, pirqIrqs: [10, 11, 10, 11] });
+    assignPciResources(pci, { memory: PCI_WINDOW, ports: { base: 0xc000, end: 0x10000 }, pirqIrqs: PIRQ_IRQS });
+  };
+  const prepare = (): void => {
     lapic.enterVirtualWireMode();
+    if (!p.firmware) setUpAsFirmware();
     // There is no system management mode to switch ACPI on: it is on from the start.
     pm.writeReg(0, PM1_CONTROL, 2, SCI_ENABLE);
   };
@@ -237,6 +261,7 @@ export function buildBoard(p: BoardPorts): Board {
     ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm,
     reset: (kind) => {
       for (const device of devices) device.reset(kind);
+      p.onA20(true);
       prepare();
     },
   };

@@ -6,21 +6,26 @@ import { CPU_MODELS, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
 import { dumpRegisters } from "../cpu/system/dump.ts";
 import { dumpCode } from "../cpu/system/dump-code.ts";
+import { resetCpu } from "../cpu/system/reset.ts";
 import type { DisplaySource } from "../display/display.ts";
 import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
 import { bootDirectly } from "../firmware/load.ts";
-import { PAGE_SIZE, PhysicalMap } from "../memory/physical-map.ts";
+import { PhysicalMap } from "../memory/physical-map.ts";
 import { TimerQueue } from "../time/clock.ts";
+import { AddressDecode } from "./address-decode.ts";
 import { ACPI_BOARD, type Board, buildBoard, FRAMEBUFFER_BYTES } from "./board.ts";
 import { enterState } from "./enter.ts";
-import { type ExitReason, type Machine, type MachineConfig, MachineError, type MachinePorts, type SliceResult } from "./machine.ts";
+import { firmwareConfig } from "./firmware-config.ts";
+import { type ExitReason, type FirmwareImage, type Machine, type MachineConfig, MachineError, type MachinePorts, type SliceResult } from "./machine.ts";
 import { MachineClock } from "./machine-clock.ts";
 import { PhysicalBus } from "./physical-access.ts";
+import { pciMemory, placeRoms, romBytes } from "./rom.ts";
 
 const MIB = 1 << 20;
 const TWO_32 = 0x1_0000_0000;
-const VGA_HOLE = { base: 0xa0000, length: 0x20000 };
+/** The rest of the first MiB is the address decoder's. */
+const LOW_RAM_END = 0xa0000;
 /** Most instructions between two looks at the timers. */
 const MAX_RUN = 4_000_000;
 const MIN_RUN = 50;
@@ -61,7 +66,9 @@ class PcMachine implements Machine {
     }
     if (config.engine !== "interpreter") throw new MachineError("unsupported", `The engine "${config.engine}" is not part of this version`);
     const ramBytes = config.memoryMiB * MIB;
-    const memory = allocate(L.RAM + ramBytes + FRAMEBUFFER_BYTES, config.memoryMiB);
+    const firmware = config.boot.kind === "firmware" ? requireFirmware(config) : undefined;
+    const roms = romBytes(firmware);
+    const memory = allocate(L.RAM + ramBytes + FRAMEBUFFER_BYTES + roms.system + roms.video, config.memoryMiB);
     const buffer = memory.buffer as SharedArrayBuffer;
     this.map = new PhysicalMap(buffer, { tableOffset: L.PAGE_MAP, readOnlyBit: L.PAGE_READ_ONLY, hasCodeBit: L.PAGE_HAS_CODE }, ramBytes);
     // The board is built before the engine, which needs its buses; until then nothing runs and nothing interrupts.
@@ -69,19 +76,27 @@ class PcMachine implements Machine {
     this.clock = new MachineClock(() => engine?.retiredInRun() ?? 0);
     this.timers = new TimerQueue(this.clock);
     const framebufferHost = L.RAM + ramBytes;
-    let framebufferAt: number | null = null;
+    const framebuffer = pciMemory(this.map, ramBytes, { host: framebufferHost, sizeBytes: FRAMEBUFFER_BYTES }, false);
+    const bytes = new Uint8Array(buffer);
+    const { systemRom, videoRom } = firmware ? placeRoms(firmware, bytes, framebufferHost + FRAMEBUFFER_BYTES) : {};
+    let decode: AddressDecode | undefined;
+    let memoryMap: Parameters<AddressDecode["update"]> | undefined;
     this.board = buildBoard({
       timers: this.timers,
       ramBytes,
       epochMs: config.epochMs,
       framebuffer: new Uint8Array(buffer, framebufferHost, FRAMEBUFFER_BYTES),
-      mapFramebuffer: (base) => {
-        if (base !== null && (base < ramBytes || base + FRAMEBUFFER_BYTES > TWO_32 || base % PAGE_SIZE !== 0)) return false;
-        if (framebufferAt !== null) this.map.unmap(framebufferAt, FRAMEBUFFER_BYTES);
-        framebufferAt = base;
-        if (base !== null) this.map.map(base, FRAMEBUFFER_BYTES, framebufferHost);
-        return true;
+      mapFramebuffer: (base) => framebuffer.decode(base),
+      ...(videoRom ? { videoRom: pciMemory(this.map, ramBytes, videoRom, true) } : {}),
+      onMemoryMapChange: (...registers) => {
+        memoryMap = registers;
+        decode?.update(...registers);
       },
+      onA20: (isOn) => this.engine.setA20(isOn),
+      memory: this.map,
+      ...(config.boot.kind === "firmware"
+        ? { firmware: firmwareConfig({ ramBytes, bootOrder: [], hasBootMenu: config.boot.hasMenu === true, files: new Map() }) }
+        : {}),
       onInterrupt: (level) => engine?.setInterruptLine(level),
       onNmi: () => this.engine.raiseNmi(),
       onReset: () => {
@@ -119,11 +134,18 @@ class PcMachine implements Machine {
     });
     engine = this.engine;
     this.engine.setInterruptLine(this.board.interrupts.hasInterrupt());
-    this.map.map(0, VGA_HOLE.base, L.RAM);
-    const top = VGA_HOLE.base + VGA_HOLE.length;
-    this.map.map(top, ramBytes - top, L.RAM + top);
+    this.map.remap([
+      { gpa: 0, length: LOW_RAM_END, host: L.RAM },
+      { gpa: MIB, length: ramBytes - MIB, host: L.RAM + MIB },
+    ]);
+    const images = { ...(systemRom ? { systemRom } : {}), ...(videoRom ? { videoRom } : {}) };
+    decode = new AddressDecode({ map: this.map, mmio: this.board.mmio, bytes, ramHost: L.RAM, ...images });
+    if (memoryMap) decode.update(...memoryMap);
     this.map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
-    this.map.onRemapped = () => this.engine.flushAll();
+    this.map.onRemapped = () => {
+      this.engine.flushAll();
+      this.engine.requestExit();
+    };
     this.engine.flushAll();
     this.timers.onEarlier = () => this.engine.stop();
     this.display = this.board.vga;
@@ -133,6 +155,11 @@ class PcMachine implements Machine {
   private boot(): void {
     if (this.config.boot.kind === "none") throw new MachineError("badRequest", "There is nothing to boot: no kernel was given");
     const boot = this.config.boot;
+    if (boot.kind === "firmware") {
+      this.engine.flushAll();
+      resetCpu(this.engine.cpu);
+      return;
+    }
     let entry: EntryState;
     try {
       const base = this.board.vga.pci.decodedBase(0);
@@ -267,6 +294,11 @@ class PcMachine implements Machine {
   dump(): string {
     return `${dumpRegisters(this.engine.cpu)}\n${dumpCode(this.engine.cpu)}`;
   }
+}
+
+function requireFirmware(config: MachineConfig): FirmwareImage {
+  if (!config.firmware) throw new MachineError("badRequest", "There is no firmware image to boot from the drives");
+  return config.firmware;
 }
 
 /** The machine's one memory. Throws MachineError if the host will not give that much address space. */

@@ -47,7 +47,8 @@ for (const seed of [1, 20_251_123]) {
       assert.ok(result, `neither done nor ended: ${[...b.debug.slice(-3)].map((c) => c.charCodeAt(0))}`);
       marks += b.debug.length;
       if (result.kind !== "ended") break;
-      assert.equal(result.exit?.kind, "poweredOff");
+      // The kernel lies in an odd megabyte: with A20 off it is gone.
+      assert.match(result.exit?.kind ?? "", /^(poweredOff|tripleFault)$/);
       const [lo, mid, high] = [...b.debug.slice(-3)].map((c) => c.charCodeAt(0)) as [number, number, number];
       const at = lo | (mid << 8) | (high << 16);
       assert.ok(at >= first && at < PORTS * 3, `the position ${at} is one of the sweep`);

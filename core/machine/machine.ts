@@ -1,17 +1,28 @@
 // One virtual machine to the thread that runs it: what goes in to build one, what comes out of each slice.
+import type { BootDevice } from "../api/vm-config.ts";
 import type { ErrorCode, InputEvent } from "../api/vm-state.ts";
 import type { DisplaySource } from "../display/display.ts";
 
 /** What to start, with all files already read: nothing in here touches the host. */
 export type BootImage =
   | { kind: "kernel"; name: string; kernel: Uint8Array; initrd?: Uint8Array; append: string; modules: { data: Uint8Array; commandLine: string }[] }
+  /** Firmware starts what it finds: the processor begins at the reset vector. */
+  | { kind: "firmware"; order: readonly BootDevice[]; hasMenu?: boolean }
   | { kind: "none" };
+
+/** ROM images. The system ROM is a multiple of 64 KiB. */
+export interface FirmwareImage {
+  bios: Uint8Array;
+  videoBios?: Uint8Array;
+}
 
 export interface MachineConfig {
   memoryMiB: number;
   cpuModel: string;
   engine: "interpreter" | "translator";
   boot: BootImage;
+  /** Needed to boot by firmware. */
+  firmware?: FirmwareImage;
   /** Wall time at power-on, milliseconds since 1970 UTC, for the RTC. */
   epochMs: number;
   /** Port of the debug-exit device, if there is one: a value V written ends the machine with status (V << 1) | 1. */

@@ -4,8 +4,20 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** 128 bytes for Rtc146818. `ramBytes` is RAM below 4 GiB, `highRamBytes` RAM above. */
-export function cmosImage(ramBytes: number, highRamBytes = 0): Uint8Array {
+/** Drive types of CMOS byte 10h. */
+export const FLOPPY_TYPES = { none: 0, 360: 1, 1200: 2, 720: 3, 1440: 4, 2880: 5 } as const;
+export type FloppyType = (typeof FLOPPY_TYPES)[keyof typeof FLOPPY_TYPES];
+
+export interface CmosFacts {
+  /** RAM below 4 GiB, and above. */
+  ramBytes: number;
+  highRamBytes?: number;
+  /** Types of drives A: and B:. */
+  floppies?: readonly [FloppyType, FloppyType];
+}
+
+/** 128 bytes for Rtc146818. */
+export function cmosImage({ ramBytes, highRamBytes = 0, floppies = [0, 0] }: CmosFacts): Uint8Array {
   const cmos = new Uint8Array(128);
   const put16 = (index: number, value: number): void => {
     cmos[index] = value & 0xff;
@@ -14,7 +26,10 @@ export function cmosImage(ramBytes: number, highRamBytes = 0): Uint8Array {
   const extendedKib = Math.min(Math.max(ramBytes - MIB, 0) / KIB, 0xffff);
   const above16M = Math.min(Math.max(ramBytes - 16 * MIB, 0) / (64 * KIB), 0xffff);
   const above4G = Math.min(highRamBytes / (64 * KIB), 0xffffff);
-  cmos[0x14] = 0x06; // equipment: FPU, PS/2 pointing device, no diskette
+  const floppyCount = floppies.filter((type) => type !== 0).length;
+  cmos[0x10] = (floppies[0] << 4) | floppies[1];
+  // Equipment: FPU, PS/2 pointing device; bit 0 and bits 7:6, the diskette drives.
+  cmos[0x14] = 0x06 | (floppyCount > 0 ? 1 | ((floppyCount - 1) << 6) : 0);
   put16(0x15, Math.min(ramBytes / KIB, 640));
   put16(0x17, extendedKib);
   put16(0x30, extendedKib);

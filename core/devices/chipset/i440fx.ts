@@ -38,6 +38,9 @@ export class I440fx implements Device, BusDevice {
       deviceId: 0x1237,
       revision: 2,
       classCode: 0x060000,
+      // Not the chip's: QEMU marks its board so, and firmware for virtual machines looks for it.
+      subsystemVendorId: 0x1af4,
+      subsystemId: 0x1100,
       command: { reset: 0x0006, writable: 0x0140 },
       registers: [
         { offset: 0x07, reset: [0x02], writable: [0] }, // DEVSEL# timing: medium

@@ -13,7 +13,8 @@ const PMREGMISC = 0x80;
 const PMIOSE = 0x01;
 const COMMAND_IO = 0x01;
 const ONES = (count: number): number[] => new Array<number>(count).fill(0xff);
-const ZEROS = (count: number): number[] => new Array<number>(count).fill(0);
+/** 44h-7Fh. APMC_EN (58h bit 25) is on from reset: there is no SMM, and firmware that finds it on does not wait for a handler. */
+const DEVICE_REGISTERS: readonly number[] = Array.from({ length: 0x3c }, (_, i) => (0x44 + i === 0x5b ? 0x02 : 0));
 
 export class Piix4Pm implements Device {
   readonly id: string;
@@ -38,7 +39,7 @@ export class Piix4Pm implements Device {
         { offset: 0x06, reset: [0x80, 0x02], writable: [0, 0] },
         { offset: 0x3c, reset: [9], writable: [0xff] }, // SCI is IRQ 9 by wire
         { offset: PMBA, reset: [0x01, 0, 0, 0], writable: [0xc0, 0xff, 0, 0] },
-        { offset: 0x44, reset: ZEROS(0x3c), writable: ONES(0x3c) }, // counters, resource decodes, device activity
+        { offset: 0x44, reset: DEVICE_REGISTERS, writable: ONES(0x3c) }, // counters, resource decodes, device activity
         { offset: PMREGMISC, reset: [0], writable: [PMIOSE] },
         { offset: 0x90, reset: [0x01, 0, 0, 0], writable: [0xf0, 0xff, 0, 0] }, // SMBBA
         { offset: 0xd2, reset: [0, 0, 0, 0, 0], writable: [0x0f, 0xff, 0xff, 0xff, 0] }, // SMBus host configuration

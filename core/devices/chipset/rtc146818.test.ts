@@ -10,7 +10,7 @@ const MS = 1_000_000;
 const EPOCH_MS = Date.UTC(2024, 1, 28, 23, 59, 58, 500);
 
 function makeRtc(bench: DeviceBench, epochMs = EPOCH_MS): Rtc146818 {
-  const rtc: Rtc146818 = new Rtc146818("rtc", bench.irq(), bench.timers(() => rtc), epochMs, cmosImage(256 << 20));
+  const rtc: Rtc146818 = new Rtc146818("rtc", bench.irq(), bench.timers(() => rtc), epochMs, cmosImage({ ramBytes: 256 << 20 }));
   return rtc;
 }
 function setup(epochMs = EPOCH_MS): { rtc: Rtc146818; bench: DeviceBench } {

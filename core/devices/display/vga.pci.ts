@@ -3,7 +3,7 @@
 import type { BusDevice } from "../../bus/device.ts";
 import type { MmioBus } from "../../bus/mmio-bus.ts";
 import { mmioBar } from "../../bus/pci-bus.ts";
-import { type PciBar, PciFunction } from "../../bus/pci-function.ts";
+import { type PciBar, PciFunction, type PciRom } from "../../bus/pci-function.ts";
 
 export const VGA_MMIO_BYTES = 0x1000;
 
@@ -13,6 +13,8 @@ export interface VgaPciOptions {
   mmioBank: number;
   /** Puts the framebuffer memory at a guest-physical address, or (null) takes it away. False if it cannot lie there. */
   mapFramebuffer(base: number | null): boolean;
+  /** The video BIOS. */
+  rom?: PciRom;
 }
 
 export function vgaPciFunction(id: string, device: BusDevice, options: VgaPciOptions): PciFunction {
@@ -31,5 +33,6 @@ export function vgaPciFunction(id: string, device: BusDevice, options: VgaPciOpt
     subsystemId: 0x1100,
     command: { reset: 0, writable: 0x0107 },
     bars,
+    ...(options.rom ? { rom: options.rom } : {}),
   });
 }

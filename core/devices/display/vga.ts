@@ -3,7 +3,7 @@
 // After reset it stands in 80 by 25 text mode, as a video BIOS would leave it, because a kernel started directly expects that.
 import type { AccessSize, BusDevice, Device } from "../../bus/device.ts";
 import type { MmioBus } from "../../bus/mmio-bus.ts";
-import type { PciFunction } from "../../bus/pci-function.ts";
+import type { PciFunction, PciRom } from "../../bus/pci-function.ts";
 import type { DisplaySource, TextScreen } from "../../display/display.ts";
 import { type DeviceState, parseState } from "../../state/device-state.ts";
 import type { Clock } from "../../time/clock.ts";
@@ -45,6 +45,8 @@ export interface VgaOptions {
   mmio: MmioBus;
   /** See vga.pci.ts. */
   mapFramebuffer(base: number | null): boolean;
+  /** The video BIOS as the card's expansion ROM. */
+  rom?: PciRom;
 }
 
 export class Vga implements Device, BusDevice, DisplaySource {
@@ -69,6 +71,7 @@ export class Vga implements Device, BusDevice, DisplaySource {
       mmio: options.mmio,
       mmioBank: MMIO_BANK,
       mapFramebuffer: (base) => options.mapFramebuffer(base),
+      ...(options.rom ? { rom: options.rom } : {}),
     });
     this.enterTextMode();
   }
