@@ -1,0 +1,308 @@
+// The execution phase of the 82077AA's data commands (data sheet 5.1, and table 5-7 for the address in the results): finding
+// sectors, moving them between medium and host by DMA or through the FIFO, and how a command ends.
+// A run is what one block request moves: the sectors asked for up to the end of the track, or one where the processor writes them.
+import type { DmaChannel } from "../../bus/dma-channel.ts";
+import type { BlockError } from "../../storage/block.ts";
+import type { FdcTransferState } from "./fdc82077.state.ts";
+import type { FloppyDrive } from "./floppy-drive.ts";
+import { type FloppyFormat, SECTOR_BYTES, SECTOR_SIZE_CODE } from "./floppy-media.ts";
+
+const ST0_ABNORMAL = 0x40;
+const ST0_SEEK_END = 0x20;
+export const ST1_END_OF_CYLINDER = 0x80;
+export const ST1_DATA_ERROR = 0x20;
+export const ST1_OVERRUN = 0x10;
+export const ST1_NO_DATA = 0x04;
+export const ST1_NOT_WRITABLE = 0x02;
+export const ST1_MISSING_ADDRESS_MARK = 0x01;
+export const ST2_CONTROL_MARK = 0x40;
+export const ST2_DATA_ERROR = 0x20;
+export const ST2_WRONG_CYLINDER = 0x10;
+
+/** From a command to its sector, and from one sector to the next: much less than a disk takes to turn. */
+const FIND_NS = 200_000;
+const SECTOR_NS = 20_000;
+/** A disk without address marks is given up after two turns: here a little sooner. */
+const GIVE_UP_NS = 10_000_000;
+/** How often a masked DMA channel is looked at, and for how long. */
+const DMA_POLL_NS = 500_000;
+const DMA_PATIENCE_NS = 100_000_000;
+const TURN_NS = 200_000_000;
+
+export interface FdcTransferHost {
+  readonly dma: DmaChannel;
+  nowNs(): number;
+  drive(unit: number): FloppyDrive | undefined;
+  rate(): number;
+  /** DMA rather than the FIFO moves the bytes, and its outputs are not gated off. */
+  usesDma(): boolean;
+  isDmaGateOpen(): boolean;
+  /** Calls proceed() at that time. */
+  arm(deadlineNs: number): void;
+  /** The FIFO wants the processor, or no longer. */
+  fifoChanged(): void;
+  /** The result phase begins. */
+  finish(results: number[]): void;
+}
+
+export class FdcTransfer {
+  s: FdcTransferState;
+  private readonly host: FdcTransferHost;
+
+  constructor(host: FdcTransferHost, state: FdcTransferState) {
+    this.host = host;
+    this.s = state;
+  }
+
+  start(seekNs: number): void {
+    const { host } = this;
+    const isReadable = this.format() !== null;
+    host.arm(host.nowNs() + seekNs + (isReadable ? FIND_NS : GIVE_UP_NS));
+  }
+
+  /** The recording under the heads, or null: no disk, none at this data rate, or the side does not exist. */
+  private format(): FloppyFormat | null {
+    const { host, s } = this;
+    const format = host.drive(s.unit)?.format ?? null;
+    if (!format || s.isSingleDensity || !format.rates.includes(host.rate()) || s.head >= format.heads) return null;
+    const drive = host.drive(s.unit);
+    return drive && drive.cylinderId < format.cylinders ? format : null;
+  }
+
+  /** The timer has fired. */
+  proceed(): void {
+    if (this.s.step === "find") this.find();
+    else if (this.s.step === "turn") this.hand();
+    else if (this.s.step === "move") this.move();
+  }
+
+  private find(): void {
+    const { s, host } = this;
+    const format = this.format();
+    const drive = host.drive(s.unit);
+    if (!format || !drive) return this.fail(ST1_MISSING_ADDRESS_MARK);
+    if (s.kind === "readId") return this.foundId(drive, format);
+    const isWrite = s.kind === "write" || s.kind === "format";
+    if (isWrite && drive.medium?.isReadOnly) return this.fail(ST1_NOT_WRITABLE);
+    if (s.kind === "format") return this.expect(s.eot * 4);
+    if (s.kind === "readTrack") {
+      s.extra = drive.isAt(s.c) && s.h === s.head && s.r >= 1 && s.r <= format.sectorsPerTrack ? 1 : 0;
+      return this.begin(Math.min(s.eot, format.sectorsPerTrack));
+    }
+    if (!drive.isAt(s.c)) return this.fail(ST1_NO_DATA, ST2_WRONG_CYLINDER);
+    if (s.h !== s.head || s.n !== SECTOR_SIZE_CODE || s.r < 1 || s.r > format.sectorsPerTrack) return this.fail(ST1_NO_DATA);
+    if (s.wantsDeleted && s.skips) return this.fail(ST1_END_OF_CYLINDER); // no sector has a deleted mark
+    let sectors = s.r > s.eot ? format.sectorsPerTrack - s.r + 1 : Math.min(s.eot, format.sectorsPerTrack) - s.r + 1;
+    if (s.sectorLimit > 0) sectors = Math.min(sectors, s.sectorLimit);
+    if (s.wantsDeleted || (s.kind === "write" && !host.usesDma())) sectors = 1;
+    if (s.kind === "write") this.expect(sectors * SECTOR_BYTES);
+    else this.begin(sectors);
+  }
+
+  private foundId(drive: FloppyDrive, format: FloppyFormat): void {
+    const { s, host } = this;
+    s.c = drive.cylinderId;
+    s.h = s.head;
+    s.r = 1 + (Math.floor((host.nowNs() * format.sectorsPerTrack) / TURN_NS) % format.sectorsPerTrack);
+    s.n = SECTOR_SIZE_CODE;
+    this.end(0, 0, 0);
+  }
+
+  /** Takes `length` bytes from the host. */
+  private expect(length: number): void {
+    const { s } = this;
+    s.data = new Uint8Array(length);
+    s.at = 0;
+    if (length === 0) this.taken();
+    else this.hand();
+  }
+
+  /** Bytes may now go over the bus. */
+  private hand(): void {
+    this.s.step = "move";
+    this.s.overrunNs = this.host.nowNs() + DMA_PATIENCE_NS;
+    this.move();
+  }
+
+  /** Reads `sectors` from sector r on. */
+  private begin(sectors: number): void {
+    const { s } = this;
+    s.data = new Uint8Array(sectors * SECTOR_BYTES);
+    s.at = 0;
+    if (sectors === 0) this.ended();
+    else this.submit();
+  }
+
+  private offset(): number {
+    const { s, host } = this;
+    const drive = host.drive(s.unit);
+    const format = drive?.format;
+    if (!format) return 0;
+    const isWholeTrack = s.kind === "format" || s.kind === "readTrack";
+    const cylinder = isWholeTrack ? drive.cylinderId : s.c;
+    const first = isWholeTrack ? 0 : s.r - 1;
+    return ((cylinder * format.heads + s.head) * format.sectorsPerTrack + first) * SECTOR_BYTES;
+  }
+
+  /** Hands the run to the medium; also after a load, for the request that was under way. */
+  submit(): void {
+    const { s, host } = this;
+    const drive = host.drive(s.unit);
+    const isWrite = s.kind === "write" || s.kind === "format";
+    if (!drive?.medium) return this.fail(ST1_MISSING_ADDRESS_MARK);
+    s.step = "block";
+    drive.events?.onActivity(isWrite ? "write" : "read");
+    const offset = this.offset();
+    // An image that ends early reads as zeroes there, and cannot be written.
+    const length = isWrite ? s.data.length : Math.max(Math.min(s.data.length, drive.medium.sizeBytes - offset), 0);
+    if (length > 0) drive.medium.submit({ tag: 0, operation: isWrite ? "write" : "read", offset, length, data: s.data.subarray(0, length) });
+    else this.done(null);
+  }
+
+  /** The medium has answered. */
+  done(error: BlockError | null): void {
+    const { s, host } = this;
+    if (s.step !== "block") return;
+    if (error === "readOnly") return this.fail(ST1_NOT_WRITABLE);
+    if (error) return this.fail(ST1_DATA_ERROR, ST2_DATA_ERROR);
+    s.step = "turn";
+    host.arm(host.nowNs() + Math.ceil(s.data.length / SECTOR_BYTES) * SECTOR_NS);
+  }
+
+  removed(): void {
+    this.fail(ST1_MISSING_ADDRESS_MARK);
+  }
+
+  private move(): void {
+    const { s, host } = this;
+    const isWrite = s.kind === "write" || s.kind === "format";
+    if (s.kind === "verify" || (isWrite && s.at === s.data.length)) return this.ended();
+    if (!host.usesDma()) return host.fifoChanged();
+    host.dma.request(true);
+    const rest = s.data.subarray(s.at);
+    const { bytes, isTerminal } = !host.isDmaGateOpen()
+      ? { bytes: 0, isTerminal: false }
+      : isWrite
+        ? host.dma.fromMemory(rest)
+        : host.dma.toMemory(rest);
+    s.at += bytes;
+    if (isTerminal || s.at === s.data.length) {
+      host.dma.request(false);
+      s.isTerminal = isTerminal;
+      if (isWrite) this.taken();
+      else this.ended();
+    } else if (host.nowNs() >= s.overrunNs) {
+      this.fail(ST1_OVERRUN);
+    } else {
+      host.arm(host.nowNs() + DMA_POLL_NS);
+    }
+  }
+
+  /** The FIFO has a byte for the processor, or room for one. */
+  wantsProcessor(): boolean {
+    const { s, host } = this;
+    const isOwn = s.kind !== "verify" && s.step === "move" && s.at < s.data.length;
+    return isOwn && !host.usesDma();
+  }
+
+  /** Direction of the FIFO: true towards the processor. */
+  get isRead(): boolean {
+    return this.s.kind !== "write" && this.s.kind !== "format";
+  }
+
+  readFifo(): number {
+    const { s } = this;
+    const value = s.data[s.at++] ?? 0;
+    if (s.at === s.data.length) this.ended();
+    return value;
+  }
+
+  writeFifo(value: number): void {
+    const { s } = this;
+    s.data[s.at++] = value;
+    if (s.at === s.data.length) this.taken();
+  }
+
+  /** All bytes of a run to be written are here: the rest of a sector that TC cut short is zeroes. */
+  private taken(): void {
+    const { s } = this;
+    if (s.kind === "format") return this.formatTrack();
+    if (s.at === 0) return this.ended();
+    s.data = s.data.slice(0, Math.ceil(s.at / SECTOR_BYTES) * SECTOR_BYTES);
+    s.at = s.data.length;
+    this.submit();
+  }
+
+  /** An image can hold a track only as its format has it: each sector once, in any order. */
+  private formatTrack(): void {
+    const { s } = this;
+    const format = this.format();
+    const drive = this.host.drive(s.unit);
+    const ids = s.data.subarray(0, s.at);
+    const numbers = new Set<number>();
+    for (let i = 0; i + 4 <= ids.length; i += 4) {
+      const [c, h, r, n] = ids.subarray(i, i + 4);
+      if (drive?.isAt(c ?? 0) && h === s.head && n === SECTOR_SIZE_CODE && r !== undefined && r >= 1) numbers.add(r);
+    }
+    const sectors = format?.sectorsPerTrack ?? 0;
+    if (ids.length !== sectors * 4 || numbers.size !== sectors || Math.max(...numbers) !== sectors) return this.fail(ST1_DATA_ERROR);
+    s.data = new Uint8Array(sectors * SECTOR_BYTES).fill(s.extra);
+    s.at = s.data.length;
+    this.submit();
+  }
+
+  /** A run is over: sectors from r on have been moved as far as `at` says. */
+  private ended(): void {
+    const { s } = this;
+    if (s.kind === "format") return this.end(0, 0, 0);
+    const sectors = s.kind === "verify" ? s.data.length / SECTOR_BYTES : Math.ceil(s.at / SECTOR_BYTES);
+    if (s.kind === "readTrack") {
+      s.r = sectors;
+      this.step();
+      return this.end(0, s.extra ? 0 : ST1_NO_DATA, 0);
+    }
+    const limitLeft = s.sectorLimit - sectors;
+    const isComplete = s.isTerminal || (s.sectorLimit > 0 && limitLeft === 0);
+    s.r = (s.r + Math.max(sectors, 1) - 1) & 0xff;
+    const wasLast = s.r === s.eot;
+    const isOtherSideNext = s.isMultiTrack && s.head === 0;
+    this.step();
+    if (isComplete) return this.end(0, 0, s.wantsDeleted ? ST2_CONTROL_MARK : 0);
+    if (s.wantsDeleted) return this.end(0, 0, ST2_CONTROL_MARK);
+    if (wasLast && !isOtherSideNext) {
+      return s.kind === "verify" && s.sectorLimit === 0 ? this.end(0, 0, 0) : this.end(ST0_ABNORMAL, ST1_END_OF_CYLINDER, 0);
+    }
+    if (s.sectorLimit > 0) s.sectorLimit = limitLeft;
+    if (wasLast) s.head = 1;
+    s.step = "find";
+    s.data = new Uint8Array(0);
+    s.at = 0;
+    this.host.fifoChanged();
+    this.host.arm(this.host.nowNs() + SECTOR_NS);
+  }
+
+  /** The address after sector r: what the results name. */
+  private step(): void {
+    const { s } = this;
+    if (s.r !== s.eot) {
+      s.r = (s.r + 1) & 0xff;
+      return;
+    }
+    s.r = 1;
+    if (!s.isMultiTrack) s.c = (s.c + 1) & 0xff;
+    else {
+      if (s.head === 1) s.c = (s.c + 1) & 0xff;
+      s.h ^= 1;
+    }
+  }
+
+  private fail(st1: number, st2 = 0): void {
+    this.end(ST0_ABNORMAL, st1, st2);
+  }
+
+  private end(st0: number, st1: number, st2: number): void {
+    const { s, host } = this;
+    host.dma.request(false);
+    host.finish([st0 | (s.hasSought ? ST0_SEEK_END : 0) | (s.head << 2) | s.unit, st1, st2, s.c, s.h, s.r, s.n]);
+  }
+}
