@@ -4,22 +4,12 @@
 // Sparse stays sparse: zeroes that are written where the file reads as zeroes already are not written. Discards are accepted and do
 // nothing, because Node cannot punch holes and writing zeroes would take space instead of giving it back.
 import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
-import type { ErrorCode } from "../api/vm-state.ts";
 import type { BlockError } from "../storage/block.ts";
+import { ImageError } from "../storage/image-error.ts";
 import { type ImageLock, lockImage, writerOf } from "./image-lock.ts";
 
 /** Shorter writes are not examined for zeroes: they take no whole block of the host's disk. */
 const ZERO_CHECK_BYTES = 4096;
-
-export class ImageError extends Error {
-  override readonly name = "ImageError";
-  readonly code: ErrorCode;
-
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
-  }
-}
 
 export class ImageFile {
   readonly sizeBytes: number;

@@ -6,7 +6,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { ControlWord } from "../api/worker-protocol.ts";
 import type { BlockError } from "../storage/block.ts";
-import { ImageError, ImageFile } from "./image-file.ts";
+import { ImageError } from "../storage/image-error.ts";
+import { ImageFile } from "./image-file.ts";
 import { type FromIoWorker, IoBuffer, IoOperation, IoWord, type IoWorkerStart, SLOT_BYTES, SLOT_COUNT, type ToIoWorker } from "./io-protocol.ts";
 
 /** A fixed answer, or one that comes later. */
