@@ -1,11 +1,36 @@
 // The one table between the user interface and the app: every call with its request and reply, every event. The router, the
 // preload bridge, the WebSocket client and the CLI all derive from it; adding a call is one line here plus its handler.
 import { z } from "zod";
-import { BootSource, RAM_MAX_MIB, RAM_MIN_MIB } from "./vm-config.ts";
-import { ErrorCode, InputEvent, TrashEntry, VmRecord, VmStats } from "./vm-state.ts";
+import { BootSource, Drive, Firmware, RAM_MAX_MIB, RAM_MIN_MIB, VmConfig } from "./vm-config.ts";
+import { ActivityLight, ErrorCode, InputEvent, ScreenText, TrashEntry, VmRecord, VmStats } from "./vm-state.ts";
 
 const Id = z.object({ id: z.string().min(1).max(200) });
 const Done = z.object({});
+
+export const DISK_MIN_BYTES = 1024 * 1024;
+export const DISK_MAX_BYTES = 2 ** 41;
+
+/** An empty disk image that is made in the machine's folder, for a drive that names it as its path. */
+export const NewDisk = z.object({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,40}\.img$/),
+  sizeBytes: z.int().min(DISK_MIN_BYTES).max(DISK_MAX_BYTES).multipleOf(512),
+});
+export type NewDisk = z.infer<typeof NewDisk>;
+
+/** What a machine is made of, besides its name. */
+const Parts = z.object({
+  memoryMiB: z.int().min(RAM_MIN_MIB).max(RAM_MAX_MIB),
+  boot: BootSource,
+  notes: z.string().max(4000),
+  cpuModel: VmConfig.shape.cpu.shape.model.unwrap(),
+  engine: VmConfig.shape.cpu.shape.engine.unwrap(),
+  drives: VmConfig.shape.drives.unwrap(),
+  newDisks: z.array(NewDisk).max(8),
+  firmware: Firmware,
+  devices: VmConfig.shape.devices.unwrap(),
+});
+const Name = z.string().trim().min(1).max(80);
+const DriveId = Id.extend({ driveId: Drive.shape.id });
 
 export const calls = {
   /** Facts about the host, for defaults and for what is safe. */
@@ -18,12 +43,12 @@ export const calls = {
   },
   "vm.list": { request: z.object({}), reply: z.object({ vms: z.array(VmRecord) }) },
   "vm.create": {
-    request: z.object({ name: z.string().trim().min(1).max(80), memoryMiB: z.int().min(RAM_MIN_MIB).max(RAM_MAX_MIB), boot: BootSource, capPercent: z.int().min(1).max(100).default(100), notes: z.string().max(4000).default("") }),
+    request: Parts.partial().required({ memoryMiB: true, boot: true }).extend({ name: Name, capPercent: z.int().min(1).max(100).default(100), notes: Parts.shape.notes.default("") }),
     reply: z.object({ vm: VmRecord }),
   },
   /** Changes the saved configuration. Name and notes at any time, the rest while off. */
   "vm.update": {
-    request: Id.extend({ name: z.string().trim().min(1).max(80).optional(), notes: z.string().max(4000).optional(), memoryMiB: z.int().min(RAM_MIN_MIB).max(RAM_MAX_MIB).optional(), boot: BootSource.optional() }),
+    request: Id.extend({ name: Name.optional() }).extend(Parts.partial().shape),
     reply: z.object({ vm: VmRecord }),
   },
   /** Legal in `off` and `error`. */
@@ -42,16 +67,28 @@ export const calls = {
   "vm.delete": { request: Id, reply: z.object({ trash: TrashEntry }) },
   /** Legal in every state; kept in the configuration. */
   "vm.setCap": { request: Id.extend({ capPercent: z.int().min(1).max(100) }), reply: Done },
+  /** Puts a medium into a CD or floppy drive, in every state; kept in the configuration. */
+  "vm.insertMedium": { request: DriveId.extend({ path: z.string().min(1).max(4096) }), reply: z.object({ vm: VmRecord }) },
+  /** Takes it out. A running guest may hold the tray shut (`wrongState`), unless it is forced. */
+  "vm.ejectMedium": { request: DriveId.extend({ force: z.boolean().default(false) }), reply: z.object({ vm: VmRecord }) },
   "vm.input": { request: Id.extend({ events: z.array(InputEvent).max(64) }), reply: Done },
   /** Ctrl+Alt+Del and the like: presses all in order, releases in reverse. */
   "vm.keys": { request: Id.extend({ codes: z.array(z.string().max(32)).min(1).max(8) }), reply: Done },
+  /** Types on a US keyboard, no faster than the guest reads. Replies with the characters that no key of it makes. */
+  "vm.typeText": { request: Id.extend({ text: z.string().min(1).max(4096) }), reply: z.object({ untyped: z.string() }) },
   /** Bytes for the first serial port, as latin-1 text of at most 64 KiB. */
   "vm.serialInput": { request: Id.extend({ data: z.string().max(65536) }), reply: Done },
   /** Starts screen frames (binary messages) and serial output for this machine to this peer; replies with what was shown so far. */
   "vm.watch": { request: Id.extend({ thumbnail: z.boolean().default(false) }), reply: z.object({ serialBacklog: z.string() }) },
   "vm.unwatch": { request: Id.extend({ thumbnail: z.boolean().default(false) }), reply: Done },
+  /** Sends `vm.text` for this machine to this peer, now and with each change, until told otherwise. */
+  "vm.watchText": { request: Id, reply: Done },
+  "vm.unwatchText": { request: Id, reply: Done },
   "trash.list": { request: z.object({}), reply: z.object({ entries: z.array(TrashEntry) }) },
   "trash.restore": { request: Id, reply: z.object({ vm: VmRecord }) },
+  /** For good, with all that is in the folder. */
+  "trash.remove": { request: Id, reply: Done },
+  "trash.empty": { request: z.object({}), reply: z.object({ removed: z.int() }) },
   /** Looks for a file before the user commits to it. `path` may start with ~. */
   "file.probe": {
     request: z.object({ path: z.string().min(1).max(4096) }),
@@ -71,6 +108,10 @@ export const events = {
   "vm.stats": z.object({ id: z.string(), stats: VmStats }),
   /** Output of the first serial port as latin-1 text, to peers that watch. */
   "vm.serial": z.object({ id: z.string(), data: z.string() }),
+  /** What has worked since the last such event, some times a second while anything does. */
+  "vm.activity": z.object({ id: z.string(), lights: z.array(ActivityLight) }),
+  /** The text screen, null in a graphics mode, to peers that watch it. */
+  "vm.text": z.object({ id: z.string(), screen: ScreenText.nullable() }),
   "app.notice": z.object({ level: z.enum(["info", "warning", "error"]), code: ErrorCode, message: z.string(), vmId: z.string().optional() }),
 } as const;
 

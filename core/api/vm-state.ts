@@ -51,6 +51,10 @@ export type VmStats = z.infer<typeof VmStats>;
 export const ActivityLight = z.enum(["disk", "cd", "floppy", "network", "sound"]);
 export type ActivityLight = z.infer<typeof ActivityLight>;
 
+/** A text screen as lines of Unicode without trailing blanks. */
+export const ScreenText = z.object({ columns: z.int().min(1).max(1000), lines: z.array(z.string().max(1000)).max(1000) });
+export type ScreenText = z.infer<typeof ScreenText>;
+
 export const TrashEntry = z.object({ /** Folder name in the trash. */ id: z.string(), name: z.string(), deletedAt: z.string(), path: z.string() });
 export type TrashEntry = z.infer<typeof TrashEntry>;
 

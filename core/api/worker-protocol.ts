@@ -3,11 +3,21 @@
 //
 // A message to the thread is posted first and announced second, by adding to the SIGNAL word and notifying: the thread looks at
 // its mailbox only when that word has moved, so that a busy guest pays one load a slice and a halted one sleeps on the word.
-import type { BootSource, VmConfig } from "./vm-config.ts";
-import type { Failure, InputEvent, VmStats } from "./vm-state.ts";
+import type { BootDevice, BootSource, Drive, VmConfig } from "./vm-config.ts";
+import type { ActivityLight, Failure, InputEvent, VmStats } from "./vm-state.ts";
 
 /** What to boot, as paths on the host: the thread reads the files itself. */
-export type BootFiles = Extract<BootSource, { kind: "kernel" }> | { kind: "none" };
+export type BootFiles =
+  | Extract<BootSource, { kind: "kernel" }>
+  /** Firmware starts what it finds on the drives. `hasMenu`: it offers a choice first. */
+  | { kind: "firmware"; order: BootDevice[]; hasMenu?: boolean }
+  | { kind: "none" };
+
+/** ROM images, as absolute paths. */
+export interface FirmwareFiles {
+  bios: string;
+  videoBios?: string;
+}
 
 /** The thread's `workerData`. */
 export interface VmWorkerStart {
@@ -15,6 +25,11 @@ export interface VmWorkerStart {
   cpuModel: string;
   engine: VmConfig["cpu"]["engine"];
   boot: BootFiles;
+  /** Needed where firmware boots. */
+  firmware?: FirmwareFiles;
+  /** With absolute paths. */
+  drives?: Drive[];
+  devices?: VmConfig["devices"];
   capPercent: number;
   debugExitPort?: number;
   debugConsolePort?: number;
@@ -65,6 +80,8 @@ export type ToVmWorker =
   | { kind: "powerButton" }
   | { kind: "powerOff" }
   | { kind: "setCap"; capPercent: number }
+  /** Puts a medium into a CD or floppy drive or takes it out (null). Answered by `mediumSet`. `force`: whether or not the guest holds the tray. */
+  | { kind: "setMedium"; queryId: number; driveId: string; path: string | null; force: boolean }
   | { kind: "query"; queryId: number; what: QueryKind };
 
 /** Changed part of the screen, in pixels. */
@@ -97,7 +114,14 @@ export type FromVmWorker =
   | { kind: "serialDrained" }
   | { kind: "frame"; rect: DirtyRect; screenWidth: number; screenHeight: number }
   | { kind: "stats"; stats: VmStats }
-  | { kind: "answer"; queryId: number; text: string | null; bytes: Uint8Array | null }
+  | { kind: "answer"; queryId: number; text: string | null; /** Of a text screen. */ columns?: number; bytes: Uint8Array | null }
+  | { kind: "mediumSet"; queryId: number; failure: Failure | null }
+  /** What has worked since the last such message. */
+  | { kind: "activity"; lights: ActivityLight[] }
+  /** The guest has ejected a medium. */
+  | { kind: "ejected"; driveId: string }
+  /** The guest has begun or ceased to take the tablet's positions. */
+  | { kind: "pointer"; mode: "relative" | "absolute" }
   /** The last message of a machine that ran. */
   | { kind: "ended"; reason: EndReason; screen: FinalScreen }
   /** The last message of one that could not start or not go on. */

@@ -1,10 +1,36 @@
-// A boot source as the configuration names it, as files of this host.
-import type { BootSource } from "../api/vm-config.ts";
-import type { BootFiles } from "../api/worker-protocol.ts";
+// What a configuration names, as files of this host: kernel, firmware images and media. Relative paths are meant from the machine's
+// folder.
+import type { BootSource, VmConfig } from "../api/vm-config.ts";
+import type { BootFiles, FirmwareFiles, VmWorkerStart } from "../api/worker-protocol.ts";
+import { firmwareFilesFor } from "./firmware-files.ts";
 import { hostPath } from "./host-path.ts";
 
-/** Relative paths are meant from the machine's folder. The first word of a module is its file. */
-export function bootFilesFor(boot: Extract<BootSource, { kind: "kernel" }>, folder: string): Extract<BootFiles, { kind: "kernel" }> {
+/** Files of the app itself. */
+export interface OwnFiles {
+  /** The built-in guest's kernel. */
+  demoKernel: string;
+  firmware?: FirmwareFiles;
+}
+
+/** The part of a thread's start that the configuration says. Throws VmError if there is no firmware to boot from the drives. */
+export function startOf(config: VmConfig, folder: string, own: OwnFiles): Omit<VmWorkerStart, "control" | "screen"> {
+  const { memoryMiB, cpu, boot, drives, devices } = config;
+  return {
+    memoryMiB,
+    cpuModel: cpu.model,
+    engine: cpu.engine,
+    capPercent: cpu.capPercent,
+    boot: bootFilesFor(boot, folder, own),
+    ...(boot.kind === "firmware" ? { firmware: firmwareFilesFor(config.firmware, folder, own.firmware) } : {}),
+    drives: drives.map((drive) => ({ ...drive, path: drive.path === null ? null : hostPath(drive.path, folder) })),
+    devices,
+  };
+}
+
+/** The first word of a module is its file. */
+function bootFilesFor(boot: BootSource, folder: string, own: OwnFiles): BootFiles {
+  if (boot.kind === "demo") return { kind: "kernel", kernel: own.demoKernel, append: "", modules: [] };
+  if (boot.kind === "firmware") return { kind: "firmware", order: boot.order };
   const modules = boot.modules.map((text) => text.replace(/^\S+/, (path) => hostPath(path, folder)));
   const files = { ...boot, kernel: hostPath(boot.kernel, folder), modules };
   return boot.initrd === undefined ? files : { ...files, initrd: hostPath(boot.initrd, folder) };

@@ -1,6 +1,6 @@
 // The fleet: every machine of one library, on or off, by id. Orders are promises that reject with VmError; what happens is told
 // to subscribers. Nothing here knows who asks: app, server or command.
-import type { Failure, InputEvent, TrashEntry, VmRecord, VmStats } from "../api/vm-state.ts";
+import type { ActivityLight, Failure, InputEvent, ScreenText, TrashEntry, VmRecord, VmStats } from "../api/vm-state.ts";
 import type { DirtyRect } from "../api/worker-protocol.ts";
 import type { ScreenReader } from "./screen-reader.ts";
 import { messageOf, VmError } from "./vm-error.ts";
@@ -12,6 +12,7 @@ export type HypervisorEvent =
   | { kind: "removed"; id: string }
   | { kind: "stats"; id: string; stats: VmStats }
   | { kind: "serial"; id: string; data: Uint8Array }
+  | { kind: "activity"; id: string; lights: ActivityLight[] }
   | { kind: "frame"; id: string; rect: DirtyRect; screenWidth: number; screenHeight: number };
 
 export class Hypervisor {
@@ -62,8 +63,9 @@ export class Hypervisor {
 
   async update(id: string, patch: VmPatch): Promise<VmRecord> {
     const handle = await this.handle(id);
-    if (handle.isOn && (patch.memoryMiB !== undefined || patch.boot !== undefined)) {
-      throw new VmError("wrongState", "Memory and boot source can be changed only while the machine is off.");
+    const { name: _name, notes: _notes, capPercent: _cap, ...hardware } = patch;
+    if (handle.isOn && Object.values(hardware).some((value) => value !== undefined)) {
+      throw new VmError("wrongState", "What the machine is made of can be changed only while it is off.");
     }
     handle.setEntry(await this.library.update(id, patch));
     return handle.record();
@@ -138,6 +140,23 @@ export class Hypervisor {
     }
   }
 
+  /** Puts a medium into a CD or floppy drive, or takes it out (null), and keeps that in the configuration. */
+  async setMedium(id: string, driveId: string, path: string | null, force: boolean): Promise<VmRecord> {
+    const handle = await this.handle(id);
+    const drives = handle.record().config?.drives ?? [];
+    const drive = drives.find((d) => d.id === driveId);
+    if (!drive) throw new VmError("notFound", `The machine has no drive ${driveId}.`);
+    if (drive.kind === "disk") throw new VmError("wrongState", "The medium of a disk drive cannot be taken out.");
+    if (handle.isOn) await handle.setMedium(driveId, path, force);
+    await this.saveMedium(id, handle, driveId, path);
+    return handle.record();
+  }
+
+  private async saveMedium(id: string, handle: VmHandle, driveId: string, path: string | null): Promise<void> {
+    const drives = handle.record().config?.drives ?? [];
+    handle.setEntry(await this.library.update(id, { drives: drives.map((d) => (d.id === driveId ? { ...d, path } : d)) }));
+  }
+
   async input(id: string, events: InputEvent[]): Promise<void> {
     (await this.handle(id)).input(events);
   }
@@ -155,6 +174,11 @@ export class Hypervisor {
 
   async serialBacklog(id: string): Promise<string> {
     return (await this.handle(id)).serialBacklog();
+  }
+
+  /** The text screen, null in a graphics mode and while the machine is off. */
+  async screenText(id: string): Promise<ScreenText | null> {
+    return (await this.handle(id)).screenText();
   }
 
   /** Milliseconds between pictures of this machine, 0 for none. */
@@ -187,6 +211,9 @@ export class Hypervisor {
       changed: () => this.emit({ kind: "changed", record: handle.record() }),
       stats: (stats) => this.emit({ kind: "stats", id, stats }),
       serial: (data) => this.emit({ kind: "serial", id, data }),
+      activity: (lights) => this.emit({ kind: "activity", id, lights }),
+      // Where the library cannot be written now, the medium is in the drive again at the next start: as after a power failure.
+      ejected: (driveId) => void this.saveMedium(id, handle, driveId, null).catch(() => undefined),
       frame: (rect, screenWidth, screenHeight) => this.emit({ kind: "frame", id, rect, screenWidth, screenHeight }),
     });
     this.handles.set(id, handle);

@@ -1,9 +1,10 @@
 // One machine of the fleet: what it is doing, which orders that allows, and the thread that runs it while it is on. The reason of
 // a failure stays until the next start; so does what was last on the screen and the serial port.
 import type { VmConfig } from "../api/vm-config.ts";
-import type { Failure, InputEvent, VmRecord, VmStats, VmStatus } from "../api/vm-state.ts";
-import type { BootFiles, DirtyRect } from "../api/worker-protocol.ts";
-import { bootFilesFor } from "./boot-source.ts";
+import type { ActivityLight, Failure, InputEvent, ScreenText, VmRecord, VmStats, VmStatus } from "../api/vm-state.ts";
+import type { DirtyRect } from "../api/worker-protocol.ts";
+import { type OwnFiles, startOf } from "./boot-source.ts";
+import { hostPath } from "./host-path.ts";
 import type { LockFile } from "./lock-file.ts";
 import type { ScreenReader } from "./screen-reader.ts";
 import { messageOf, VmError } from "./vm-error.ts";
@@ -12,10 +13,8 @@ import { type SpawnVmWorker, type ThreadEnd, type ThreadTimeouts, VmThread } fro
 
 const BACKLOG_BYTES = 256 * 1024;
 
-export interface VmHost {
+export interface VmHost extends OwnFiles {
   spawn: SpawnVmWorker;
-  /** Path of the built-in guest's kernel. */
-  demoKernel: string;
   timeouts?: ThreadTimeouts;
   /** See VmWorkerStart. */
   machineModule?: string;
@@ -25,6 +24,9 @@ export interface HandleEvents {
   changed(): void;
   stats(stats: VmStats): void;
   serial(data: Uint8Array): void;
+  activity(lights: ActivityLight[]): void;
+  /** The guest has ejected the medium of a drive: the configuration is to say so. */
+  ejected(driveId: string): void;
   frame(rect: DirtyRect, screenWidth: number, screenHeight: number): void;
 }
 
@@ -37,6 +39,7 @@ export class VmHandle {
   private thread: VmThread | undefined;
   private lock: LockFile | undefined;
   private capPercent: number | undefined;
+  private pointer: VmRecord["pointer"];
   private frameIntervalMs = 0;
   private backlog: Uint8Array[] = [];
   private backlogBytes = 0;
@@ -58,7 +61,8 @@ export class VmHandle {
     const { id, folder, path, config, failure } = this.entry;
     const capPercent = this.capPercent ?? config?.cpu.capPercent ?? 100;
     if (!config) return { id, folder, path, status: "broken", config: null, failure, capPercent };
-    return { id, folder, path, status: this.status, config, failure: this.failure, capPercent };
+    const pointer = this.pointer === undefined ? {} : { pointer: this.pointer };
+    return { id, folder, path, status: this.status, config, failure: this.failure, capPercent, ...pointer };
   }
 
   /** What the library says now. A machine that runs keeps the configuration it has if the new one cannot be read. */
@@ -80,7 +84,8 @@ export class VmHandle {
     try {
       this.thread = this.spawnThread(config);
     } catch (error) {
-      this.onEnd({ kind: "failed", failure: { code: "workerCrashed", message: `The machine's thread could not be made: ${messageOf(error)}` } });
+      const crash = { code: "workerCrashed", message: `The machine's thread could not be made: ${messageOf(error)}` } as const;
+      this.onEnd({ kind: "failed", failure: error instanceof VmError ? { code: error.code, message: error.message } : crash });
       throw error;
     }
     const { thread } = this;
@@ -94,26 +99,19 @@ export class VmHandle {
 
   private spawnThread(config: VmConfig): VmThread {
     const { machineModule, spawn, timeouts } = this.host;
-    const start = {
-      memoryMiB: config.memoryMiB,
-      cpuModel: config.cpu.model,
-      engine: config.cpu.engine,
-      boot: this.bootFiles(config),
-      capPercent: config.cpu.capPercent,
-      ...(machineModule === undefined ? {} : { machineModule }),
-    };
+    const start = { ...startOf(config, this.entry.path, this.host), ...(machineModule === undefined ? {} : { machineModule }) };
     const events = {
       serial: (data: Uint8Array) => this.onSerial(data),
       stats: (stats: VmStats) => this.events.stats(stats),
       frame: (rect: DirtyRect, width: number, height: number) => this.events.frame(rect, width, height),
+      activity: (lights: ActivityLight[]) => this.events.activity(lights),
+      ejected: (driveId: string) => this.events.ejected(driveId),
+      pointer: (mode: "relative" | "absolute") => {
+        this.pointer = mode;
+        this.events.changed();
+      },
     };
     return new VmThread(spawn, start, events, timeouts);
-  }
-
-  private bootFiles(config: VmConfig): BootFiles {
-    const { boot } = config;
-    if (boot.kind === "demo") return { kind: "kernel", kernel: this.host.demoKernel, append: "", modules: [] };
-    return boot.kind === "firmware" ? { kind: "none" } : bootFilesFor(boot, this.entry.path);
   }
 
   async pause(): Promise<void> {
@@ -159,10 +157,21 @@ export class VmHandle {
     this.require("take serial input", "running", "paused").serialInput(data);
   }
 
+  /** Changes the medium of a CD or floppy drive of the running machine; see VmThread. The configuration is the caller's matter. */
+  async setMedium(driveId: string, path: string | null, force: boolean): Promise<void> {
+    const thread = this.require("change a medium", "running", "paused");
+    await thread.setMedium(driveId, path === null ? null : hostPath(path, this.entry.path), force);
+  }
+
   setFrameInterval(intervalMs: number): void {
     if (intervalMs === this.frameIntervalMs) return;
     this.frameIntervalMs = intervalMs;
     this.thread?.setFrameInterval(intervalMs);
+  }
+
+  /** Null in a graphics mode and while the machine is off. */
+  async screenText(): Promise<ScreenText | null> {
+    return (await this.thread?.screenText()) ?? null;
   }
 
   /** What the first serial port has shown, the last 256 KiB of it, as latin-1 text. */
@@ -182,6 +191,7 @@ export class VmHandle {
 
   private onEnd(end: ThreadEnd): void {
     this.thread = undefined;
+    this.pointer = undefined;
     this.capPercent = undefined;
     this.lock?.release();
     this.lock = undefined;

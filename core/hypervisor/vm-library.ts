@@ -5,8 +5,9 @@
 // list can be read only. `<folder>/.running`: who runs this machine, app or command.
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { NewDisk } from "../api/contract.ts";
 import { type BootSource, CONFIG_VERSION, VmConfig } from "../api/vm-config.ts";
 import type { Failure, TrashEntry } from "../api/vm-state.ts";
 import { FILE_CALLS, type FileCalls, writeAtomically, writeError } from "./atomic-file.ts";
@@ -38,8 +39,14 @@ export interface NewVm {
   boot: BootSource;
   capPercent: number;
   engine?: VmConfig["cpu"]["engine"];
+  cpuModel?: string;
+  drives?: VmConfig["drives"];
+  firmware?: VmConfig["firmware"];
+  devices?: VmConfig["devices"];
+  /** Empty disk images to make in the machine's folder. */
+  newDisks?: NewDisk[];
 }
-export type VmPatch = Partial<Omit<NewVm, "engine">>;
+export type VmPatch = Partial<NewVm>;
 
 export class VmLibrary {
   readonly path: string;
@@ -107,14 +114,18 @@ export class VmLibrary {
         notes: vm.notes,
         createdAt: new Date().toISOString(),
         memoryMiB: vm.memoryMiB,
-        cpu: { capPercent: vm.capPercent, ...(vm.engine ? { engine: vm.engine } : {}) },
+        cpu: { capPercent: vm.capPercent, ...(vm.engine ? { engine: vm.engine } : {}), ...(vm.cpuModel ? { model: vm.cpuModel } : {}) },
         boot: vm.boot,
+        drives: vm.drives,
+        firmware: vm.firmware,
+        devices: vm.devices,
       });
       const folder = folderNameFor(config.name, id);
       // Made under a hidden name first: a folder without a configuration is never seen.
       const unfinished = join(this.path, `.new-${randomBytes(6).toString("hex")}`);
       try {
         await mkdir(unfinished);
+        await makeDisks(unfinished, vm.newDisks);
         await writeAtomically(join(unfinished, CONFIG_FILE), formatConfig(config), this.files);
         await this.files.rename(unfinished, join(this.path, folder));
       } catch (error) {
@@ -129,10 +140,16 @@ export class VmLibrary {
     return this.change(async () => {
       const entry = await this.find(id);
       if (!entry.config) throw new VmError(entry.failure?.code ?? "configUnreadable", entry.failure?.message ?? "The configuration cannot be read.");
-      const { capPercent, ...fields } = patch;
-      const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
-      const cpu = capPercent === undefined ? entry.config.cpu : { ...entry.config.cpu, capPercent };
-      await writeAtomically(join(entry.path, CONFIG_FILE), formatConfig(VmConfig.parse({ ...entry.config, ...given, cpu })), this.files);
+      const { capPercent, engine, cpuModel, newDisks, ...fields } = patch;
+      const cpu = { ...entry.config.cpu, ...defined({ capPercent, engine, model: cpuModel }) };
+      const config = VmConfig.parse({ ...entry.config, ...defined(fields), cpu });
+      const made = await makeDisks(entry.path, newDisks);
+      try {
+        await writeAtomically(join(entry.path, CONFIG_FILE), formatConfig(config), this.files);
+      } catch (error) {
+        await Promise.all(made.map((path) => rm(path, { force: true }))); // nothing names them
+        throw error;
+      }
       return this.entry(entry.folder);
     });
   }
@@ -186,6 +203,25 @@ export class VmLibrary {
         throw moveError(error, from);
       }
       return this.entry(folder);
+    });
+  }
+
+  /** Deletes one entry of the trash for good. */
+  removeFromTrash(trashId: string): Promise<void> {
+    return this.change(async () => {
+      const trash = join(this.path, TRASH_FOLDER);
+      if (!(await this.folders(trash)).includes(trashId)) throw new VmError("notFound", `There is no ${trashId} in the trash.`);
+      await removeFolder(join(trash, trashId));
+    });
+  }
+
+  /** Deletes all that is in the trash for good. Gives back how many machines that were. */
+  emptyTrash(): Promise<number> {
+    return this.change(async () => {
+      const trash = join(this.path, TRASH_FOLDER);
+      const names = await this.folders(trash);
+      for (const name of names) await removeFolder(join(trash, name));
+      return names.length;
     });
   }
 
@@ -258,6 +294,39 @@ async function trashEntry(trash: string, name: string): Promise<TrashEntry> {
   }
   const modified = await stat(path).then((info) => info.mtime, () => new Date(0));
   return { id: name, name: title, deletedAt: modified.toISOString(), path };
+}
+
+/** Sparse files: blocks that nobody wrote take no room. None is left if one of them fails. */
+async function makeDisks(folder: string, disks: readonly NewDisk[] = []): Promise<string[]> {
+  const made: string[] = [];
+  try {
+    for (const { name, sizeBytes } of disks) {
+      const path = join(folder, name);
+      const file = await open(path, "wx", 0o600);
+      made.push(path);
+      try {
+        await file.truncate(sizeBytes);
+      } finally {
+        await file.close();
+      }
+    }
+    return made;
+  } catch (error) {
+    await Promise.all(made.map((path) => rm(path, { force: true })));
+    throw writeError(error, folder);
+  }
+}
+
+function defined<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>; // entries forget the keys
+}
+
+async function removeFolder(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true });
+  } catch (error) {
+    throw new VmError("ioFailed", `${path} could not be deleted: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function moveError(error: unknown, path: string): VmError {

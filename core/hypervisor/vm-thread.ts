@@ -1,7 +1,7 @@
 // Supervises the thread of one machine from start to end: orders with answers in bounded time, output with back-pressure, and
 // exactly one end whatever happens, also when the thread crashes, vanishes or no longer answers.
 import { Worker } from "node:worker_threads";
-import type { Failure, InputEvent, VmStats } from "../api/vm-state.ts";
+import type { ActivityLight, Failure, InputEvent, ScreenText, VmStats } from "../api/vm-state.ts";
 import {
   CONTROL_BYTES, ControlWord, type DirtyRect, type EndReason, type FinalScreen, type FromVmWorker, INPUT_PENDING_LIMIT, OUTPUT_PENDING_LIMIT,
   type QueryKind, type ToVmWorker, type VmWorkerStart,
@@ -37,6 +37,10 @@ export interface ThreadEvents {
   serialDrained?(): void;
   frame?(rect: DirtyRect, screenWidth: number, screenHeight: number): void;
   stats?(stats: VmStats): void;
+  activity?(lights: ActivityLight[]): void;
+  /** The guest has ejected the medium of a drive. */
+  ejected?(driveId: string): void;
+  pointer?(mode: "relative" | "absolute"): void;
 }
 
 /** How long to wait before giving up on the thread, in milliseconds. */
@@ -127,6 +131,16 @@ export class VmThread {
     this.send({ kind: "input", events });
   }
 
+  /** Puts a medium (an absolute path) into a CD or floppy drive, or takes it out (null). Rejects with VmError: no such drive, a file
+   *  that cannot be used, `wrongState` while the guest holds the tray and it is not forced. */
+  async setMedium(driveId: string, path: string | null, force: boolean): Promise<void> {
+    const queryId = ++this.lastQuery;
+    const answer = this.wait((m) => m.kind === "mediumSet" && m.queryId === queryId, this.timeouts.answer, "does not answer");
+    this.send({ kind: "setMedium", queryId, driveId, path, force });
+    const { failure } = (await answer) as Extract<FromVmWorker, { kind: "mediumSet" }>; // what isAnswer accepts
+    if (failure) throw VmError.from(failure);
+  }
+
   /** Throws VmError if the guest leaves too much unread. `serialDrained` tells when it has read everything. */
   serialInput(data: Uint8Array): void {
     if (data.length === 0) return;
@@ -145,6 +159,12 @@ export class VmThread {
   /** Text of a text screen (null in a graphics mode), or registers. */
   async queryText(what: Exclude<QueryKind, "screenshot">): Promise<string | null> {
     return (await this.query(what)).text;
+  }
+
+  /** The text screen, null in a graphics mode. */
+  async screenText(): Promise<ScreenText | null> {
+    const { text, columns } = await this.query("text");
+    return text === null || columns === undefined ? null : { columns, lines: text.split("\n") };
   }
 
   /** A PNG file, or null before the first picture. */
@@ -207,6 +227,15 @@ export class VmThread {
         break;
       case "stats":
         this.events.stats?.(message.stats);
+        break;
+      case "activity":
+        this.events.activity?.(message.lights);
+        break;
+      case "ejected":
+        this.events.ejected?.(message.driveId);
+        break;
+      case "pointer":
+        this.events.pointer?.(message.mode);
         break;
       case "ended":
       case "failed":

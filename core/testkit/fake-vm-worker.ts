@@ -62,7 +62,7 @@ export class FakeVmWorker {
   private react(message: ToVmWorker): void {
     if (message.kind === "pause") this.say({ kind: "paused" });
     else if (message.kind === "resume") this.say({ kind: "resumed" });
-    else if (message.kind === "query") this.say({ kind: "answer", queryId: message.queryId, text: "answer", bytes: null });
+    else if (message.kind === "query") this.say({ kind: "answer", queryId: message.queryId, text: "answer", columns: 80, bytes: null });
     else if (message.kind === "powerOff") this.end();
   }
 

@@ -175,8 +175,11 @@ export class RunLoop {
     if (what === "screenshot") {
       const bytes = this.takeScreenshot();
       host.post({ kind: "answer", queryId, text: null, bytes }, bytes ? [bytes.buffer] : []);
+    } else if (what === "text") {
+      const columns = machine.display.text()?.columns;
+      host.post({ kind: "answer", queryId, text: this.text(), ...(columns === undefined ? {} : { columns }), bytes: null });
     } else {
-      host.post({ kind: "answer", queryId, text: what === "text" ? this.text() : machine.dump(), bytes: null });
+      host.post({ kind: "answer", queryId, text: machine.dump(), bytes: null });
     }
   }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { calls, events } from "../../core/api/contract.ts";
+import { CONFIG_VERSION } from "../../core/api/vm-config.ts";
 import { ErrorCode } from "../../core/api/vm-state.ts";
 import { FakeVmWorker } from "../../core/testkit/fake-vm-worker.ts";
 import { fakeApp } from "../testing/fake-app.ts";
@@ -128,7 +129,7 @@ test("a folder with a newer configuration is shown broken", async (t) => {
   const { app, path, close } = fakeApp(FakeVmWorker);
   t.after(close);
   mkdirSync(join(path, "future"));
-  writeFileSync(join(path, "future", "machine.json"), '{"version": 2}');
+  writeFileSync(join(path, "future", "machine.json"), JSON.stringify({ version: CONFIG_VERSION + 1 }));
   const { vms } = calls["vm.list"].reply.parse(await connectPeer(app).call("vm.list"));
   assert.deepEqual([vms[0]?.status, vms[0]?.failure?.code], ["broken", "configNewer"]);
 });

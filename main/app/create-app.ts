@@ -9,6 +9,7 @@ import { VmError } from "../../core/hypervisor/vm-error.ts";
 import { listFolder, probeFile } from "./file-probe.ts";
 import { FrameFanout } from "./frame-fanout.ts";
 import { Peer, type PeerPort } from "./peer.ts";
+import { TextFanout } from "./text-fanout.ts";
 
 const MIB = 1024 * 1024;
 
@@ -40,8 +41,9 @@ export function createApp(options: AppOptions): App {
   if (libraryFault) options.log(libraryFault.message);
   const peers = new Set<Peer>();
   const frames = new FrameFanout(hypervisor, peers);
-  const handlers = makeHandlers(options, frames);
-  const unsubscribe = hypervisor.subscribe((event) => fanOut(event, peers, frames));
+  const texts = new TextFanout(hypervisor, peers);
+  const handlers = makeHandlers(options, frames, texts);
+  const unsubscribe = hypervisor.subscribe((event) => fanOut(event, peers, frames, texts));
   return {
     connect(port) {
       const peer = new Peer(port);
@@ -58,16 +60,18 @@ export function createApp(options: AppOptions): App {
     async close() {
       unsubscribe();
       frames.close();
+      texts.close();
       peers.clear();
       await hypervisor.close();
     },
   };
 }
 
-function fanOut(event: HypervisorEvent, peers: ReadonlySet<Peer>, frames: FrameFanout): void {
+function fanOut(event: HypervisorEvent, peers: ReadonlySet<Peer>, frames: FrameFanout, texts: TextFanout): void {
   switch (event.kind) {
     case "changed":
       frames.updateInterval(event.record.id);
+      texts.changed(event.record.id);
       for (const peer of peers) peer.send("vm.changed", event.record);
       break;
     case "removed":
@@ -81,8 +85,12 @@ function fanOut(event: HypervisorEvent, peers: ReadonlySet<Peer>, frames: FrameF
       for (const peer of peers) if (peer.watched.has(event.id)) peer.send("vm.serial", { id: event.id, data });
       break;
     }
+    case "activity":
+      for (const peer of peers) peer.send("vm.activity", { id: event.id, lights: event.lights });
+      break;
     case "frame":
       frames.changed(event.id, event.rect);
+      texts.changed(event.id);
       break;
   }
 }
@@ -128,7 +136,12 @@ function idOf(message: unknown): number {
   return typeof id === "number" && Number.isSafeInteger(id) && id >= 0 ? id : 0;
 }
 
-function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFanout): Handlers {
+/** Without the fields that are there and undefined, which the contract allows and nothing else does. */
+function defined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFanout, texts: TextFanout): Handlers {
   const done = async (work: Promise<void>) => {
     await work;
     return {};
@@ -144,11 +157,8 @@ function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFa
       host,
     }),
     "vm.list": async () => ({ vms: await hypervisor.list() }),
-    "vm.create": async (input) => ({ vm: await hypervisor.create(input) }),
-    "vm.update": async ({ id, name, notes, memoryMiB, boot }) => {
-      const patch = { ...(name === undefined ? {} : { name }), ...(notes === undefined ? {} : { notes }), ...(memoryMiB === undefined ? {} : { memoryMiB }), ...(boot === undefined ? {} : { boot }) };
-      return { vm: await hypervisor.update(id, patch) };
-    },
+    "vm.create": async (input) => ({ vm: await hypervisor.create(defined(input)) }),
+    "vm.update": async ({ id, ...patch }) => ({ vm: await hypervisor.update(id, defined(patch)) }),
     "vm.start": ({ id }) => done(hypervisor.start(id)),
     "vm.pause": ({ id }) => done(hypervisor.pause(id)),
     "vm.resume": ({ id }) => done(hypervisor.resume(id)),
@@ -159,6 +169,11 @@ function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFa
     "vm.setCap": ({ id, capPercent }) => done(hypervisor.setCap(id, capPercent)),
     "vm.input": ({ id, events }) => done(hypervisor.input(id, events)),
     "vm.keys": ({ id, codes }) => done(hypervisor.keys(id, codes)),
+    "vm.insertMedium": async ({ id, driveId, path }) => ({ vm: await hypervisor.setMedium(id, driveId, path, false) }),
+    "vm.ejectMedium": async ({ id, driveId, force }) => ({ vm: await hypervisor.setMedium(id, driveId, null, force) }),
+    "vm.typeText": async () => {
+      throw new VmError("unsupported", "Text cannot be typed yet.");
+    },
     "vm.serialInput": ({ id, data }) => done(hypervisor.serialInput(id, Buffer.from(data, "latin1"))),
     "vm.watch": async ({ id, thumbnail }, peer) => {
       // From here to the reply nothing else runs, so no output is lost or told twice.
@@ -172,8 +187,19 @@ function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFa
       frames.end(peer, id, thumbnail);
       return {};
     },
+    "vm.watchText": async ({ id }, peer) => {
+      peer.texts.add(id);
+      await texts.begin(peer, id);
+      return {};
+    },
+    "vm.unwatchText": async ({ id }, peer) => {
+      peer.texts.delete(id);
+      return {};
+    },
     "trash.list": async () => ({ entries: await hypervisor.library.listTrash() }),
     "trash.restore": async ({ id }) => ({ vm: await hypervisor.restore(id) }),
+    "trash.remove": ({ id }) => done(hypervisor.library.removeFromTrash(id)),
+    "trash.empty": async () => ({ removed: await hypervisor.library.emptyTrash() }),
     "file.probe": ({ path }) => probeFile(path),
     "file.list": ({ path }) => listFolder(path),
   };

@@ -12,6 +12,8 @@ export class Peer {
   readonly port: PeerPort;
   /** Machines whose screen and serial port it wants. */
   readonly watched = new Set<string>();
+  /** Machines whose text screen it wants. */
+  readonly texts = new Set<string>();
   /** Machines whose thumbnail it wants. */
   readonly thumbnails = new Set<string>();
   private sequence = 0;

@@ -43,6 +43,6 @@ test("requests are checked as over a wire, and a lost connection fails them", as
   await assert.rejects(bridge.call("vm.list", {}), (e) => e instanceof BridgeError && e.code === "disconnected");
   bridge.reconnect();
   assert.equal(resyncs, 1);
-  assert.equal((await bridge.call("vm.list", {})).vms.length, 5);
+  assert.equal((await bridge.call("vm.list", {})).vms.length, 6);
   bridge.close();
 });

@@ -9,9 +9,10 @@ import type { Connection } from "./bridge.ts";
 import { BridgeError } from "./bridge.ts";
 import { FakeFiles } from "./fake-files.ts";
 import { FakeShell } from "./fake-shell.ts";
-import { drawText, thumbnailOf } from "./fake-screen.ts";
+import { COLUMNS, drawText, screenLines, thumbnailOf } from "./fake-screen.ts";
 import { readReply } from "./inbox.ts";
 import { InboxBridge } from "./inbox-bridge.ts";
+import { isOn } from "../state/power.ts";
 import { Listeners } from "./listeners.ts";
 
 interface Machine {
@@ -20,9 +21,18 @@ interface Machine {
   uptimeNs: number;
   watched: boolean;
   thumbnail: boolean;
+  text: boolean;
+  /** The guest holds the tray of its CD drive. */
+  trayHeld: boolean;
   /** Raised by every power change, so that a pause that has been overtaken does nothing. */
   generation: number;
 }
+
+/** What `vm.create` can be told besides the name and new disks. */
+type MachineOptions = { [K in Exclude<keyof CallInput<"vm.create">, "name" | "newDisks">]?: CallInput<"vm.create">[K] | undefined };
+
+const defined = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 
 const LIBRARY = "/home/user/Ringfence";
 const STEP_MS = 400;
@@ -91,21 +101,22 @@ export class FakeBridge extends InboxBridge {
       host: "headless",
     }),
     "vm.list": () => ({ vms: [...this.#machines.values()].map((m) => m.record) }),
-    "vm.create": ({ name, memoryMiB, boot, capPercent, notes }) => {
+    "vm.create": ({ name, newDisks: _made, ...options }) => {
+      const { boot } = options;
       if (boot.kind === "kernel" && !this.#files.probe(boot.kernel).exists)
         throw new BridgeError("fileMissing", `No such file: ${boot.kernel}`);
-      const machine = this.#add(name, "off", { memoryMiB, boot, capPercent, notes });
+      const machine = this.#add(name, "off", options);
       this.#emit("vm.changed", machine.record);
       return { vm: machine.record };
     },
-    "vm.update": ({ id, ...changes }) => {
+    "vm.update": ({ id, name, notes, newDisks: _made, cpuModel, engine, ...parts }) => {
       const machine = this.#get(id);
       const { config, status } = machine.record;
       if (config === null) throw new BridgeError("configUnreadable", "The configuration cannot be read");
-      if ((changes.memoryMiB !== undefined || changes.boot !== undefined) && status !== "off" && status !== "error")
-        throw new BridgeError("wrongState", "Turn the machine off first");
-      const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-      this.#change(machine, { config: { ...config, ...given } });
+      const hardware = defined({ ...parts, cpuModel, engine });
+      if (Object.keys(hardware).length > 0 && status !== "off" && status !== "error") throw new BridgeError("wrongState", "Turn the machine off first");
+      const cpu = { ...config.cpu, ...defined({ model: cpuModel, engine }) };
+      this.#change(machine, { config: { ...config, ...defined({ ...parts, name, notes }), cpu } });
       return { vm: machine.record };
     },
     "vm.start": ({ id }) => {
@@ -158,6 +169,32 @@ export class FakeBridge extends InboxBridge {
       for (const event of events) if (event.kind === "key" && event.down) this.#print(machine, machine.shell.key(event.code));
       return {};
     },
+    "vm.insertMedium": ({ id, driveId, path }) => {
+      if (!this.#files.probe(path).exists) throw new BridgeError("fileMissing", `No such file: ${path}`);
+      return this.#setMedium(id, driveId, path);
+    },
+    "vm.ejectMedium": ({ id, driveId, force }) => {
+      const machine = this.#get(id);
+      if (!force && machine.trayHeld && machine.record.status === "running") throw new BridgeError("wrongState", "The guest holds the tray shut");
+      return this.#setMedium(id, driveId, null);
+    },
+    "vm.typeText": ({ id, text }) => {
+      const machine = this.#require(id, ["running"]);
+      const untyped = [...new Set(text.match(/[^\t\n -~]/g))].join("");
+      this.#print(machine, machine.shell.type(text.replaceAll(/[^\t\n -~]/g, "")));
+      return { untyped };
+    },
+    "vm.watchText": ({ id }) => {
+      const machine = this.#get(id);
+      machine.text = true;
+      queueMicrotask(() => this.#sendText(machine));
+      return {};
+    },
+    "vm.unwatchText": ({ id }) => {
+      const machine = this.#machines.get(id);
+      if (machine !== undefined) machine.text = false;
+      return {};
+    },
     "vm.keys": ({ id }) => {
       this.#require(id, ["running", "paused"]);
       return {};
@@ -188,6 +225,15 @@ export class FakeBridge extends InboxBridge {
       this.#emit("vm.changed", found.machine.record);
       return { vm: found.machine.record };
     },
+    "trash.remove": ({ id }) => {
+      if (!this.#trash.delete(id)) throw new BridgeError("notFound", `Nothing in the trash is called ${id}`);
+      return {};
+    },
+    "trash.empty": () => {
+      const removed = this.#trash.size;
+      this.#trash.clear();
+      return { removed };
+    },
     "file.probe": ({ path }) => this.#files.probe(path),
     "file.list": ({ path }) => this.#files.list(path),
   };
@@ -213,6 +259,16 @@ export class FakeBridge extends InboxBridge {
     if (changes.status !== undefined) machine.generation++;
     machine.record = { ...machine.record, ...changes };
     this.#emit("vm.changed", machine.record);
+  }
+
+  #setMedium(id: string, driveId: string, path: string | null): { vm: VmRecord } {
+    const machine = this.#get(id);
+    const { config } = machine.record;
+    const drive = config?.drives.find((d) => d.id === driveId);
+    if (!config || drive === undefined) throw new BridgeError("notFound", `No drive ${driveId}`);
+    this.#change(machine, { config: { ...config, drives: config.drives.map((d) => (d === drive ? { ...d, path } : d)) } });
+    if (machine.record.status === "running") this.#emit("vm.activity", { id, lights: [drive.kind] });
+    return { vm: machine.record };
   }
 
   #later(machine: Machine, then: () => void): void {
@@ -246,7 +302,14 @@ export class FakeBridge extends InboxBridge {
     }
   }
 
+  #sendText(machine: Machine): void {
+    if (!machine.text) return;
+    const { id, status } = machine.record;
+    this.#emit("vm.text", { id, screen: isOn(status) ? { columns: COLUMNS, lines: screenLines(machine.shell.screen) } : null });
+  }
+
   #draw(machine: Machine): void {
+    this.#sendText(machine);
     if (!machine.watched && !machine.thumbnail) return;
     const frame = drawText(machine.record.id, machine.shell.screen, machine.record.status === "running");
     if (frame === null || this.#connection.state !== "open") return;
@@ -270,14 +333,11 @@ export class FakeBridge extends InboxBridge {
           haltedPercent: 100 - hostCpuPercent,
         },
       });
+      if (hostCpuPercent > 60 && (machine.record.config?.drives.length ?? 0) > 0) this.#emit("vm.activity", { id, lights: ["disk"] });
     }
   }
 
-  #add(
-    name: string,
-    status: VmStatus,
-    options: { memoryMiB?: number; boot?: NonNullable<VmRecord["config"]>["boot"]; capPercent?: number; notes?: string } = {},
-  ): Machine {
+  #add(name: string, status: VmStatus, options: MachineOptions = {}): Machine {
     const n = ++this.#made;
     const id = `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
     const folder = name.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-");
@@ -296,14 +356,14 @@ export class FakeBridge extends InboxBridge {
         notes: options.notes ?? "",
         createdAt: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(),
         memoryMiB: options.memoryMiB ?? 64,
-        cpu: { model: "ringfence64", capPercent, engine: "interpreter" },
+        cpu: { model: options.cpuModel ?? "ringfence64", capPercent, engine: options.engine ?? "interpreter" },
         boot: options.boot ?? { kind: "demo" },
-        drives: [],
-        firmware: { kind: "ringfence" },
-        devices: { tablet: true, balloon: true, entropy: true, paravirtual: true },
+        drives: options.drives ?? [],
+        firmware: options.firmware ?? { kind: "ringfence" },
+        devices: options.devices ?? { tablet: true, balloon: true, entropy: true, paravirtual: true },
       },
     };
-    const machine: Machine = { record, shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, generation: 0 };
+    const machine: Machine = { record, shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, text: false, trayHeld: false, generation: 0 };
     this.#machines.set(id, machine);
     return machine;
   }
@@ -330,6 +390,18 @@ export class FakeBridge extends InboxBridge {
     crashed.shell.boot(64);
     crashed.watched = false;
     this.#print(crashed, crashed.shell.type("crash\r"));
+    const installer = this.#add("Alpine Linux", "running", {
+      memoryMiB: 128,
+      boot: { kind: "firmware", order: ["cd", "disk"] },
+      drives: [
+        { id: "disk0", kind: "disk", controller: "ahci", slot: 0, path: "disk0.img", readOnly: false, throwAway: false },
+        { id: "cd0", kind: "cd", controller: "ide", slot: 2, path: "/home/user/images/alpine-3.20.iso", readOnly: false, throwAway: false },
+        { id: "floppy0", kind: "floppy", controller: "fdc", slot: 0, path: null, readOnly: false, throwAway: false },
+      ],
+    });
+    installer.trayHeld = true;
+    installer.record = { ...installer.record, pointer: "absolute" };
+    installer.shell.boot(128);
     this.#add("Tiny kernel", "off", {
       memoryMiB: 16,
       boot: { kind: "kernel", kernel: "/home/user/images/tiny.elf", append: "", modules: [] },
@@ -349,6 +421,8 @@ export class FakeBridge extends InboxBridge {
       uptimeNs: 0,
       watched: false,
       thumbnail: false,
+      text: false,
+      trayHeld: false,
       generation: 0,
     });
     if (scenario === "many")

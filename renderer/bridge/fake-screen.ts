@@ -1,9 +1,15 @@
 // Draws the text screens of the scripted machines, where the browser can draw. Only for the fake bridge.
 import type { Frame } from "./frame.ts";
 
-const COLUMNS = 80;
+export const COLUMNS = 80;
 const ROWS = 25;
 const CELL = { width: 8, height: 16 };
+
+/** The rows as they are drawn, without the marks that colour them. */
+export function screenLines(lines: readonly string[]): string[] {
+  const shown = lines.slice(-ROWS).map((line) => line.replace(/^[#!]/, "").slice(0, COLUMNS));
+  return [...shown, ...Array<string>(ROWS - shown.length).fill("")];
+}
 
 export function drawText(id: string, lines: readonly string[], cursor: boolean): Frame | null {
   if (typeof OffscreenCanvas === "undefined") return null;
@@ -17,10 +23,10 @@ export function drawText(id: string, lines: readonly string[], cursor: boolean):
   context.font = "13px 'DejaVu Sans Mono', monospace";
   context.textBaseline = "middle";
   const shown = lines.slice(-ROWS);
-  shown.forEach((line, row) => {
+  screenLines(lines).forEach((text, row) => {
+    const line = shown[row] ?? "";
     context.fillStyle = line.startsWith("#") ? "#5fd7ff" : line.startsWith("!") ? "#ff8787" : "#c0c0c0";
-    const text = line.replace(/^[#!]/, "");
-    for (let column = 0; column < Math.min(text.length, COLUMNS); column++) {
+    for (let column = 0; column < text.length; column++) {
       context.fillText(text[column] ?? "", column * CELL.width, row * CELL.height + 8);
     }
   });
