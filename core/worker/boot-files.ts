@@ -2,14 +2,15 @@
 // larger than the machine. Nothing is read before its size is known to make sense.
 import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
-import type { BootFiles } from "../api/worker-protocol.ts";
-import { type BootImage, MachineError } from "../machine/machine.ts";
+import type { BootFiles, FirmwareFiles } from "../api/worker-protocol.ts";
+import { type BootImage, type FirmwareImage, MachineError } from "../machine/machine.ts";
 
 const MIB = 1024 * 1024;
+const LARGEST_ROM = 16 * MIB;
 
 /** Throws MachineError with a message that names the file. */
 export function readBootImage(boot: BootFiles, memoryMiB: number): BootImage {
-  if (boot.kind === "none") return { kind: "none" };
+  if (boot.kind !== "kernel") return boot;
   const memoryBytes = memoryMiB * MIB;
   const kernel = readWhole(boot.kernel, "kernel", memoryBytes, memoryMiB);
   const modules = boot.modules.map((text) => {
@@ -21,16 +22,34 @@ export function readBootImage(boot: BootFiles, memoryMiB: number): BootImage {
   return boot.initrd === undefined ? image : { ...image, initrd: readWhole(boot.initrd, "initrd", memoryBytes, memoryMiB) };
 }
 
+/** Throws MachineError with a message that names the file. */
+export function readFirmware({ bios, videoBios }: FirmwareFiles): FirmwareImage {
+  const image = { bios: readRom(bios, "System BIOS") };
+  return videoBios === undefined ? image : { ...image, videoBios: readRom(videoBios, "Video BIOS") };
+}
+
+function readRom(path: string, title: string): Uint8Array {
+  return readRegular(path, title, (size) => {
+    if (size > LARGEST_ROM) throw new MachineError("badRequest", `${title} is far too large for a ROM: ${path} has ${(size / MIB).toFixed(1)} MiB`);
+  });
+}
+
 function readWhole(path: string, what: "kernel" | "initrd" | "module", memoryBytes: number, memoryMiB: number): Uint8Array {
   const title = what === "initrd" ? "Initial RAM disk" : what === "kernel" ? "Kernel" : "Module";
+  return readRegular(path, title, (size) => {
+    if (size < memoryBytes) return;
+    const code = what === "kernel" ? "notEnoughMemory" : "initrdTooLarge";
+    throw new MachineError(code, `${title} does not fit into ${memoryMiB} MiB of memory: ${path} has ${(size / MIB).toFixed(1)} MiB`);
+  });
+}
+
+/** `checkSize` may throw. */
+function readRegular(path: string, title: string, checkSize: (sizeBytes: number) => void): Uint8Array {
   try {
     const info = statSync(path);
     if (info.isDirectory()) throw new MachineError("fileMissing", `${title} is a folder, not a file: ${path}`);
     if (!info.isFile()) throw new MachineError("ioFailed", `${title} is not a regular file: ${path}`);
-    if (info.size >= memoryBytes) {
-      const code = what === "kernel" ? "notEnoughMemory" : "initrdTooLarge";
-      throw new MachineError(code, `${title} does not fit into ${memoryMiB} MiB of memory: ${path} has ${(info.size / MIB).toFixed(1)} MiB`);
-    }
+    checkSize(info.size);
     return readFileSync(path);
   } catch (error) {
     if (error instanceof MachineError) throw error;

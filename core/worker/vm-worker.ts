@@ -4,7 +4,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import type { Failure } from "../api/vm-state.ts";
 import { ControlWord, type FromVmWorker, type ToVmWorker, type VmWorkerStart } from "../api/worker-protocol.ts";
 import { type Machine, type MachineConfig, MachineError, type MachinePorts } from "../machine/machine.ts";
-import { readBootImage } from "./boot-files.ts";
+import { readBootImage, readFirmware } from "./boot-files.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { type LoopHost, RunLoop } from "./run-loop.ts";
 import { ScreenPublisher } from "./screen-publisher.ts";
@@ -35,6 +35,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
       cpuModel: start.cpuModel,
       engine: start.engine,
       boot,
+      ...(start.firmware === undefined ? {} : { firmware: readFirmware(start.firmware) }),
       epochMs: Date.now(),
       ...(start.debugExitPort === undefined ? {} : { debugExitPort: start.debugExitPort }),
       ...(start.debugConsolePort === undefined ? {} : { debugConsolePort: start.debugConsolePort }),

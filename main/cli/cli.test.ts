@@ -61,7 +61,8 @@ interface Answer {
   status: string | number;
   pid: number | null;
   folder: string;
-  config: { memoryMiB: number };
+  path: string;
+  config: { memoryMiB: number; boot: unknown; drives: { id: string; controller: string; slot: number; path: string; readOnly: boolean }[] };
   error: { code: string };
 }
 const json = ({ stdout }: Result) => JSON.parse(Buffer.from(stdout, "latin1").toString()) as Answer;
@@ -149,10 +150,13 @@ test("run: files that are missing, folders or no kernels are named", async () =>
 
 test("wrong usage is status 2 with one line that says what", async () => {
   const cases: [string[], RegExp][] = [
-    [["run", "--cdrom", "x.iso"], /--cdrom is not supported yet/],
-    [["run", "--disk", "a", "--disk", "b"], /--disk is not supported yet/],
-    [["run", "--floppy", "x"], /--floppy is not supported yet/],
-    [["run", "--bios", "x"], /--bios is not supported yet/],
+    [["run", "--cdrom", "x.iso,if=virtio"], /if= of a cd drive is ide, ahci, not "virtio"/],
+    [["run", "--disk", "x,if=scsi"], /if= of a disk drive is ide, ahci, virtio/],
+    [["run", "--disk", ""], /--disk needs a file/],
+    [["run", ...["a", "b", "c", "d", "e"].flatMap((name) => ["--disk", name])], /no room for .*e: ide takes 4/],
+    [["run", "--boot", "cd,tape"], /--boot takes floppy, cd, disk, network and menu, .* not "tape"/],
+    [["run", "--vgabios", "x"], /--vgabios needs --bios/],
+    [["create", "x", "--disk-size", "12Q"], /--disk-size needs a size/],
     [["run", "--cpus", "2"], /--cpus above 1 is not supported yet/],
     [["run", "--engine", "translator"], /--engine translator is not supported yet/],
     [["run", "--engine", "magic"], /not "magic"/],
@@ -181,6 +185,19 @@ test("wrong usage is status 2 with one line that says what", async () => {
     assert.match(result.stderr, message);
     assert.match(result.stderr, /^ringfence: [^\n]*(\n[^\n]*)?\n$/);
   }
+});
+
+test("drives take their places in the order given, CDs first, and a new disk is made in the machine's folder", async () => {
+  const library = newLibrary();
+  const options = ["--disk", "a,b", "--disk", "c.img,if=virtio,readonly", "--disk", "d", "--cdrom", "e.iso", "--floppy", "f", "--disk-size", "2M", "--boot", "cd,disk"];
+  const { config, path } = json(await cli(["create", "drives", "--json", ...options], { library }));
+  const places = config.drives.map((d) => `${d.id} ${d.controller}${d.slot} ${d.path}${d.readOnly ? " ro" : ""}`);
+  assert.deepEqual(places, [
+    `cd0 ide2 ${join(folder, "e.iso")} ro`, `disk0 ide0 ${join(folder, "a,b")}`, `disk1 virtio0 ${join(folder, "c.img")} ro`, `disk2 ide1 ${join(folder, "d")}`,
+    "disk3 ide3 disk.img", `floppy0 fdc0 ${join(folder, "f")}`,
+  ]);
+  assert.deepEqual(config.boot, { kind: "firmware", order: ["cd", "disk"] });
+  assert.equal(readFileSync(join(path, "disk.img")).length, 2 << 20);
 });
 
 test("vectors: failures one a line, a total, status 1 if any failed", async () => {

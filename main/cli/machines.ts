@@ -1,15 +1,19 @@
 // `ringfence list create show start stop delete`: the machines of a library. The app may be open on the same one: reading and
 // starting work beside it, changes are refused while it holds the library, and no machine runs twice.
 import { resolve } from "node:path";
-import { VmConfig } from "../../core/api/vm-config.ts";
-import { bootFilesFor } from "../../core/hypervisor/boot-source.ts";
+import { DISK_MAX_BYTES, DISK_MIN_BYTES } from "../../core/api/contract.ts";
+import { type BootSource, VmConfig } from "../../core/api/vm-config.ts";
+import { startOf } from "../../core/hypervisor/boot-source.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import { type LibraryEntry, VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import type { CliHost } from "./cli.ts";
-import { BOOT_OPTIONS, bootFilesOf, capOf, memoryOf, parse, UsageError } from "./command-line.ts";
+import { BOOT_OPTIONS, type BootValues, bootFilesOf, capOf, memoryOf, parse, UsageError } from "./command-line.ts";
+import { DRIVE_OPTIONS, type DriveValues, drivesOf, firmwareBootOf, firmwareOf } from "./drive-options.ts";
 import { runInForeground } from "./foreground.ts";
 import { demoGuest } from "./run.ts";
 
+/** The disk that --disk-size makes, in the machine's folder. */
+const NEW_DISK = "disk.img";
 const COMMON = { library: { type: "string" }, json: { type: "boolean" } } as const;
 
 interface Common {
@@ -29,16 +33,37 @@ export async function list(args: string[], host: CliHost): Promise<number> {
 }
 
 export async function create(args: string[], host: CliHost): Promise<number> {
-  const { values, positionals } = parse(args, { ...COMMON, ...BOOT_OPTIONS, notes: { type: "string" } });
+  const { values, positionals } = parse(args, { ...COMMON, ...BOOT_OPTIONS, ...DRIVE_OPTIONS, "disk-size": { type: "string" }, notes: { type: "string" } });
   const [name, ...more] = positionals;
   if (name === undefined || more.length > 0) throw new UsageError("create needs one name (in quotes if it has spaces).");
-  const fields = { name, notes: values.notes ?? "", memoryMiB: memoryOf(values), boot: bootFilesOf(values) ?? { kind: "demo" as const } };
-  const checked = VmConfig.pick({ name: true, notes: true, memoryMiB: true, boot: true }).safeParse(fields);
+  const newDisk = values["disk-size"] === undefined ? undefined : { name: NEW_DISK, sizeBytes: diskSize(values["disk-size"]) };
+  const parts = newDisk ? { ...values, disk: [...(values.disk ?? []), NEW_DISK] } : values;
+  // The new disk's path stays relative: it lies in the machine's folder.
+  const drives = drivesOf(parts).map((d) => (newDisk && d.path === resolve(NEW_DISK) ? { ...d, path: NEW_DISK } : d));
+  const fields = { name, notes: values.notes ?? "", memoryMiB: memoryOf(values), boot: bootSourceOf(parts), drives, firmware: firmwareOf(values) };
+  const checked = VmConfig.pick({ name: true, notes: true, memoryMiB: true, boot: true, drives: true, firmware: true }).safeParse(fields);
   if (!checked.success) throw new UsageError(`${checked.error.issues[0]?.path.join(".")}: ${checked.error.issues[0]?.message}`);
   return changing(values, host, async (library) => {
-    const entry = await library.create({ ...checked.data, capPercent: capOf(values) });
+    const entry = await library.create({ ...checked.data, capPercent: capOf(values), ...(newDisk ? { newDisks: [newDisk] } : {}) });
     return values.json ? printJson(host, describe(entry, library)) : print(host, entry.id);
   });
+}
+
+function bootSourceOf(values: BootValues & DriveValues): BootSource {
+  const kernel = bootFilesOf(values);
+  if (kernel) return kernel;
+  const firmware = firmwareBootOf(values);
+  if (firmware?.hasMenu) throw new UsageError("--boot menu is for run; a machine's menu comes with its key.");
+  return firmware ? { kind: "firmware", order: firmware.order } : { kind: "demo" };
+}
+
+/** A number of bytes, or with K, M, G behind it. */
+function diskSize(text: string): number {
+  const match = /^(\d+)([KMG]?)$/i.exec(text);
+  const bytes = Number(match?.[1] ?? Number.NaN) * 1024 ** " KMG".indexOf((match?.[2] || " ").toUpperCase());
+  const size = Math.ceil(bytes / 512) * 512;
+  if (!(size >= DISK_MIN_BYTES && size <= DISK_MAX_BYTES)) throw new UsageError(`--disk-size needs a size from 1M to 2048G, not "${text}".`);
+  return size;
 }
 
 export async function show(args: string[], host: CliHost): Promise<number> {
@@ -52,9 +77,11 @@ export async function show(args: string[], host: CliHost): Promise<number> {
     facts.push(["memory", `${memoryMiB} MiB`], ["cpu", `${cpu.model}, ${cpu.engine}, at most ${cpu.capPercent} %`], ["created", createdAt]);
     facts.push(["boot", boot.kind === "demo" ? "demo guest" : boot.kind === "firmware" ? `firmware: ${boot.order.join(", ")}` : boot.kernel]);
     if (boot.kind === "kernel") facts.push(["initrd", boot.initrd ?? "(none)"], ["append", boot.append], ...boot.modules.map((m) => ["module", m]));
+    for (const d of row.config.drives) facts.push([d.id, `${d.controller} ${d.slot}: ${d.path ?? "(empty)"}`]);
+    if (boot.kind === "firmware") facts.push(["firmware", row.config.firmware.kind === "file" ? row.config.firmware.bios : "Ringfence"]);
     if (notes) facts.push(["notes", notes]);
   }
-  return print(host, facts.map(([key, value]) => `${`${key}:`.padEnd(9)}${value}`).join("\n"));
+  return print(host, facts.map(([key, value]) => `${`${key}:`.padEnd(10)}${value}`).join("\n"));
 }
 
 export async function start(args: string[], host: CliHost): Promise<number> {
@@ -63,10 +90,9 @@ export async function start(args: string[], host: CliHost): Promise<number> {
   if (!config) throw new VmError(entry.failure?.code ?? "configUnreadable", entry.failure?.message ?? "The configuration cannot be read.");
   const lock = library.lockRunning(entry);
   try {
-    const { memoryMiB, cpu, boot } = config;
-    const files = boot.kind === "demo" ? demoGuest(host) : boot.kind === "firmware" ? ({ kind: "none" } as const) : bootFilesFor(boot, entry.path);
+    if (config.boot.kind === "demo") demoGuest(host);
     const status = await runInForeground({
-      start: { memoryMiB, cpuModel: cpu.model, engine: cpu.engine, boot: files, capPercent: cpu.capPercent, ...host.startExtras },
+      start: { ...startOf(config, entry.path, host), ...host.startExtras },
       spawn: host.spawn,
       // With --json stdout is for the answer alone.
       streams: host.streams,

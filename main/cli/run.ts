@@ -1,17 +1,17 @@
 // `ringfence run`: a throw-away machine, headless.
 import { existsSync } from "node:fs";
-import { BOOT_OPTIONS, bootFilesOf, capOf, memoryOf, outputPath, parse, seconds, UsageError, wholeNumber } from "./command-line.ts";
+import type { VmWorkerStart } from "../../core/api/worker-protocol.ts";
+import { firmwareFilesFor } from "../../core/hypervisor/firmware-files.ts";
+import { BOOT_OPTIONS, type BootValues, bootFilesOf, capOf, memoryOf, outputPath, parse, seconds, UsageError, wholeNumber } from "./command-line.ts";
 import type { CliHost } from "./cli.ts";
+import { DRIVE_OPTIONS, type DriveValues, drivesOf, firmwareBootOf, firmwareOf } from "./drive-options.ts";
 import { type ForegroundOptions, runInForeground } from "./foreground.ts";
 import { STEP_OPTIONS, stepsOf } from "./script.ts";
 
 const OPTIONS = {
   ...BOOT_OPTIONS,
   ...STEP_OPTIONS,
-  cdrom: { type: "string" },
-  disk: { type: "string", multiple: true },
-  floppy: { type: "string" },
-  bios: { type: "string" },
+  ...DRIVE_OPTIONS,
   cpus: { type: "string" },
   engine: { type: "string" },
   serial: { type: "string" },
@@ -30,9 +30,6 @@ export async function run(args: string[], host: CliHost): Promise<number> {
 export function runOptions(args: string[], host: CliHost): ForegroundOptions {
   const { values, positionals, tokens } = parse(args, OPTIONS);
   if (positionals[0] !== undefined) throw new UsageError(`run takes no argument "${positionals[0]}"; a kernel goes after --kernel.`);
-  for (const name of ["cdrom", "disk", "floppy", "bios"] as const) {
-    if (values[name] !== undefined) throw new UsageError(`--${name} is not supported yet: machines boot a kernel (--kernel) or the demo guest.`);
-  }
   if (values.cpus !== undefined && wholeNumber(values.cpus, "cpus", 1, 255) > 1) throw new UsageError("--cpus above 1 is not supported yet.");
   const engine = values.engine ?? "interpreter";
   if (engine === "translator") throw new UsageError("--engine translator is not supported yet.");
@@ -58,9 +55,20 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
     capPercent: capOf(values),
     ...(debugExitPort === undefined ? {} : { debugExitPort }),
     ...(debugConsolePort === undefined ? {} : { debugConsolePort }),
+    drives: drivesOf(values),
     ...host.startExtras,
   };
-  return { ...options, start: { ...machine, boot: bootFilesOf(values) ?? demoGuest(host) } };
+  return { ...options, start: { ...machine, ...bootOf(values, host) } };
+}
+
+/** A kernel if one is named; firmware if there is something for it to boot; else the demo guest. */
+function bootOf(values: BootValues & DriveValues, host: CliHost): Pick<VmWorkerStart, "boot" | "firmware"> {
+  const kernel = bootFilesOf(values);
+  const firmware = firmwareOf(values);
+  const firmwareBoot = firmwareBootOf(values);
+  if (kernel) return { boot: kernel };
+  if (!firmwareBoot) return { boot: demoGuest(host) };
+  return { boot: { kind: "firmware", ...firmwareBoot }, firmware: firmwareFilesFor(firmware, ".", host.firmware) };
 }
 
 export function demoGuest(host: CliHost) {

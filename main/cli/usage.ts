@@ -3,10 +3,15 @@
 export const USAGE = `Usage: ringfence COMMAND [options]
 
 run [options]             Boot a throw-away machine; its first serial port is stdin and stdout.
-  --kernel FILE           Linux bzImage, Multiboot or PVH kernel (without any: the built-in demo guest)
+  --kernel FILE           Linux bzImage, Multiboot or PVH kernel, started without firmware (without kernel and drives: the demo guest)
   --initrd FILE           initial RAM disk
   --append TEXT           kernel command line
   --module "FILE ARGS"    Multiboot module, any number of times
+  --cdrom FILE            ISO image in a CD drive; --disk FILE  raw disk image; --floppy FILE  diskette image. Each any number of times, with
+                          ,if=ide or ,if=ahci or (disks) ,if=virtio  ,readonly  ,snapshot behind the name
+  --snapshot              what the guest writes to its drives is forgotten (else it goes to the files)
+  --boot DEVICES          floppy,cd,disk,network in the order to try, and menu for a boot menu (default floppy,cd,disk)
+  --bios FILE             system BIOS image in place of the built-in firmware, e.g. SeaBIOS; --vgabios FILE  its video BIOS
   --memory MIB            memory (default 256)
   --cap PERCENT           most of one host core to use (default 100)
   --cpus 1                number of processors
@@ -31,7 +36,8 @@ run [options]             Boot a throw-away machine; its first serial port is st
 vectors FILE...           Replay processor test vectors ("-" is stdin); failures one a line, then "N passed, N failed".
 
 list                      The machines of the library.
-create NAME               Make one: --memory --cap --kernel --initrd --append --module as above, --notes TEXT.
+create NAME               Make one: --memory --cap --kernel --initrd --append --module --cdrom --disk --floppy --bios --vgabios --boot as
+                          above, --disk-size SIZE (e.g. 8G) for a new empty disk, --notes TEXT.
 show MACHINE              Its configuration. MACHINE is an id or the start of one, a folder or a name.
 start MACHINE             Run it here, with its first serial port on stdin and stdout; status as for run.
                           Works while the app is open, unless the app runs the same machine.
