@@ -70,6 +70,14 @@ export interface PciCapability extends PciRegisters {
   id: number;
 }
 
+export interface PciConfigWindow {
+  offset: number;
+  length: number;
+  /** `offset` is from the window's start. */
+  read(offset: number, size: AccessSize): number;
+  write(offset: number, size: AccessSize, value: number): void;
+}
+
 export interface PciFunctionSpec {
   name: string;
   vendorId: number;
@@ -90,6 +98,8 @@ export interface PciFunctionSpec {
   capabilities?: readonly PciCapability[];
   msi?: PciMsiSpec;
   msix?: PciMsixSpec;
+  /** Registers whose every read and write is the device's own doing, in place of what is stored there. */
+  window?: PciConfigWindow;
   /** After every change to configuration space, whoever made it: guest, reset or load. */
   onConfigChange?(): void;
 }
@@ -207,6 +217,8 @@ export class PciFunction {
   }
 
   readConfig(offset: number, size: AccessSize): number {
+    const { window } = this.spec;
+    if (window && offset >= window.offset && offset < window.offset + window.length) return window.read(offset - window.offset, size);
     let value = 0;
     for (let i = 0; i < size; i++) value += this.byteAt(offset + i) * 2 ** (8 * i);
     return value;
@@ -218,6 +230,11 @@ export class PciFunction {
   }
 
   writeConfig(offset: number, size: AccessSize, value: number): void {
+    const { window } = this.spec;
+    if (window && offset >= window.offset && offset < window.offset + window.length) {
+      window.write(offset - window.offset, size, value);
+      return;
+    }
     for (let i = 0; i < size && offset + i < CONFIG_BYTES; i++) {
       const mask = this.writable[offset + i] ?? 0;
       this.config[offset + i] = ((this.config[offset + i] ?? 0) & ~mask) | ((value >>> (8 * i)) & mask);
