@@ -5,11 +5,13 @@
 // list can be read only. `<folder>/.running`: who runs this machine, app or command.
 import { randomBytes, randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { NewDisk } from "../api/contract.ts";
 import { type BootSource, CONFIG_VERSION, VmConfig } from "../api/vm-config.ts";
 import type { Failure, TrashEntry } from "../api/vm-state.ts";
+import { createRawDisk } from "../storage/backends/create-raw-disk.ts";
+import { ImageError } from "../storage/image-error.ts";
 import { FILE_CALLS, type FileCalls, writeAtomically, writeError } from "./atomic-file.ts";
 import { CONFIG_FILE, formatConfig, readConfig } from "./config-file.ts";
 import { folderNameFor } from "./folder-name.ts";
@@ -296,24 +298,15 @@ async function trashEntry(trash: string, name: string): Promise<TrashEntry> {
   return { id: name, name: title, deletedAt: modified.toISOString(), path };
 }
 
-/** Sparse files: blocks that nobody wrote take no room. None is left if one of them fails. */
+/** None is left if one of them fails. */
 async function makeDisks(folder: string, disks: readonly NewDisk[] = []): Promise<string[]> {
   const made: string[] = [];
   try {
-    for (const { name, sizeBytes } of disks) {
-      const path = join(folder, name);
-      const file = await open(path, "wx", 0o600);
-      made.push(path);
-      try {
-        await file.truncate(sizeBytes);
-      } finally {
-        await file.close();
-      }
-    }
+    for (const { name, sizeBytes } of disks) made.push((await createRawDisk(join(folder, name), sizeBytes)).path);
     return made;
   } catch (error) {
     await Promise.all(made.map((path) => rm(path, { force: true })));
-    throw writeError(error, folder);
+    throw error instanceof ImageError ? new VmError(error.code, error.message, { cause: error }) : writeError(error, folder);
   }
 }
 
