@@ -11,6 +11,7 @@ import { PortBus } from "../bus/port-bus.ts";
 import { AcpiPm, PM1_CONTROL, SLEEP_TYPE_S5 } from "../devices/chipset/acpi-pm.ts";
 import { cmosImage } from "../devices/chipset/cmos-image.ts";
 import { Hpet } from "../devices/chipset/hpet.ts";
+import { Dma8237Pair } from "../devices/chipset/dma8237.ts";
 import { FW_CFG_PORTS, FwCfg, type FwCfgItems } from "../devices/chipset/fw-cfg.ts";
 import { I440fx } from "../devices/chipset/i440fx.ts";
 import { IoApic } from "../devices/chipset/ioapic.ts";
@@ -31,6 +32,8 @@ import { Uart16550 } from "../devices/serial/uart16550.ts";
 import type { AcpiBoard } from "../firmware/acpi.ts";
 import type { DmaView } from "../memory/guest-memory.ts";
 import type { TimerOwner, TimerQueue } from "../time/clock.ts";
+import { DriveBay, type DriveEventsOf, floppyTypes } from "./drive-bay.ts";
+import type { MachineDrive } from "./machine.ts";
 
 export const FRAMEBUFFER_BYTES = 16 << 20;
 const PM_BASE = 0x600;
@@ -58,9 +61,10 @@ export const ACPI_BOARD: AcpiBoard = {
   comPorts: COM_PORTS, pciWindow: PCI_WINDOW,
 };
 
-export interface BoardPorts {
+export interface BoardPorts extends DriveEventsOf {
   timers: TimerQueue;
   ramBytes: number;
+  drives: readonly MachineDrive[];
   epochMs: number;
   /** Guest-visible framebuffer memory, and how it is mapped (null: taken away). */
   framebuffer: Uint8Array;
@@ -92,6 +96,7 @@ export interface Board {
   readonly mouse: Ps2Mouse;
   readonly uarts: readonly [Uart16550, Uart16550];
   readonly powerManagement: AcpiPm;
+  readonly drives: DriveBay;
   /** Devices as after power-on or a warm reset, and what firmware would have set up on them. */
   reset(kind: ResetKind): void;
 }
@@ -171,7 +176,7 @@ export function buildBoard(p: BoardPorts): Board {
   const gates = [new GatedLine(irq(0)), new GatedLine(irq(8))] as const;
   const pit = timed((timers) => new Pit8254("pit", gates[0], timers));
   late.pit = pit;
-  const rtc = timed((timers) => new Rtc146818("rtc", gates[1], timers, p.epochMs, cmosImage({ ramBytes: p.ramBytes })));
+  const rtc = timed((timers) => new Rtc146818("rtc", gates[1], timers, p.epochMs, cmosImage({ ramBytes: p.ramBytes, floppies: floppyTypes(p.drives) })));
   const onLegacy = (isOn: boolean): void => {
     for (const gate of gates) gate.open(!isOn);
   };
@@ -194,6 +199,13 @@ export function buildBoard(p: BoardPorts): Board {
   const uart = (n: 0 | 1): Uart16550 =>
     timed((timers) => new Uart16550(`com${n + 1}`, irq(COM_PORTS[n].irq), (byte) => p.serialOutput(n, byte), timers));
   const uarts = [uart(0), uart(1)] as const;
+
+  const dma = plain(new Dma8237Pair("dma", p.memory));
+  const drives = new DriveBay({
+    drives: p.drives, ports, dma, irq, timed,
+    onDriveActivity: (drive) => p.onDriveActivity(drive),
+    onDriveEjected: (drive) => p.onDriveEjected(drive),
+  });
 
   // PCI.
   const chipset: { piix3?: Piix3 } = {};
@@ -219,6 +231,9 @@ export function buildBoard(p: BoardPorts): Board {
   ports.map(0x20, 2, pic, 0, "pic master");
   ports.map(0xa0, 2, pic, 1, "pic slave");
   ports.map(0x4d0, 2, pic, 2, "pic elcr");
+  ports.map(0x00, 16, dma, 0, "dma 8-bit");
+  ports.map(0x80, 16, dma, 1, "dma pages");
+  ports.map(0xc0, 32, dma, 2, "dma 16-bit");
   ports.map(0x40, 4, pit, 0, "pit");
   ports.map(0x61, 1, pit, 1, "port 61h");
   ports.map(0x60, 1, i8042, 0, "i8042 data");
@@ -248,6 +263,7 @@ export function buildBoard(p: BoardPorts): Board {
     for (let i = 0; i < 7; i++) host.pci.writeConfig(PAM0 + i, 1, PAM_DRAM);
     piix3.routePirqs(PIRQ_IRQS);
     piix4.placePmBlock(PM_BASE);
+    dma.openCascade();
     assignPciResources(pci, { memory: PCI_WINDOW, ports: { base: 0xc000, end: 0x10000 }, pirqIrqs: PIRQ_IRQS });
   };
   const prepare = (): void => {
@@ -258,7 +274,7 @@ export function buildBoard(p: BoardPorts): Board {
   };
   prepare();
   return {
-    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm,
+    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm, drives,
     reset: (kind) => {
       for (const device of devices) device.reset(kind);
       p.onA20(true);

@@ -12,12 +12,14 @@ import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
 import { bootDirectly } from "../firmware/load.ts";
 import { PhysicalMap } from "../memory/physical-map.ts";
+import type { BlockBackend } from "../storage/block.ts";
 import { TimerQueue } from "../time/clock.ts";
 import { AddressDecode } from "./address-decode.ts";
 import { ACPI_BOARD, type Board, buildBoard, FRAMEBUFFER_BYTES } from "./board.ts";
 import { enterState } from "./enter.ts";
-import { firmwareConfig } from "./firmware-config.ts";
-import { type ExitReason, type FirmwareImage, type Machine, type MachineConfig, MachineError, type MachinePorts, type SliceResult } from "./machine.ts";
+import { type FirmwareFacts, firmwareConfig } from "./firmware-config.ts";
+import { bootPaths } from "./boot-order.ts";
+import { type BootImage, type ExitReason, type FirmwareImage, type Machine, type MachineConfig, MachineError, type MachinePorts, type SliceResult } from "./machine.ts";
 import { MachineClock } from "./machine-clock.ts";
 import { PhysicalBus } from "./physical-access.ts";
 import { pciMemory, placeRoms, romBytes } from "./rom.ts";
@@ -84,6 +86,9 @@ class PcMachine implements Machine {
     this.board = buildBoard({
       timers: this.timers,
       ramBytes,
+      drives: config.drives ?? [],
+      onDriveActivity: (drive) => ports.driveActivity?.(drive),
+      onDriveEjected: (drive) => ports.driveEjected?.(drive),
       epochMs: config.epochMs,
       framebuffer: new Uint8Array(buffer, framebufferHost, FRAMEBUFFER_BYTES),
       mapFramebuffer: (base) => framebuffer.decode(base),
@@ -95,7 +100,7 @@ class PcMachine implements Machine {
       onA20: (isOn) => this.engine.setA20(isOn),
       memory: this.map,
       ...(config.boot.kind === "firmware"
-        ? { firmware: firmwareConfig({ ramBytes, bootOrder: [], hasBootMenu: config.boot.hasMenu === true, files: new Map() }) }
+        ? { firmware: firmwareConfig(factsOf(config, config.boot)) }
         : {}),
       onInterrupt: (level) => engine?.setInterruptLine(level),
       onNmi: () => this.engine.raiseNmi(),
@@ -285,6 +290,9 @@ class PcMachine implements Machine {
   pressPowerButton(): void {
     this.board.powerManagement.pressPowerButton();
   }
+  setMedium(driveId: string, medium: BlockBackend | null, force: boolean): void {
+    this.board.drives.setMedium(driveId, medium, force);
+  }
   reset(): void {
     this.wantsReset = false;
     this.board.reset("warm");
@@ -294,6 +302,12 @@ class PcMachine implements Machine {
   dump(): string {
     return `${dumpRegisters(this.engine.cpu)}\n${dumpCode(this.engine.cpu)}`;
   }
+}
+
+function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmware" }>): FirmwareFacts {
+  const bootOrder = bootPaths(boot.order, config.drives ?? []);
+  const files = new Map<string, Uint8Array>();
+  return { ramBytes: config.memoryMiB * MIB, bootOrder, hasBootMenu: boot.hasMenu === true, files };
 }
 
 function requireFirmware(config: MachineConfig): FirmwareImage {

@@ -16,7 +16,6 @@ export interface FirmwareFacts {
   hasBootMenu: boolean;
   /** Tables and the like made elsewhere, by file name. */
   files: ReadonlyMap<string, Uint8Array>;
-  videoRom?: Uint8Array;
 }
 
 export function firmwareConfig(facts: FirmwareFacts): FwCfgItems {

@@ -1,7 +1,8 @@
 // One virtual machine to the thread that runs it: what goes in to build one, what comes out of each slice.
-import type { BootDevice } from "../api/vm-config.ts";
+import type { BootDevice, Drive } from "../api/vm-config.ts";
 import type { ErrorCode, InputEvent } from "../api/vm-state.ts";
 import type { DisplaySource } from "../display/display.ts";
+import type { BlockBackend } from "../storage/block.ts";
 
 /** What to start, with all files already read: nothing in here touches the host. */
 export type BootImage =
@@ -16,6 +17,11 @@ export interface FirmwareImage {
   videoBios?: Uint8Array;
 }
 
+/** A drive with the medium that is in it at power-on. */
+export interface MachineDrive extends Pick<Drive, "id" | "kind" | "controller" | "slot"> {
+  medium: BlockBackend | null;
+}
+
 export interface MachineConfig {
   memoryMiB: number;
   cpuModel: string;
@@ -23,6 +29,7 @@ export interface MachineConfig {
   boot: BootImage;
   /** Needed to boot by firmware. */
   firmware?: FirmwareImage;
+  drives?: readonly MachineDrive[];
   /** Wall time at power-on, milliseconds since 1970 UTC, for the RTC. */
   epochMs: number;
   /** Port of the debug-exit device, if there is one: a value V written ends the machine with status (V << 1) | 1. */
@@ -37,6 +44,9 @@ export interface MachinePorts {
   hostNowNs(): number;
   serialOutput(port: 0 | 1, byte: number): void;
   debugConsole(byte: number): void;
+  driveActivity?(drive: MachineDrive): void;
+  /** The guest has ejected the medium of a drive, which is empty now. */
+  driveEjected?(drive: MachineDrive): void;
 }
 
 export type ExitReason =
@@ -69,6 +79,9 @@ export interface Machine {
   /** Presses the ACPI power button. */
   pressPowerButton(): void;
   reset(): void;
+  /** Puts a medium into a CD or floppy drive, or takes it out (null). The one before is no longer used. Throws MachineError: no such
+   *  drive, not a medium for it, `wrongState` while the guest holds the tray shut and `force` is not given. */
+  setMedium(driveId: string, medium: BlockBackend | null, force: boolean): void;
   /** Registers and the last code bytes, for error reports. */
   dump(): string;
 }

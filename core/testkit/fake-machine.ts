@@ -44,6 +44,10 @@ class FakeMachine implements Machine {
     return this.lastNs - this.originNs;
   }
 
+  setMedium(driveId: string): void {
+    throw new MachineError("notFound", `The machine has no drive ${driveId}`);
+  }
+
   resumeClock(): void {
     const nowNs = this.ports.hostNowNs();
     this.originNs += nowNs - this.lastNs;

@@ -5,10 +5,11 @@
 // A halted guest costs nothing: the thread sleeps on the SIGNAL word until the guest's next timer, a message, or the next
 // statistics. Nothing here polls, except for a blinking cursor while somebody watches.
 import { ControlWord, type EndReason, type FromVmWorker, OUTPUT_PENDING_LIMIT, type ToVmWorker } from "../api/worker-protocol.ts";
-import type { Failure } from "../api/vm-state.ts";
+import type { ActivityLight, Failure } from "../api/vm-state.ts";
 import { textLines } from "../display/text.ts";
-import type { ExitReason, Machine, SliceResult } from "../machine/machine.ts";
+import { type ExitReason, type Machine, MachineError, type SliceResult } from "../machine/machine.ts";
 import { CpuCap } from "./cpu-cap.ts";
+import type { Media } from "./media.ts";
 import type { OutputBuffer } from "./output-buffer.ts";
 import type { ScreenPublisher } from "./screen-publisher.ts";
 
@@ -35,10 +36,15 @@ export interface RunLoopOptions {
   debugConsole: OutputBuffer;
   capPercent: number;
   finalScreenshot: boolean;
+  media?: Media;
+  /** What has worked since the last look; the machine's ports fill it. */
+  lights?: Set<ActivityLight>;
 }
 
 const SLICE_NS = 2e6;
 const STATS_NS = 500e6;
+/** Activity lights are told no more often than this. */
+const LIGHTS_NS = 100e6;
 /** How often a clean screen is looked at while the guest sleeps: text cursors blink some 4 times a second. */
 const BLINK_NS = 100e6;
 /** Serial output waits this long for more, unless the guest goes to sleep first. */
@@ -55,6 +61,7 @@ export class RunLoop {
   private end: EndReason | undefined;
   private failure: Failure | undefined;
   private frameDueNs = 0;
+  private lightsDueNs = 0;
   private outputDueNs = Infinity;
   private sample: { nowNs: number; cpuNs: number; instructions: number; haltedNs: number };
 
@@ -86,12 +93,14 @@ export class RunLoop {
     this.cap.account(nowNs, host.cpuNs());
     this.sendStats(nowNs);
     this.sendFrame(nowNs);
+    this.sendLights(nowNs);
     const isHeld = Atomics.load(control, ControlWord.OUTPUT_PENDING) > OUTPUT_PENDING_LIMIT;
     const restNs = this.isPaused || isHeld ? Infinity : this.cap.restNs();
     if (restNs > 0) {
       this.rest(signal, restNs);
       return;
     }
+    this.o.media?.drain();
     const slice = this.o.machine.runSlice(this.cap.sliceNs(SLICE_NS));
     this.sample.instructions += slice.instructions;
     if (slice.kind === "ended") {
@@ -99,7 +108,9 @@ export class RunLoop {
       return;
     }
     const tookInput = this.offerInput();
-    if (slice.kind === "halted" && !tookInput) this.halt(signal, slice);
+    // What has come in meanwhile may wake the guest.
+    const hasWork = tookInput || (this.o.media?.drain() ?? 0) > 0;
+    if (slice.kind === "halted" && !hasWork) this.halt(signal, slice);
     else this.sendOutput(false);
   }
 
@@ -164,10 +175,34 @@ export class RunLoop {
       case "setCap":
         this.cap.set(message.capPercent);
         break;
+      case "setMedium":
+        this.setMedium(message);
+        break;
       case "query":
         this.answer(message.queryId, message.what);
         break;
     }
+  }
+
+  private setMedium({ queryId, driveId, path, force }: Extract<ToVmWorker, { kind: "setMedium" }>): void {
+    const { machine, media, host } = this.o;
+    let failure: Failure | null = null;
+    try {
+      if (!media) throw new MachineError("notFound", `The machine has no drive ${driveId}`);
+      media.set(machine, driveId, path, force);
+    } catch (error) {
+      if (!(error instanceof MachineError)) throw error;
+      failure = { code: error.code, message: error.message };
+    }
+    host.post({ kind: "mediumSet", queryId, failure });
+  }
+
+  private sendLights(nowNs: number): void {
+    const { lights, host } = this.o;
+    if (!lights || lights.size === 0 || nowNs < this.lightsDueNs) return;
+    this.lightsDueNs = nowNs + LIGHTS_NS;
+    host.post({ kind: "activity", lights: [...lights] });
+    lights.clear();
   }
 
   private answer(queryId: number, what: "text" | "screenshot" | "dump"): void {

@@ -1,10 +1,12 @@
 // Thread entry: runs one machine from its start message to its end. Whatever goes wrong is told in a last message, so that the
 // hypervisor can show it: a thread never just vanishes.
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import type { Failure } from "../api/vm-state.ts";
+import type { ActivityLight, Failure } from "../api/vm-state.ts";
 import { ControlWord, type FromVmWorker, type ToVmWorker, type VmWorkerStart } from "../api/worker-protocol.ts";
 import { type Machine, type MachineConfig, MachineError, type MachinePorts } from "../machine/machine.ts";
 import { readBootImage, readFirmware } from "./boot-files.ts";
+import { IoClient } from "./io-client.ts";
+import { Media } from "./media.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { type LoopHost, RunLoop } from "./run-loop.ts";
 import { ScreenPublisher } from "./screen-publisher.ts";
@@ -20,6 +22,8 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
   const boot = readBootImage(start.boot, start.memoryMiB);
   const serial = new OutputBuffer();
   const debugConsole = new OutputBuffer();
+  const lights = new Set<ActivityLight>();
+  const media = new Media(start.drives ?? [], () => IoClient.start({ control, holder: `process ${process.pid}` }));
   let sampledNs = 0;
   const ports: MachinePorts = {
     hostNowNs: () => (sampledNs = performance.now() * 1e6),
@@ -27,41 +31,52 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
       if (port === 0) serial.push(byte);
     },
     debugConsole: (byte) => debugConsole.push(byte),
+    driveActivity: ({ kind }) => lights.add(kind),
+    driveEjected: ({ id }) => {
+      media.letGo(id);
+      post({ kind: "ejected", driveId: id });
+    },
   };
   const { buildMachine } = await loadMachineModule(start.machineModule);
-  const machine = await buildMachine(
-    {
-      memoryMiB: start.memoryMiB,
-      cpuModel: start.cpuModel,
-      engine: start.engine,
-      boot,
-      ...(start.firmware === undefined ? {} : { firmware: readFirmware(start.firmware) }),
-      epochMs: Date.now(),
-      ...(start.debugExitPort === undefined ? {} : { debugExitPort: start.debugExitPort }),
-      ...(start.debugConsolePort === undefined ? {} : { debugConsolePort: start.debugConsolePort }),
-    },
-    ports,
-  );
-  post({ kind: "running" });
-  const host: LoopHost = {
-    nowNs: () => performance.now() * 1e6,
-    cpuNs: () => {
-      const used = process.threadCpuUsage();
-      return (used.user + used.system) * 1e3;
-    },
-    sampledNs: () => sampledNs,
-    receive,
-    post,
-    sleep: (seen, timeoutNs) => {
-      Atomics.wait(control, ControlWord.SIGNAL, seen, timeoutNs / 1e6);
-    },
-  };
-  const screen = new ScreenPublisher(machine.display, start.screen);
-  const { capPercent } = start;
   try {
-    new RunLoop({ machine, host, control, screen, serial, debugConsole, capPercent, finalScreenshot: start.finalScreenshot === true }).run();
-  } catch (error) {
-    throw new Error(error instanceof Error ? error.message : String(error), { cause: { error, dump: dumpOf(machine) } });
+    const machine = await buildMachine(
+      {
+        memoryMiB: start.memoryMiB,
+        cpuModel: start.cpuModel,
+        engine: start.engine,
+        boot,
+        ...(start.firmware === undefined ? {} : { firmware: readFirmware(start.firmware) }),
+        drives: media.insertAll(),
+        epochMs: Date.now(),
+        ...(start.debugExitPort === undefined ? {} : { debugExitPort: start.debugExitPort }),
+        ...(start.debugConsolePort === undefined ? {} : { debugConsolePort: start.debugConsolePort }),
+      },
+      ports,
+    );
+    post({ kind: "running" });
+    const host: LoopHost = {
+      nowNs: () => performance.now() * 1e6,
+      cpuNs: () => {
+        const used = process.threadCpuUsage();
+        return (used.user + used.system) * 1e3;
+      },
+      sampledNs: () => sampledNs,
+      receive,
+      post,
+      sleep: (seen, timeoutNs) => {
+        Atomics.wait(control, ControlWord.SIGNAL, seen, timeoutNs / 1e6);
+      },
+    };
+    const screen = new ScreenPublisher(machine.display, start.screen);
+    const { capPercent } = start;
+    const finalScreenshot = start.finalScreenshot === true;
+    try {
+      new RunLoop({ machine, host, control, screen, serial, debugConsole, capPercent, finalScreenshot, media, lights }).run();
+    } catch (error) {
+      throw new Error(error instanceof Error ? error.message : String(error), { cause: { error, dump: dumpOf(machine) } });
+    }
+  } finally {
+    media.shutdown();
   }
 }
 
