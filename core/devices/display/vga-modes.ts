@@ -1,5 +1,6 @@
 // What a video BIOS leaves behind in mode 3 (80 by 25 text, 720 by 400 dots): register values of the IBM VGA's parameter table, the
 // 64-colour palette and the font. No video BIOS runs when a kernel is started directly.
+import { decodeBase64 } from "../../base/base64.ts";
 import { VGA_FONT_8X16_BASE64 } from "./vga-font.ts";
 import type { VgaModeTable } from "./vga-registers.ts";
 
@@ -30,17 +31,5 @@ export function textPalette(): Uint8Array {
 
 /** 256 glyphs of 16 rows. */
 export function textFont(): Uint8Array {
-  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const font = new Uint8Array(4096);
-  let bits = 0;
-  let bitCount = 0;
-  let at = 0;
-  for (const digit of VGA_FONT_8X16_BASE64) {
-    bits = ((bits << 6) | digits.indexOf(digit)) & 0xffff;
-    bitCount += 6;
-    if (bitCount < 8) continue;
-    bitCount -= 8;
-    font[at++] = bits >> bitCount;
-  }
-  return font;
+  return decodeBase64(VGA_FONT_8X16_BASE64);
 }
