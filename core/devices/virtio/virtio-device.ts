@@ -10,6 +10,7 @@ import type { PortBus } from "../../bus/port-bus.ts";
 import type { DirectDmaView } from "../../memory/guest-memory.ts";
 import { type DeviceState, type PlainData, parseState } from "../../state/device-state.ts";
 import type { DeviceTimers } from "../../time/clock.ts";
+import type { DescriptorChain } from "./descriptor-chain.ts";
 import { MAX_QUEUES, virtioState } from "./virtio-device.state.ts";
 import { MSIX_BANK, VirtioPciRegisters, virtioPciFunction } from "./virtio-pci.ts";
 import { NO_VECTOR, type QueueHost, type QueueSpec, Virtqueue } from "./virtqueue.ts";
@@ -247,6 +248,25 @@ export abstract class VirtioDevice<M extends PlainData> implements Device, BusDe
   protected continueLater(queue: Virtqueue): void {
     this.pendingWork |= 1 << queue.index;
     this.timers.arm(WORK, this.timers.nowNs());
+  }
+
+  /** Serves the queue's requests and tells the driver, until there are none, `canServe` says that one more has to wait, or a ring's worth
+   *  has been served: a driver whose requests change its own ring gets no more at once. False if `canServe` ended it. */
+  protected drain(queue: Virtqueue, serve: (chain: DescriptorChain, queue: Virtqueue) => void, canServe?: () => boolean): boolean {
+    let isFree = true;
+    for (let count = 0; ; count++) {
+      isFree = canServe?.() ?? true;
+      if (!isFree) break;
+      if (count === queue.size) {
+        this.continueLater(queue);
+        break;
+      }
+      const chain = queue.pop();
+      if (chain) serve(chain, queue);
+      else if (!queue.rearm()) break;
+    }
+    queue.signal();
+    return isFree;
   }
 
   protected resumeLater(): void {

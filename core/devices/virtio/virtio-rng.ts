@@ -1,5 +1,6 @@
 // Entropy device (virtio 1.1, 5.4): every buffer of the driver gets random bytes, whose source is handed in.
 import { z } from "zod";
+import type { DescriptorChain } from "./descriptor-chain.ts";
 import { VirtioDevice, type VirtioPorts } from "./virtio-device.ts";
 import type { Virtqueue } from "./virtqueue.ts";
 
@@ -26,23 +27,14 @@ export class VirtioRng extends VirtioDevice<RngModel> {
   }
 
   protected override processQueue(queue: Virtqueue): void {
-    for (let count = 0; ; count++) {
-      // A driver that hands in buffers as fast as they are filled gets the rest in the next slice.
-      if (count === QUEUE_SIZE) {
-        this.continueLater(queue);
-        break;
-      }
-      const chain = queue.pop();
-      if (!chain) {
-        if (queue.rearm()) continue;
-        break;
-      }
-      const bytes = this.buffer.subarray(0, Math.min(chain.writableBytes, MOST_AT_ONCE));
-      this.entropy(bytes);
-      queue.push(chain, chain.write(0, bytes));
-    }
-    queue.signal();
+    this.drain(queue, this.serve);
   }
+
+  private readonly serve = (chain: DescriptorChain, queue: Virtqueue): void => {
+    const bytes = this.buffer.subarray(0, Math.min(chain.writableBytes, MOST_AT_ONCE));
+    this.entropy(bytes);
+    queue.push(chain, chain.write(0, bytes));
+  };
 
   override readConfigByte(_offset: number): number {
     return 0;
