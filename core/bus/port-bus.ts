@@ -28,6 +28,11 @@ export class PortBus {
     this.slots.fill(slot, base, base + length);
   }
 
+  /** True if nothing answers in the range, and it lies in the port space. */
+  isFree(base: number, length: number): boolean {
+    return base >= 0 && base + length <= 0x10000 && this.slots.subarray(base, base + length).every((slot) => slot === 0);
+  }
+
   /** Takes away the mapping that starts at `base`; nothing happens if there is none. */
   unmap(base: number): void {
     const slot = this.slots[base] ?? 0;

@@ -37,6 +37,7 @@ import type { MachineDrive } from "./machine.ts";
 
 export const FRAMEBUFFER_BYTES = 16 << 20;
 const PM_BASE = 0x600;
+const PM_BYTES = 64;
 const HPET_BASE = 0xfed00000;
 const IOAPIC_BASE = 0xfec00000;
 const LAPIC_BASE = 0xfee00000;
@@ -201,12 +202,6 @@ export function buildBoard(p: BoardPorts): Board {
   const uarts = [uart(0), uart(1)] as const;
 
   const dma = plain(new Dma8237Pair("dma", p.memory));
-  const drives = new DriveBay({
-    drives: p.drives, ports, dma, irq, timed,
-    onDriveActivity: (drive) => p.onDriveActivity(drive),
-    onDriveEjected: (drive) => p.onDriveEjected(drive),
-  });
-
   // PCI.
   const chipset: { piix3?: Piix3 } = {};
   const pci = new PciBus({ memoryWindow: PCI_WINDOW, setPirq: (n, level) => chipset.piix3?.setPirq(n, level) });
@@ -217,8 +212,11 @@ export function buildBoard(p: BoardPorts): Board {
   const piix4 = plain(
     new Piix4Pm("piix4-pm", (base) => {
       if (pmAt !== null) ports.unmap(pmAt);
+      pmAt = null;
+      // Over other registers it does not answer.
+      if (base === null || !ports.isFree(base, PM_BYTES)) return;
       pmAt = base;
-      if (base !== null) ports.map(base, 64, pm, 0, "acpi-pm");
+      ports.map(base, PM_BYTES, pm, 0, "acpi-pm");
     }),
   );
   const vga = plain(new Vga("vga", { clock: p.timers.portFor(() => ({ onTimer() {} })), framebuffer: p.framebuffer, mmio, mapFramebuffer: p.mapFramebuffer, ...(p.videoRom ? { rom: p.videoRom } : {}) }));
@@ -226,6 +224,11 @@ export function buildBoard(p: BoardPorts): Board {
   pci.plug(1, 0, piix3.pci);
   pci.plug(1, 3, piix4.pci);
   pci.plug(2, 0, vga.pci);
+  const drives = new DriveBay({
+    drives: p.drives, ports, pci, memory: p.memory, dma, irq, timed, plain,
+    onDriveActivity: (drive) => p.onDriveActivity(drive),
+    onDriveEjected: (drive) => p.onDriveEjected(drive),
+  });
 
   // The port map of a PC.
   ports.map(0x20, 2, pic, 0, "pic master");
@@ -264,6 +267,7 @@ export function buildBoard(p: BoardPorts): Board {
     piix3.routePirqs(PIRQ_IRQS);
     piix4.placePmBlock(PM_BASE);
     dma.openCascade();
+    drives.enable();
     assignPciResources(pci, { memory: PCI_WINDOW, ports: { base: 0xc000, end: 0x10000 }, pirqIrqs: PIRQ_IRQS });
   };
   const prepare = (): void => {

@@ -1,15 +1,20 @@
 // The machine's drives: which controllers they need, how those are wired, and where media are changed.
 import type { Device, IrqLine } from "../bus/device.ts";
+import type { PciBus } from "../bus/pci-bus.ts";
 import type { PortBus } from "../bus/port-bus.ts";
 import { FLOPPY_TYPES, type FloppyType } from "../devices/chipset/cmos-image.ts";
 import type { Dma8237Pair } from "../devices/chipset/dma8237.ts";
 import { Fdc82077 } from "../devices/storage/fdc82077.ts";
 import { FloppyDrive } from "../devices/storage/floppy-drive.ts";
 import { floppyFormatOf } from "../devices/storage/floppy-media.ts";
+import { type IdeDriveSpec, Piix3Ide } from "../devices/storage/piix3-ide.ts";
+import type { DmaView } from "../memory/guest-memory.ts";
 import type { BlockBackend, DriveEvents, RemovableDrive } from "../storage/block.ts";
 import type { DeviceTimers } from "../time/clock.ts";
 import { type MachineDrive, MachineError } from "./machine.ts";
 
+const IDE_SLOT = { device: 1, functionNumber: 1 };
+const SERIAL_NUMBER_LENGTH = 20;
 /** PCI slots of the controllers that not every machine has. */
 export const AHCI_SLOT = 3;
 export const FIRST_VIRTIO_SLOT = 4;
@@ -24,15 +29,19 @@ export interface DriveEventsOf {
 export interface BayWiring extends DriveEventsOf {
   drives: readonly MachineDrive[];
   ports: PortBus;
+  pci: PciBus;
+  memory: DmaView;
   dma: Dma8237Pair;
   irq(number: number): IrqLine;
   /** Makes a device that has timers and adds it to the machine's. */
   timed<D extends Device>(make: (timers: DeviceTimers) => D): D;
+  plain<D extends Device>(device: D): D;
 }
 
 export class DriveBay {
   private readonly drives: readonly MachineDrive[];
   private readonly removable = new Map<string, RemovableDrive>();
+  private readonly ide: Piix3Ide;
 
   /** Throws MachineError for two drives in one place and for a medium that is not right for its drive. */
   constructor(w: BayWiring) {
@@ -44,6 +53,12 @@ export class DriveBay {
       places.add(place);
     }
     this.addFloppies(w);
+    this.ide = this.addIde(w);
+  }
+
+  /** What firmware does before an operating system runs. */
+  enable(): void {
+    this.ide.enableChannels();
   }
 
   private eventsOf(w: BayWiring, drive: MachineDrive): DriveEvents {
@@ -59,6 +74,26 @@ export class DriveBay {
     for (const [slot, drive] of [a, b].entries()) if (drive) this.add(found[slot] as MachineDrive, drive); // made for just that one
     w.ports.map(0x3f0, 6, fdc, 0, "fdc");
     w.ports.map(0x3f7, 1, fdc, 1, "fdc");
+  }
+
+  private addIde(w: BayWiring): Piix3Ide {
+    const found = [0, 1, 2, 3].map((slot) => w.drives.find((d) => d.controller === "ide" && d.slot === slot));
+    const specs = found.map((d) => d && this.ataSpec(w, d));
+    const irq = [w.irq(14), w.irq(15)] as const;
+    const ide = w.plain(new Piix3Ide("ide", { drives: specs, irq, memory: w.memory, ports: w.ports }));
+    w.pci.plug(IDE_SLOT.device, IDE_SLOT.functionNumber, ide.pci);
+    for (const [slot, drive] of found.entries()) {
+      const device = ide.drive(slot);
+      if (drive && device) this.removable.set(drive.id, device);
+    }
+    return ide;
+  }
+
+  private ataSpec(w: BayWiring, drive: MachineDrive): IdeDriveSpec {
+    const common = { serialNumber: `RF-${drive.id}`.slice(0, SERIAL_NUMBER_LENGTH), events: this.eventsOf(w, drive) };
+    if (drive.kind === "cd") return { ...common, kind: "cd", medium: drive.medium };
+    if (!drive.medium) throw new MachineError("fileMissing", `Disk drive ${drive.id} has no medium`);
+    return { ...common, kind: "disk", medium: drive.medium };
   }
 
   private add(drive: MachineDrive, device: RemovableDrive): void {
