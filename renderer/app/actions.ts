@@ -2,10 +2,13 @@
 // ends here.
 import i18next from "i18next";
 import type { CallRequest } from "../../core/api/contract.ts";
-import type { BootSource } from "../../core/api/vm-config.ts";
+import type { Drive } from "../../core/api/vm-config.ts";
 import type { VmRecord } from "../../core/api/vm-state.ts";
 import { DEFAULT_MEMORY_MIB } from "../features/create/wizard-state.ts";
 import { machineName, uniqueName } from "../state/machines.ts";
+import { fileName } from "../state/paths.ts";
+import { withRecent } from "../state/preferences.ts";
+import { BridgeError } from "../bridge/bridge.ts";
 import { addNotice, errorNotice } from "../state/notices.ts";
 import type { PowerAction } from "../state/power.ts";
 import { asksFirst } from "../state/power.ts";
@@ -87,7 +90,7 @@ export async function bootDemo(services: Services): Promise<void> {
 export async function updateMachine(
   services: Services,
   machine: VmRecord,
-  changes: { name?: string; notes?: string; memoryMiB?: number; boot?: BootSource },
+  changes: Omit<CallRequest<"vm.update">, "id">,
 ): Promise<boolean> {
   try {
     await services.bridge.call("vm.update", { id: machine.id, ...changes });
@@ -95,6 +98,52 @@ export async function updateMachine(
   } catch (error) {
     addNotice(services.notices, errorNotice(i18next.t("details.saveFailed", { name: machineName(machine) }), error));
     return false;
+  }
+}
+
+export async function insertMedium(services: Services, machine: VmRecord, drive: Drive, path: string): Promise<void> {
+  try {
+    await services.bridge.call("vm.insertMedium", { id: machine.id, driveId: drive.id, path });
+    const { kind } = drive;
+    if (kind !== "disk") services.preferences.setState((old) => ({ recentMedia: withRecent(old.recentMedia, { kind, path }) }));
+    services.view.setState({ announcement: i18next.t("tray.inserted", { medium: fileName(path), name: drive.id }) });
+  } catch (error) {
+    addNotice(services.notices, errorNotice(i18next.t("tray.insertFailed", { medium: fileName(path) }), error));
+  }
+}
+
+/** A guest may hold the tray shut: then the user is asked whether to take the medium all the same. */
+export async function ejectMedium(services: Services, machine: VmRecord, drive: Drive, force = false): Promise<void> {
+  try {
+    await services.bridge.call("vm.ejectMedium", { id: machine.id, driveId: drive.id, force });
+    services.view.setState({ announcement: i18next.t("tray.ejected", { name: drive.id }) });
+  } catch (error) {
+    const notice = errorNotice(i18next.t("tray.ejectFailed", { name: drive.id }), error);
+    const mayForce = !force && error instanceof BridgeError && error.code === "wrongState";
+    const action = { label: i18next.t("tray.force"), run: () => void ejectMedium(services, machine, drive, true) };
+    addNotice(services.notices, mayForce ? { ...notice, level: "warning", action } : notice);
+  }
+}
+
+export async function typeText(services: Services, machine: VmRecord, text: string): Promise<boolean> {
+  try {
+    const { untyped } = await services.bridge.call("vm.typeText", { id: machine.id, text });
+    if (untyped !== "") {
+      addNotice(services.notices, { level: "warning", title: i18next.t("console.untyped"), message: untyped });
+    }
+    return true;
+  } catch (error) {
+    addNotice(services.notices, errorNotice(i18next.t("console.keysFailed", { name: machineName(machine) }), error));
+    return false;
+  }
+}
+
+export async function copyText(services: Services, text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    services.view.setState({ announcement: i18next.t("common.copied") });
+  } catch (error) {
+    addNotice(services.notices, { level: "warning", title: i18next.t("console.copyFailed"), message: String(error) });
   }
 }
 

@@ -1,6 +1,6 @@
 // Mouse of the guest's screen, relative as a PS/2 mouse is, so it needs the browser's pointer lock. Motion is summed until
-// the sink takes it (once a frame); a change of buttons is passed at once, with the motion before it. Left out: absolute
-// pointers, which need a guest device.
+// the sink takes it (once a frame); a change of buttons is passed at once, with the motion before it. Absolute
+// pointers are in tablet-pointer.ts.
 export interface PointerSink {
   pointer(motion: { dx: number; dy: number; wheel: number; buttons: number }): void;
 }
@@ -16,6 +16,9 @@ const LIMIT = 4096;
 const WHEEL_LIMIT = 127;
 /** Browsers report wheels in pixels, lines or pages; about this many of each are a notch. */
 const WHEEL_UNIT = [100, 3, 1];
+
+export const wheelNotches = (event: { readonly deltaY: number; readonly deltaMode: number }): number =>
+  event.deltaY / (WHEEL_UNIT[event.deltaMode] ?? 100);
 
 const clamp = (value: number, limit: number): number => Math.max(-limit, Math.min(limit, value));
 
@@ -45,7 +48,7 @@ export class PointerCapture {
   }
 
   wheel(event: { readonly deltaY: number; readonly deltaMode: number }): void {
-    this.#wheel += event.deltaY / (WHEEL_UNIT[event.deltaMode] ?? 100);
+    this.#wheel += wheelNotches(event);
   }
 
   /** Passes what has been summed; fractions stay for the next time. */

@@ -15,8 +15,30 @@ export interface Preferences {
   hostKey: HostKey;
   screenScale: (typeof SCREEN_SCALES)[number];
   consoleView: (typeof CONSOLE_VIEWS)[number];
-  /** Keeps a text copy of the serial terminal for screen readers; costs speed. */
-  terminalForScreenReader: boolean;
+  /** Says what is new on a text screen, and keeps a text copy of the serial terminal; costs speed. */
+  screenReader: boolean;
+  /** Media that were put into drives, the last one first. */
+  recentMedia: readonly RecentMedium[];
+}
+
+export interface RecentMedium {
+  kind: "cd" | "floppy";
+  path: string;
+}
+
+const MOST_RECENT = 8;
+
+/** With `medium` first, once. */
+export function withRecent(recent: readonly RecentMedium[], medium: RecentMedium): RecentMedium[] {
+  return [medium, ...recent.filter((r) => r.path !== medium.path)].slice(0, MOST_RECENT);
+}
+
+function readRecent(value: unknown): RecentMedium[] {
+  if (!Array.isArray(value)) return [];
+  const known = value.filter(
+    (r): r is RecentMedium => typeof r === "object" && r !== null && (r.kind === "cd" || r.kind === "floppy") && typeof r.path === "string" && r.path !== "",
+  );
+  return known.slice(0, MOST_RECENT).map(({ kind, path }) => ({ kind, path }));
 }
 
 const KEY = "ringfence.preferences";
@@ -45,7 +67,8 @@ export function readPreferences(text: string | null, isMac: boolean): Preference
     hostKey: oneOf(HOST_KEYS, stored["hostKey"], isMac ? "MetaLeft" : "ControlRight"),
     screenScale: oneOf(SCREEN_SCALES, stored["screenScale"], "fit"),
     consoleView: oneOf(CONSOLE_VIEWS, stored["consoleView"], "screen"),
-    terminalForScreenReader: stored["terminalForScreenReader"] === true,
+    screenReader: stored["screenReader"] === true,
+    recentMedia: readRecent(stored["recentMedia"]),
   };
 }
 

@@ -34,14 +34,15 @@ test("a failed call becomes a notice with its code, words and detail; any other 
 });
 
 test("stored preferences that are not ours fall back one by one", () => {
-  const text = JSON.stringify({ language: "ko", theme: "pink", hostKey: 5, consoleView: "serial", terminalForScreenReader: "yes" });
+  const text = JSON.stringify({ language: "ko", theme: "pink", hostKey: 5, consoleView: "serial", screenReader: "yes" });
   assert.deepEqual(readPreferences(text, false), {
     language: "ko",
     theme: "auto",
     hostKey: "ControlRight",
     screenScale: "fit",
     consoleView: "serial",
-    terminalForScreenReader: false,
+    screenReader: false,
+    recentMedia: [],
   });
   assert.equal(readPreferences("{cut", true).hostKey, "MetaLeft");
   assert.equal(readPreferences("[1]", false).theme, "auto");

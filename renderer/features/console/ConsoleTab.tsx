@@ -1,10 +1,11 @@
 // Console of one machine: its screen, its serial port, or both, over one watch.
 import { Button, Menu, SegmentedControl, Tooltip } from "@mantine/core";
-import { Camera, ChevronDown, Keyboard, Maximize, Mouse } from "lucide-react";
+import { Camera, ChevronDown, Copy, Keyboard, Maximize, Mouse, TextCursorInput } from "lucide-react";
+import type { ReactNode } from "react";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { VmRecord } from "../../../core/api/vm-state.ts";
-import { sendKeys } from "../../app/actions.ts";
+import { copyText, sendKeys } from "../../app/actions.ts";
 import { usePreference, useServices } from "../../app/services.ts";
 import { BlockedButton } from "../../components/BlockedButton.tsx";
 import { ConsoleChannel } from "../../console/console-channel.ts";
@@ -15,7 +16,10 @@ import { CONSOLE_VIEWS, SCREEN_SCALES } from "../../state/preferences.ts";
 import { isOn } from "../../state/power.ts";
 import { KEY_COMBINATIONS } from "./key-combinations.ts";
 import type { ScreenHandle } from "./ScreenPane.tsx";
+import { MediaTray } from "./MediaTray.tsx";
 import { ScreenPane } from "./ScreenPane.tsx";
+import { SoftKeyboard } from "./SoftKeyboard.tsx";
+import { TypeTextDialog } from "./TypeTextDialog.tsx";
 
 // xterm is half of the interface's code and many never open a serial port.
 const SerialPane = lazy(() => import("./SerialPane.tsx"));
@@ -29,6 +33,8 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
   const hostKey = usePreference("hostKey");
   const [channel, setChannel] = useState<ConsoleChannel | null>(null);
   const [serialSeen, setSerialSeen] = useState(view !== "screen");
+  const [softKeyboard, setSoftKeyboard] = useState(false);
+  const [typingText, setTypingText] = useState(false);
   const screen = useRef<ScreenHandle>(null);
   const toolbar = useRef<HTMLDivElement>(null);
   const frame = useRef<HTMLDivElement>(null);
@@ -55,6 +61,11 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
     if (view !== "screen") setSerialSeen(true);
   }, [view]);
 
+  const copy = (): void => {
+    const text = screen.current?.text() ?? "";
+    if (text === "") addNotice(notices, { level: "info", title: t("console.noText") });
+    else void copyText(services, text);
+  };
   const leave = (): void => toolbar.current?.focus();
   const fullScreen = (): void => {
     if (document.fullscreenElement === null) void enterFullScreen(frame.current);
@@ -97,7 +108,6 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
                 why={whyOff}
                 hint={t("console.keys")}
                 onPress={() => void sendKeys(services, machine, ["ControlLeft", "AltLeft", "Delete"])}
-                leftSection={<Keyboard size={14} aria-hidden="true" />}
                 testId="ctrl-alt-del"
               >
                 {t("console.cad")}
@@ -121,7 +131,7 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
               </Menu>
             </Button.Group>
             <BlockedButton
-              why={whyOff}
+              why={whyOff ?? (machine.pointer === "absolute" ? t("console.mouseFollows") : null)}
               hint={t("console.mouse")}
               onPress={() => screen.current?.captureMouse()}
               leftSection={<Mouse size={14} aria-hidden="true" />}
@@ -129,29 +139,81 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
             >
               {t("console.mouse")}
             </BlockedButton>
-            <Tooltip label={t("console.savePicture")}>
-              <Button px={8} aria-label={t("console.savePicture")} onClick={() => void savePicture()}>
+            <Button.Group>
+              <Tool label={t("console.typeText")} disabled={!running} onClick={() => setTypingText(true)} testId="type">
+                <TextCursorInput size={14} aria-hidden="true" />
+              </Tool>
+              <Tool label={t("console.softKeyboard")} disabled={!running} pressed={softKeyboard} onClick={() => setSoftKeyboard(!softKeyboard)} testId="soft">
+                <Keyboard size={14} aria-hidden="true" />
+              </Tool>
+              <Tool label={t("console.copyText")} disabled={!on} onClick={copy} testId="copy-text">
+                <Copy size={14} aria-hidden="true" />
+              </Tool>
+              <Tool label={t("console.savePicture")} onClick={() => void savePicture()} testId="save-picture">
                 <Camera size={14} aria-hidden="true" />
-              </Button>
-            </Tooltip>
+              </Tool>
+            </Button.Group>
           </>
         )}
         {view === "serial" && <span className="rf-bar-gap" />}
-        <Tooltip label={t("console.fullScreen")}>
-          <Button px={8} aria-label={t("console.fullScreen")} onClick={fullScreen}>
-            <Maximize size={14} aria-hidden="true" />
-          </Button>
-        </Tooltip>
+        <Tool label={t("console.fullScreen")} onClick={fullScreen} testId="full-screen">
+          <Maximize size={14} aria-hidden="true" />
+        </Tool>
       </div>
       <div className="rf-console-panes">
-        <ScreenPane ref={screen} machine={machine} channel={channel} hidden={view === "serial"} onLeave={leave} onFullScreen={fullScreen} />
+        <ScreenPane
+          ref={screen}
+          machine={machine}
+          channel={channel}
+          hidden={view === "serial"}
+          onLeave={leave}
+          onFullScreen={fullScreen}
+          onCopy={copy}
+          onType={() => running && setTypingText(true)}
+          tray={<MediaTray machine={machine} />}
+        />
         {serialSeen && channel !== null && (
           <Suspense fallback={<div className="rf-serial" />}>
             <SerialPane machine={machine} channel={channel} hidden={view === "screen"} onLeave={leave} />
           </Suspense>
         )}
       </div>
+      {softKeyboard && running && view !== "serial" && (
+        <SoftKeyboard send={(events) => screen.current?.send(events)} onClose={() => setSoftKeyboard(false)} />
+      )}
+      {typingText && <TypeTextDialog machine={machine} onClose={() => setTypingText(false)} />}
     </div>
+  );
+}
+
+function Tool({
+  label,
+  onClick,
+  disabled = false,
+  pressed,
+  testId,
+  children,
+}: {
+  label: string;
+  onClick: () => void;
+  disabled?: boolean;
+  pressed?: boolean;
+  testId: string;
+  children: ReactNode;
+}) {
+  return (
+    <Tooltip label={label}>
+      <Button
+        px={8}
+        aria-label={label}
+        disabled={disabled}
+        {...(pressed === undefined ? {} : { "aria-pressed": pressed })}
+        onClick={onClick}
+        data-testid={testId}
+      >
+        {children}
+      </Button>
+    </Tooltip>
   );
 }
 

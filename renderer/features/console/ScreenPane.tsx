@@ -2,10 +2,10 @@
 // ring and a line that names the way out.
 import { Button, Kbd } from "@mantine/core";
 import { Pause, Play, Power } from "lucide-react";
-import type { Ref } from "react";
+import type { ReactNode, Ref } from "react";
 import { useEffect, useImperativeHandle, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { VmRecord } from "../../../core/api/vm-state.ts";
+import type { InputEvent, ScreenText, VmRecord } from "../../../core/api/vm-state.ts";
 import { requestPower, sendKeys } from "../../app/actions.ts";
 import { usePreference, useServices } from "../../app/services.ts";
 import type { ConsoleChannel } from "../../console/console-channel.ts";
@@ -14,13 +14,27 @@ import { InputSender } from "../../console/input-sender.ts";
 import { KeyboardCapture } from "../../console/keyboard-capture.ts";
 import { PointerCapture } from "../../console/pointer-capture.ts";
 import { ScreenView } from "../../console/screen-view.ts";
+import { TabletPointer } from "../../console/tablet-pointer.ts";
+import { followText } from "../../console/text-feed.ts";
 import { machineName } from "../../state/machines.ts";
 import { addNotice, errorNotice } from "../../state/notices.ts";
 import { isOn } from "../../state/power.ts";
+import { ScreenSpeaker, TextOverlay } from "./TextOverlay.tsx";
+import { usePointer } from "./use-pointer.ts";
+
+/** The part of the page's selection that lies in the element. */
+function selectedIn(element: HTMLElement | null): string {
+  const selection = getSelection();
+  if (selection === null || selection.isCollapsed || element === null || !element.contains(selection.anchorNode)) return "";
+  return selection.toString();
+}
 
 export interface ScreenHandle {
   captureMouse(): void;
   picture(): Promise<Blob | null>;
+  /** What is selected on a text screen, or all of it; empty in a graphics mode. */
+  text(): string;
+  send(events: InputEvent[]): void;
 }
 
 interface Props {
@@ -29,10 +43,14 @@ interface Props {
   hidden: boolean;
   onLeave: () => void;
   onFullScreen: () => void;
+  onCopy: () => void;
+  onType: () => void;
+  /** The drives, for the line below the screen. */
+  tray: ReactNode;
   ref: Ref<ScreenHandle>;
 }
 
-export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, ref }: Props) {
+export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, onCopy, onType, tray, ref }: Props) {
   const { t } = useTranslation();
   const services = useServices();
   const { bridge, notices, isMac } = services;
@@ -68,8 +86,16 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
   useEffect(() => view.current?.setScale(scale), [scale]);
   useEffect(() => channel?.onFrame((frame) => view.current?.apply(frame)), [channel]);
 
-  const live = useRef({ running: false, machine, onLeave, onFullScreen });
-  live.current = { running: status === "running", machine, onLeave, onFullScreen };
+  const [text, setText] = useState<ScreenText | null>(null);
+  useEffect(() => {
+    if (hidden) return;
+    setText(null);
+    return followText(bridge, id, setText);
+  }, [bridge, id, hidden]);
+  const absolute = machine.pointer === "absolute" && status === "running";
+
+  const live = useRef({ running: false, machine, onLeave, onFullScreen, onCopy, onType });
+  live.current = { running: status === "running", machine, onLeave, onFullScreen, onCopy, onType };
   const releaseMouse = (): void => {
     if (document.pointerLockElement === surface.current) document.exitPointerLock();
   };
@@ -88,10 +114,12 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
       (error) => addNotice(notices, errorNotice(t("console.inputFailed", { name }), error)),
     );
     const pointer = new PointerCapture({ pointer: (motion) => live.current.running && sender.push({ kind: "pointer", ...motion }) });
+    const tablet = new TabletPointer({ tablet: (place) => live.current.running && sender.push({ kind: "tablet", ...place }) });
     const keyboard = new KeyboardCapture(
       {
         key: (code, down) => {
           pointer.flush();
+          tablet.flush();
           if (live.current.running) sender.push({ kind: "key", code, down });
         },
         release: () => {
@@ -102,16 +130,26 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
           if (code === "Delete") void sendKeys(services, live.current.machine, ["ControlLeft", "AltLeft", "Delete"]);
           if (code === "KeyF") live.current.onFullScreen();
           if (code === "KeyM") captureMouse();
+          if (code === "KeyC") live.current.onCopy();
+          if (code === "KeyV") live.current.onType();
         },
       },
       hostKey,
     );
-    return { pointer, keyboard };
+    return { sender, pointer, tablet, keyboard };
   });
   useEffect(() => input.keyboard.setHostKey(hostKey), [input, hostKey]);
   useEffect(() => () => input.keyboard.releaseAll(), [input]);
-  useMouse(surface, input.pointer, setMouseHeld);
-  useImperativeHandle(ref, () => ({ captureMouse, picture: () => view.current?.toPng() ?? Promise.resolve(null) }));
+  const [elements] = useState({ surface, picture: canvas });
+  usePointer(elements, input.pointer, input.tablet, absolute, setMouseHeld);
+  useImperativeHandle(ref, () => ({
+    captureMouse,
+    picture: () => view.current?.toPng() ?? Promise.resolve(null),
+    text: () => selectedIn(surface.current) || (text?.lines.join("\n").trimEnd() ?? ""),
+    send: (events) => {
+      for (const event of events) input.sender.push(event);
+    },
+  }));
 
   return (
     <section className="rf-screen" hidden={hidden} aria-label={t("console.screen")}>
@@ -134,10 +172,20 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
           input.keyboard.releaseAll();
           releaseMouse();
         }}
-        onMouseDown={() => surface.current?.focus()}
-        onContextMenu={(event) => event.preventDefault()}
+        data-pointer={absolute ? "absolute" : "relative"}
+        onMouseDown={(event) => {
+          // The guest's own click must not select text as well.
+          if (absolute && !event.shiftKey) event.preventDefault();
+          surface.current?.focus();
+        }}
+        onContextMenu={(event) => {
+          if (selectedIn(surface.current) === "") event.preventDefault();
+        }}
       >
-        <canvas ref={canvas} data-dim={!on || status === "paused"} data-testid="screen-canvas" />
+        <div className="rf-screen-picture">
+          <canvas ref={canvas} data-dim={!on || status === "paused"} data-testid="screen-canvas" />
+          {on && text !== null && <TextOverlay screen={text} selectable={!mouseHeld} />}
+        </div>
         {!on && (
           <div className="rf-screen-note">
             <Power size={28} aria-hidden="true" />
@@ -180,55 +228,12 @@ export function ScreenPane({ machine, channel, hidden, onLeave, onFullScreen, re
             {mouseHeld && <> · {t("console.mouseLeave")}</>}
           </span>
         ) : (
-          <span>{on ? t("console.clickToType") : ""}</span>
+          <span className="rf-screen-hint">{on ? t("console.clickToType") : ""}</span>
         )}
+        {tray}
         {size !== null && <span className="rf-mono">{t("console.size", size)}</span>}
       </div>
+      <ScreenSpeaker screen={text} />
     </section>
   );
-}
-
-/** Feeds the pointer while the browser's pointer lock is on the surface. */
-function useMouse(surface: { readonly current: HTMLDivElement | null }, pointer: PointerCapture, setHeld: (held: boolean) => void): void {
-  useEffect(() => {
-    const element = surface.current;
-    if (element === null) return;
-    const locked = (): boolean => document.pointerLockElement === element;
-    let frame = 0;
-    const eachFrame = (): void => {
-      pointer.flush();
-      frame = requestAnimationFrame(eachFrame);
-    };
-    const onLock = (): void => {
-      cancelAnimationFrame(frame);
-      setHeld(locked());
-      if (locked()) frame = requestAnimationFrame(eachFrame);
-      else pointer.releaseAll();
-    };
-    const onMove = (event: MouseEvent): void => {
-      if (locked()) pointer.move(event);
-    };
-    const onButton = (event: MouseEvent): void => {
-      if (locked()) pointer.buttons(event);
-    };
-    const onWheel = (event: WheelEvent): void => {
-      if (!locked()) return;
-      event.preventDefault();
-      pointer.wheel(event);
-    };
-    document.addEventListener("pointerlockchange", onLock);
-    element.addEventListener("mousemove", onMove);
-    element.addEventListener("mousedown", onButton);
-    element.addEventListener("mouseup", onButton);
-    element.addEventListener("wheel", onWheel, { passive: false });
-    return () => {
-      document.removeEventListener("pointerlockchange", onLock);
-      element.removeEventListener("mousemove", onMove);
-      element.removeEventListener("mousedown", onButton);
-      element.removeEventListener("mouseup", onButton);
-      element.removeEventListener("wheel", onWheel);
-      cancelAnimationFrame(frame);
-      if (locked()) document.exitPointerLock();
-    };
-  }, [surface, pointer, setHeld]);
 }

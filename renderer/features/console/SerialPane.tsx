@@ -27,7 +27,7 @@ export default function SerialPane({
   const { t } = useTranslation();
   const { bridge, notices, isMac } = useServices();
   const hostKey = usePreference("hostKey");
-  const screenReader = usePreference("terminalForScreenReader");
+  const screenReader = usePreference("screenReader");
   const host = useRef<HTMLDivElement>(null);
   const terminal = useRef<SerialTerminal | null>(null);
   const [size, setSize] = useState({ columns: 80, rows: 24 });

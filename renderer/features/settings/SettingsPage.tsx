@@ -20,7 +20,7 @@ export function SettingsPage() {
   const language = usePreference("language");
   const theme = usePreference("theme");
   const hostKey = usePreference("hostKey");
-  const screenReader = usePreference("terminalForScreenReader");
+  const screenReader = usePreference("screenReader");
   const gib = (mib: number): string => `${formatNumber(mib / 1024, i18n.language, 1)} GiB`;
   return (
     <main id="main" className="rf-main rf-page" tabIndex={-1} data-testid="settings">
@@ -60,7 +60,7 @@ export function SettingsPage() {
             label={t("settings.screenReader")}
             description={t("settings.screenReaderHint")}
             checked={screenReader}
-            onChange={(event) => preferences.setState({ terminalForScreenReader: event.currentTarget.checked })}
+            onChange={(event) => preferences.setState({ screenReader: event.currentTarget.checked })}
           />
         </Panel>
         <Panel title={t("settings.about")}>
