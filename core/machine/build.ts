@@ -1,7 +1,7 @@
 // Composition root of one virtual machine: memory, CPU, board and clock joined, a kernel loaded, and the slice loop round them.
 import type { InputEvent } from "../api/vm-state.ts";
 import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
-import { Engine } from "../cpu/interp/engine.ts";
+import { Engine, type EngineHooks } from "../cpu/interp/engine.ts";
 import { CPU_MODELS, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
 import { dumpRegisters } from "../cpu/system/dump.ts";
@@ -66,7 +66,6 @@ class PcMachine implements Machine {
     if (!model) {
       throw new MachineError("badRequest", `Unknown CPU model "${config.cpuModel}"; known are ${CPU_MODELS.map((m) => m.name).join(", ")}`);
     }
-    if (config.engine !== "interpreter") throw new MachineError("unsupported", `The engine "${config.engine}" is not part of this version`);
     const ramBytes = config.memoryMiB * MIB;
     const firmware = config.boot.kind === "firmware" ? requireFirmware(config) : undefined;
     const roms = romBytes(firmware);
@@ -119,7 +118,7 @@ class PcMachine implements Machine {
     });
     const physical = new PhysicalBus(buffer, this.map, this.board.mmio);
     const { lapic } = this.board;
-    this.engine = new Engine(memory, interpreterImage(), model, {
+    const hooks: EngineHooks = {
       physical,
       mmioRead: (gpa, size, host) => physical.load(gpa, size, host),
       mmioWrite: (gpa, size, host) => physical.store(gpa, size, host),
@@ -136,7 +135,8 @@ class PcMachine implements Machine {
       set cr8(value: number) {
         lapic.cr8 = value;
       },
-    });
+    };
+    this.engine = new Engine(memory, interpreterImage(), model, hooks, config.engine);
     engine = this.engine;
     this.engine.setInterruptLine(this.board.interrupts.hasInterrupt());
     this.map.remap([

@@ -35,7 +35,6 @@ test("what cannot be started is refused with a code and a message that names it"
   assert.equal(refused({}, new Uint8Array(0)).code, "notAKernel");
   for (const length of [1, 64, 600, 5000]) refused({}, demo.subarray(0, length));
   assert.match(refused({ cpuModel: "i8008" }, demo).message, /i8008/);
-  assert.equal(refused({ engine: "translator" }, demo).code, "unsupported");
   assert.equal(refused({ boot: { kind: "none" } }, demo).code, "badRequest");
 });
 

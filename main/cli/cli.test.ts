@@ -158,7 +158,6 @@ test("wrong usage is status 2 with one line that says what", async () => {
     [["run", "--vgabios", "x"], /--vgabios needs --bios/],
     [["create", "x", "--disk-size", "12Q"], /--disk-size needs a size/],
     [["run", "--cpus", "2"], /--cpus above 1 is not supported yet/],
-    [["run", "--engine", "translator"], /--engine translator is not supported yet/],
     [["run", "--engine", "magic"], /not "magic"/],
     [["run", "--serial", "tcp"], /stdio or none/],
     [["run", "--memory", "3585"], /from 4 to 3584/],

@@ -27,13 +27,14 @@ export async function run(args: string[], host: CliHost): Promise<number> {
 }
 
 /** Throws UsageError. */
+const ENGINES = ["interpreter", "translator"] as const;
+
 export function runOptions(args: string[], host: CliHost): ForegroundOptions {
   const { values, positionals, tokens } = parse(args, OPTIONS);
   if (positionals[0] !== undefined) throw new UsageError(`run takes no argument "${positionals[0]}"; a kernel goes after --kernel.`);
   if (values.cpus !== undefined && wholeNumber(values.cpus, "cpus", 1, 255) > 1) throw new UsageError("--cpus above 1 is not supported yet.");
-  const engine = values.engine ?? "interpreter";
-  if (engine === "translator") throw new UsageError("--engine translator is not supported yet.");
-  if (engine !== "interpreter") throw new UsageError(`--engine is interpreter or translator, not "${engine}".`);
+  const engine = ENGINES.find((name) => name === (values.engine ?? "interpreter"));
+  if (!engine) throw new UsageError(`--engine is interpreter or translator, not "${values.engine}".`);
   const serial = values.serial ?? "stdio";
   if (serial !== "stdio" && serial !== "none") throw new UsageError(`--serial is stdio or none, not "${serial}".`);
   const port = (name: "debug-exit" | "debugcon") => (values[name] === undefined ? undefined : wholeNumber(values[name], name, 0, 0xffff));
@@ -51,7 +52,7 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
   const machine = {
     memoryMiB: memoryOf(values),
     cpuModel: "ringfence64",
-    engine: "interpreter" as const,
+    engine,
     capPercent: capOf(values),
     ...(debugExitPort === undefined ? {} : { debugExitPort }),
     ...(debugConsolePort === undefined ? {} : { debugConsolePort }),

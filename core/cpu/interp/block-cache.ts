@@ -27,6 +27,13 @@ interface Block {
   /** Of a block whose last instruction crosses: the page it reaches into. */
   secondPage: number;
   tableEntry: number;
+  /** Of bytes that something else was made from, with no records: told when they change. */
+  onWritten?: () => void;
+}
+
+/** Who wants to know of each block that has been decoded. */
+export interface CodeListener {
+  decoded(record: number, gpa: number, mode: number): void;
 }
 
 /** Translates for instruction fetch: physical address, or -1 (a fault, which is then recorded in FAULT). */
@@ -35,13 +42,20 @@ export type FetchTranslator = (linear: number) => number;
 export class BlockCache {
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
-  private readonly predecoder: Predecoder;
+  readonly predecoder: Predecoder;
   private readonly image: InterpreterImage;
   private readonly decoded = new Int32Array(D_SIZE);
   private readonly straddle = new Uint8Array(32);
   private next = L.RECORDS;
   /** Blocks by the guest-physical page that their bytes lie in. */
   private readonly byPage = new Map<number, Set<Block>>();
+  listener: CodeListener | undefined;
+  /** Physical addresses at which blocks have been decoded. */
+  private readonly starts = new Set<number>();
+  /** Something made from code has gone while it may be running. */
+  onRegionDropped: () => void = () => {};
+  /** A page has been taken off the fast path of stores. */
+  onWriteTlbFlushed: () => void = () => {};
   /** For `vmInfo` and tests. */
   readonly counters = { blocks: 0, instructions: 0, invalidated: 0, flushes: 0 };
 
@@ -63,6 +77,7 @@ export class BlockCache {
     this.next = block.firstRecord + block.recordCount * L.REC_SIZE;
     this.counters.blocks++;
     this.enter(block, rip, mode);
+    this.listener?.decoded(block.firstRecord, gpa, mode);
     return block.firstRecord;
   }
 
@@ -167,6 +182,7 @@ export class BlockCache {
     if (block.gpa >= TWO_32 || this.hostOf(block.gpa) === 0) return;
     const page = Math.floor(block.gpa / PAGE);
     const first = block.gpa % PAGE;
+    this.starts.add(block.gpa);
     this.mark(page, block, first, Math.min(first + block.length, PAGE));
     if (block.secondPage >= 0) this.mark(block.secondPage, block, 0, 64);
   }
@@ -193,7 +209,40 @@ export class BlockCache {
     }
   }
 
+  /** Whether a block that starts there has been decoded. */
+  isKnown(gpa: number): boolean {
+    return this.starts.has(gpa);
+  }
+  /** The first record of the block at `rip`, or 0. */
+  find(rip: number, gpa: number, mode: number): number {
+    const ripLo = rip % TWO_32 | 0;
+    const ripHi = Math.floor(rip / TWO_32) | 0;
+    let slot = blockHash(ripLo, ripHi, gpa);
+    for (let probe = 0; probe < BLOCK_PROBES; probe++) {
+      const at = entryWord(slot);
+      const isSame = this.words[at] === ripLo && this.words[at + 1] === ripHi && this.words[at + 2] === (gpa | 0) && this.words[at + 4] === mode;
+      if (isSame && this.words[at + 5] !== 0) return this.words[at + 5] as number;
+      slot = (slot + 1) & (L.BLOCK_TABLE_ENTRIES - 1);
+    }
+    return 0;
+  }
+  /** Has `onWritten` called, once, when any of the ranges (each within a page of RAM) is written to or everything is dropped. */
+  watch(ranges: readonly { gpa: number; length: number }[], onWritten: () => void): void {
+    const blocks: Block[] = ranges.map(({ gpa, length }) => ({
+      firstRecord: 0, recordCount: 0, gpa, length, secondPage: -1, tableEntry: -1,
+      onWritten: () => {
+        for (const other of blocks) this.byPage.get(Math.floor(other.gpa / PAGE))?.delete(other);
+        onWritten();
+      },
+    }));
+    for (const block of blocks) {
+      const first = block.gpa % PAGE;
+      this.mark(Math.floor(block.gpa / PAGE), block, first, first + block.length);
+    }
+  }
+
   private flushWriteTlb(): void {
+    this.onWriteTlbFlushed();
     for (let at = L.WRITE_TLB >> 2; at < (L.WRITE_TLB + L.TLB_BYTES) >> 2; at += 4) {
       this.words[at] = L.TLB_EMPTY;
       this.words[at + 1] = 0;
@@ -238,6 +287,12 @@ export class BlockCache {
 
   private drop(block: Block): void {
     this.counters.invalidated++;
+    if (block.onWritten) {
+      block.onWritten();
+      this.onRegionDropped();
+      return;
+    }
+    this.starts.delete(block.gpa);
     const chain = block.recordCount - 1;
     for (let n = 0; n < chain; n++) this.words[(block.firstRecord + n * L.REC_SIZE) >> 2] = this.image.pseudo.stale;
     // The chain knows where to go on without looking at the block's bytes; only its short cut goes.
@@ -263,6 +318,9 @@ export class BlockCache {
   /** Drops everything: the record area is full, or the physical map has changed. */
   flush(): void {
     this.counters.flushes++;
+    for (const blocks of this.byPage.values()) for (const block of [...blocks]) block.onWritten?.();
+    this.onRegionDropped();
+    this.starts.clear();
     for (const page of [...this.byPage.keys()]) this.unmark(page);
     this.words.fill(0, L.BLOCK_TABLE >> 2, (L.BLOCK_TABLE + L.BLOCK_TABLE_BYTES) >> 2);
     this.words.fill(0, L.JUMP_CACHE >> 2, (L.JUMP_CACHE + L.JUMP_CACHE_BYTES) >> 2);

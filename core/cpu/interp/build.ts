@@ -8,10 +8,12 @@ import { defineSseRuntime } from "../lift/sse/runtime.ts";
 import { defineFlags, defineWide } from "../lift/wide.ts";
 import { defineX87Runtime } from "../lift/x87/runtime.ts";
 import { defineMemory } from "../mmu/translate.ts";
+import { defineRefill } from "../mmu/refill.ts";
 import { definePageEntry, defineWalk } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
 import { c32, c64, call, I32, i32, i64 } from "../wasm/nodes.ts";
+import type { Signature } from "../translate/region-module.ts";
 import { defineTransfers } from "./transfer.ts";
 
 export const FLAVOURS: readonly Flavour[] = ["long", "flat", "seg"];
@@ -20,6 +22,8 @@ const VARIANTS = 6;
 
 /** Table slots of the handlers that are not instructions. */
 export interface PseudoSlots {
+  /** Back to the region that has called a handler. */
+  back: number;
   stale: number;
   chain: number;
   cross: number;
@@ -33,6 +37,10 @@ export interface InterpreterImage {
   /** [form id * 6 + variant] -> table slot, -1 where there is none. */
   slots: Int32Array;
   pseudo: PseudoSlots;
+  /** Handlers in the table; translated regions come after them. */
+  slotCount: number;
+  /** What regions may call, by export name. */
+  runtime: ReadonlyMap<string, Signature>;
   /** Names of the system operations by the number that generated code passes. */
   systemNames: string[];
 }
@@ -42,9 +50,11 @@ export const EXTRA_NO_SEGMENT = 0x400;
 export const EXTRA_WRITE = 0x1000000;
 
 export const MEMORY_PAGES_MAX = 65536;
+/** Slots of the table that handlers and translated regions share. */
+export const TABLE_SIZE = 0x8000;
 
 export function buildInterpreter(): InterpreterImage {
-  const m = new ModuleBuilder({ initial: L.RAM >>> 16, maximum: MEMORY_PAGES_MAX });
+  const m = new ModuleBuilder({ initial: L.RAM >>> 16, maximum: MEMORY_PAGES_MAX }, TABLE_SIZE);
   const imports = {
     mmioRead: m.import("mmioRead", [I32, I32, I32], []),
     mmioWrite: m.import("mmioWrite", [I32, I32, I32], []),
@@ -54,16 +64,16 @@ export function buildInterpreter(): InterpreterImage {
   const pageEntry = definePageEntry(m);
   const walk = defineWalk(m, pageEntry);
   const memory = defineMemory(m, walk, pageEntry, imports);
+  const refill = defineRefill(m, walk, pageEntry);
   const transfers = defineTransfers(m, walk);
   const flags = defineFlags(m);
   const named = new Map([...defineWide(m), ...defineSseRuntime(m), ...defineX87Runtime(m)]);
-  const rt: Runtime = { ...memory, ...transfers, ...flags, system, named };
-
   const systemNames: string[] = [];
   const systemNumber = (name: string): number => {
     const at = systemNames.indexOf(name);
     return at >= 0 ? at : systemNames.push(name) - 1;
   };
+  const rt: Runtime = { ...memory, ...transfers, ...flags, system, named, systemNumber };
 
   const slots = new Int32Array(forms.length * VARIANTS).fill(-1);
   for (const form of forms) {
@@ -72,7 +82,7 @@ export function buildInterpreter(): InterpreterImage {
     const make = (flavour: Flavour, isMemory: boolean): number =>
       m.tableSlot(
         m.func(HANDLER_PARAMS, HANDLER_RESULTS, (f) => {
-          liftForm(new Lift(f, form, flavour, isMemory, rt, systemNumber), lifter);
+          liftForm(new Lift(f, form, flavour, isMemory, rt), lifter);
         }),
       );
     const { register, memory: inMemory } = places(form);
@@ -115,7 +125,12 @@ export function buildInterpreter(): InterpreterImage {
     const next = i32.add(rec, c32(L.REC_SIZE));
     f.tailCallTable(i32.load(next), HANDLER_PARAMS, HANDLER_RESULTS, next, f.param(1));
   });
+  const back = m.func(HANDLER_PARAMS, HANDLER_RESULTS, (f) => {
+    f.store(c32(L.LEFT), f.param(1));
+    f.return(c32(1));
+  });
   const pseudo = {
+    back: m.tableSlot(back),
     stale: m.tableSlot(transfers.stale),
     chain: m.tableSlot(transfers.chain),
     cross: m.tableSlot(transfers.cross),
@@ -140,8 +155,13 @@ export function buildInterpreter(): InterpreterImage {
       f.tailCallTable(i32.load(f.param(0)), HANDLER_PARAMS, HANDLER_RESULTS, f.param(0), f.param(1)),
     ),
   );
+  const runtime = new Map<string, Signature>();
+  for (const [name, callee] of [...named, ...Object.entries({ ...flags, ...refill, dispatch: transfers.dispatch })]) {
+    m.export(name, callee);
+    runtime.set(name, { params: callee.params, results: callee.results });
+  }
   const bytes = m.build();
-  return { module: new WebAssembly.Module(bytes), byteLength: bytes.length, slots, pseudo, systemNames };
+  return { module: new WebAssembly.Module(bytes), byteLength: bytes.length, slots, slotCount: m.slotCount, pseudo, runtime, systemNames };
 }
 
 function liftForm(l: Lift, lifter: Lifter): void {

@@ -13,14 +13,19 @@ import { Cpu, type CpuHooks } from "../system/cpu.ts";
 import { type GuestFault, raise } from "../system/guest-fault.ts";
 import { hasBreakpoints, matchBreakpoints, watchesData } from "../system/debug-registers.ts";
 import { deliver, deliverDebugTrap } from "../system/interrupts.ts";
-import { MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace, updateMode } from "../system/mode.ts";
+import { forgetPageKeys, forgetSites, MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace } from "../system/mode.ts";
 import { operations } from "../system/operations.ts";
-import type { InterpreterImage } from "./build.ts";
+import { Translator } from "../translate/translator.ts";
+import { type InterpreterImage, TABLE_SIZE } from "./build.ts";
 import { BlockCache } from "./block-cache.ts";
 import { EXIT_BUDGET, EXIT_DECODE, EXIT_FAULT, EXIT_STALE } from "./transfer.ts";
 
 const TWO_32 = 0x1_0000_0000;
 const DR6 = L.DR + 6 * 8;
+/** Instructions between two looks at where the time goes; a power of two less one is added by chance. */
+const SLICE_MIN = 12_000;
+const SLICE_JITTER = 0x1fff;
+const SLICE_MAX = 400_000;
 
 export interface EngineHooks extends Omit<CpuHooks, "halt"> {
   physical: PhysicalAccess;
@@ -30,6 +35,8 @@ export interface EngineHooks extends Omit<CpuHooks, "halt"> {
   interrupts: InterruptSource;
 }
 
+/** `translator`: the interpreter, with hot code translated. */
+export type EngineKind = "interpreter" | "translator";
 export type RunOutcome = "budget" | "halted" | "shutdown";
 
 interface Exports {
@@ -48,6 +55,7 @@ export interface FoundFault {
 export class Engine {
   readonly cpu: Cpu;
   readonly blocks: BlockCache;
+  readonly translator: Translator | undefined;
   /** Instructions retired since power-on. */
   retired = 0;
   /** The CPU sleeps in HLT until an interrupt. */
@@ -62,7 +70,7 @@ export class Engine {
     return this.cpu.get(L.SCRATCH + 16) + this.cpu.getHigh(L.SCRATCH + 16) * TWO_32;
   };
 
-  constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks) {
+  constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks, engine: EngineKind = "interpreter") {
     const buffer = memory.buffer as SharedArrayBuffer;
     this.words = new Int32Array(buffer);
     writeSseTables(new Uint8Array(buffer));
@@ -79,9 +87,11 @@ export class Engine {
     this.cpu = new Cpu(buffer, new WalkedMemory(buffer, linearHooks), cpuHooks, model);
     this.blocks = new BlockCache(buffer, image, (name) => hasFeature(model, name));
     const table = image.systemNames.map((name) => operations[name] ?? x87Operations[name]);
+    const sharedTable = new WebAssembly.Table({ element: "anyfunc", initial: TABLE_SIZE, maximum: TABLE_SIZE });
     const instance = new WebAssembly.Instance(image.module, {
       env: {
         memory,
+        table: sharedTable,
         mmioRead: (gpa: number, size: number, host: number) => hooks.mmioRead(gpa >>> 0, size, host),
         mmioWrite: (gpa: number, size: number, host: number) => hooks.mmioWrite(gpa >>> 0, size, host),
         codeWritten: (gpa: number, size: number) => this.blocks.written(gpa >>> 0, size),
@@ -92,13 +102,22 @@ export class Engine {
       },
     });
     this.exports = instance.exports as unknown as Exports;
+    this.blocks.onWriteTlbFlushed = () => forgetSites(this.cpu);
+    this.blocks.onRegionDropped = () => this.requestExit();
+    if (engine === "translator") {
+      const { blocks } = this;
+      this.translator = new Translator({ memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder });
+      blocks.listener = this.translator;
+    }
     this.flushTlbs();
   }
 
   /** Instructions of the current run() that have been retired so far, as far as TypeScript can know in its middle. */
   retiredInRun(): number {
-    return this.isInRun ? this.runBudget - (this.words[L.LEFT >> 2] as number) : 0;
+    return this.isInRun ? this.runBudget - this.beyondSlice - (this.words[L.LEFT >> 2] as number) : 0;
   }
+  /** Instructions of the budget that come after the current slice. */
+  private beyondSlice = 0;
   private runBudget = 0;
   private isInRun = false;
 
@@ -148,9 +167,8 @@ export class Engine {
       this.words[at] = L.TLB_EMPTY;
       this.words[at + 1] = 0;
     }
-    // Code is found by another cache, which is emptied by drawing new keys; the data entries keep theirs.
-    this.cpu.set64(L.CODE_KEY_SPACE, this.cpu.random32() & -4096, this.cpu.random32());
-    updateMode(this.cpu);
+    // Code and the sites of translated code are found by other caches, which are emptied by drawing new keys.
+    forgetPageKeys(this.cpu);
   }
 
   /** Raises or drops INTR as the interrupt controller's output changes. */
@@ -228,8 +246,36 @@ export class Engine {
 
   private runBlocks(): boolean {
     if (this.words[L.WATCHING >> 2] !== 0) this.watch(false);
-    this.exports.enter(this.words[L.LEFT >> 2] as number);
+    const { translator, words } = this;
+    if (!translator) {
+      this.exports.enter(words[L.LEFT >> 2] as number);
+      return this.handleExit();
+    }
+    const total = words[L.LEFT >> 2] as number;
+    const slice = Math.min(total, this.sliceLength);
+    this.beyondSlice = total - slice;
+    words[L.LEFT >> 2] = slice;
+    this.exports.enter(slice);
+    if ((words[L.LEFT >> 2] as number) <= 0 && words[L.EXIT_REASON >> 2] === EXIT_BUDGET) this.sample(translator);
+    words[L.LEFT >> 2] = (words[L.LEFT >> 2] as number) + this.beyondSlice;
+    this.beyondSlice = 0;
     return this.handleExit();
+  }
+  private sliceLength = SLICE_MIN;
+
+  /** Looks where the slice has ended. Where that is translated code already, looks are taken less often. */
+  private sample(translator: Translator): void {
+    const rip = this.cpu.linear(L.RIP);
+    const gpa = this.translateCode(this.linearRip());
+    if (gpa < 0) {
+      this.words[L.FAULT >> 2] = 0;
+      return;
+    }
+    const mode = this.words[L.MODE_KEY >> 2] as number;
+    const record = this.blocks.find(rip, gpa, mode);
+    const isFast = record !== 0 && translator.isTranslated(record);
+    this.sliceLength = isFast ? Math.min(this.sliceLength * 2, SLICE_MAX) : SLICE_MIN + (this.cpu.random32() & SLICE_JITTER);
+    if (record !== 0) translator.sample(record, gpa, mode);
   }
 
   private handleExit(): boolean {

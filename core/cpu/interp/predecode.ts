@@ -132,6 +132,11 @@ export class Predecoder {
     return (mode & MODE_TS) !== 0 ? NM : 0;
   }
 
+  /** Whether the form raises an exception in this mode instead of running. */
+  isRefused(form: Form, mode: number): boolean {
+    return this.refusal(form, mode) !== 0;
+  }
+
   /** Writes the records of the decoded instruction `d` at `rec` and returns where the next ones go. */
   instruction(d: Int32Array, rec: number, rip: number, mode: number): number {
     const fact = facts[d[D_FORM] as number] as FormFacts;

@@ -43,7 +43,9 @@ export interface Runtime {
   /** (EFLAGS i32): sets the six from it. */
   setArith: Callee;
   /** Soft float and the like, by name. */
-  named: Map<string, Callee>;
+  named: { get(name: string): Callee | undefined };
+  /** The number by which generated code names a system operation. */
+  systemNumber(name: string): number;
 }
 
 const CARRY_MASK = 0xc000000000000000n;
@@ -60,17 +62,16 @@ export class Lift {
   readonly left: Node;
   protected ea: Node | null = null;
   protected writeHost: Node | null = null;
-  private readonly systemNumber: (name: string) => number;
 
-  constructor(f: FunctionBuilder, form: Form, flavour: Flavour, isMemory: boolean, rt: Runtime, systemNumber: (name: string) => number) {
+  /** `rec` and `left`: the record and the instructions left of the budget, a handler's parameters. */
+  constructor(f: FunctionBuilder, form: Form, flavour: Flavour, isMemory: boolean, rt: Runtime, rec = f.param(0), left = f.param(1)) {
     this.f = f;
     this.form = form;
     this.flavour = flavour;
     this.isMemory = isMemory;
     this.rt = rt;
-    this.rec = f.param(0);
-    this.left = f.param(1);
-    this.systemNumber = systemNumber;
+    this.rec = rec;
+    this.left = left;
   }
 
   /** Operation size in bytes: 1, 2, 4, 8 (16 for whole XMM). */
@@ -308,6 +309,21 @@ export class Lift {
     f.store(h, v);
     f.if(i32.eq(h, c32(L.BOUNCE_WRITE)), () => f.call(this.rt.commitWrite));
   }
+  /** All of an XMM register operand, whatever the operand's size. */
+  setVector(index: number, value: Node): void {
+    this.f.store(this.register(index), value);
+  }
+  /** 64 bits of an XMM register operand. */
+  vectorHalf(index: number, isHigh: boolean): Node {
+    return this.f.let(i64.load(this.register(index), isHigh ? 8 : 0));
+  }
+  setVectorHalf(index: number, isHigh: boolean, value: Node): void {
+    this.f.store(this.register(index), value, isHigh ? 8 : 0);
+  }
+  /** All 64 bits of a general register operand, whatever its size. */
+  setWhole(index: number, value: Node): void {
+    this.f.store(this.register(index), value);
+  }
   /** Host address in the state block of an XMM or MMX register operand (for lanes). */
   registerAddress(index: number): Node {
     return this.register(index);
@@ -541,7 +557,7 @@ export class Lift {
     f.store(c32(0), this.nextRip(), L.NEXT_RIP);
     f.store(c32(0), this.rip(), L.RIP);
     f.store(c32(0), this.left, L.LEFT);
-    const outcome = f.let(call(this.rt.system, c32(this.systemNumber(name)), this.rec));
+    const outcome = f.let(call(this.rt.system, c32(this.rt.systemNumber(name)), this.rec));
     f.if(outcome, () => {
       f.if(i32.eq(outcome, c32(2)), () => this.leaveWithFault());
       f.store(c32(0), i64.load(c32(L.NEXT_RIP)), L.RIP);

@@ -79,6 +79,12 @@ export const CODE_KEY = 0x2f8;
 /** Base of CODE_KEY for this address space. */
 export const CODE_KEY_SPACE = 0x300;
 
+/** Random keys of the site caches of translated code, drawn anew where an entry of theirs has to go: that of the current privilege,
+ *  and those of both. Bits 63:12. */
+export const SITE_KEY = 0x380;
+export const SITE_KEY_SUPERVISOR = 0x388;
+export const SITE_KEY_USER = 0x390;
+
 /** MSRs, 8 bytes each. FS and GS bases lie in their segments. */
 export const MSR_STAR = 0x308;
 export const MSR_LSTAR = 0x310;
@@ -152,9 +158,12 @@ export const PAGE_HAS_CODE = 2;
 export const CODE_GRANULES = 0x800000;
 /** Predecoded instruction records. */
 export const RECORDS = 0x1000000;
-export const RECORDS_BYTES = 0x2000000;
+export const RECORDS_BYTES = 0x1800000;
+/** What translated regions keep: a cache of one page for each place that accesses memory, records of instructions they call. */
+export const REGION_DATA = RECORDS + RECORDS_BYTES;
+export const REGION_DATA_BYTES = 0x800000;
 /** Guest RAM starts here; page aligned. */
-export const RAM = RECORDS + RECORDS_BYTES;
+export const RAM = REGION_DATA + REGION_DATA_BYTES;
 
 /** Bits of CR0, CR4, EFER and EFLAGS by their manual names. */
 export const CR0_PE = 1;

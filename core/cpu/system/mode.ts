@@ -53,6 +53,7 @@ export function updateMode(cpu: Cpu): boolean {
   cpu.set(L.MODE_KEY, key);
   const isUser = cpu.get(L.CPL) === 3;
   cpu.copy64(isUser ? L.TLB_KEY_USER : L.TLB_KEY_SUPERVISOR, L.TLB_KEY);
+  cpu.copy64(isUser ? L.SITE_KEY_USER : L.SITE_KEY_SUPERVISOR, L.SITE_KEY);
   const mix = Math.imul(key + (isUser ? 0x200 : 0) + 1, 0x9e3779b1);
   const mixHigh = Math.imul(mix ^ (mix >>> 15), 0x85ebca6b);
   cpu.set64(L.CODE_KEY, (cpu.get(L.CODE_KEY_SPACE) ^ mix) & KEY_LOW_MASK, cpu.getHigh(L.CODE_KEY_SPACE) ^ mixHigh);
@@ -61,9 +62,19 @@ export function updateMode(cpu: Cpu): boolean {
 
 /** Draws new keys, so that no TLB or jump cache entry of before matches any more. */
 export function newAddressSpace(cpu: Cpu): void {
-  for (const at of [L.TLB_KEY_SUPERVISOR, L.TLB_KEY_USER, L.CODE_KEY_SPACE]) {
-    cpu.set64(at, cpu.random32() & KEY_LOW_MASK, cpu.random32());
-  }
+  drawKeys(cpu, [L.TLB_KEY_SUPERVISOR, L.TLB_KEY_USER, L.CODE_KEY_SPACE, L.SITE_KEY_SUPERVISOR, L.SITE_KEY_USER]);
+}
+
+/** Draws new keys for the site caches: an entry has been taken out of a TLB. */
+export function forgetSites(cpu: Cpu): void {
+  drawKeys(cpu, [L.SITE_KEY_SUPERVISOR, L.SITE_KEY_USER]);
+}
+/** Draws new keys for the jump cache and the site caches: one page's translation has gone. */
+export function forgetPageKeys(cpu: Cpu): void {
+  drawKeys(cpu, [L.CODE_KEY_SPACE, L.SITE_KEY_SUPERVISOR, L.SITE_KEY_USER]);
+}
+function drawKeys(cpu: Cpu, places: readonly number[]): void {
+  for (const at of places) cpu.set64(at, cpu.random32() & KEY_LOW_MASK, cpu.random32());
   updateMode(cpu);
 }
 

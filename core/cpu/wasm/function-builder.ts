@@ -1,6 +1,5 @@
 // Statements of one WebAssembly function, emitted in order as they are called; expressions are the trees of nodes.ts.
 import { ByteWriter } from "./byte-writer.ts";
-import type { ModuleBuilder } from "./module-builder.ts";
 import { type Callee, I32, I64, local, type Node, NodeKind as K, type Type, V128, F32 } from "./nodes.ts";
 
 /** A local variable that may be set more than once. */
@@ -16,15 +15,20 @@ export interface Label {
   readonly depth: number;
 }
 
+/** What a function needs of its module: numbers for signatures. */
+export interface TypeNumbers {
+  typeIndex(params: readonly Type[], results: readonly Type[]): number;
+}
+
 export class FunctionBuilder {
   protected code = new ByteWriter();
-  protected readonly module: ModuleBuilder;
+  protected readonly module: TypeNumbers;
   protected readonly params: readonly Type[];
   readonly results: readonly Type[];
   protected readonly locals: Type[] = [];
   protected depth = 0;
 
-  constructor(module: ModuleBuilder, params: readonly Type[], results: readonly Type[]) {
+  constructor(module: TypeNumbers, params: readonly Type[], results: readonly Type[]) {
     this.module = module;
     this.params = params;
     this.results = results;
@@ -55,7 +59,7 @@ export class FunctionBuilder {
     this.code.u32(variable.index);
   }
 
-  private storeOp(op: number, address: Node, value: Node, offset: number): void {
+  protected storeOp(op: number, address: Node, value: Node, offset: number): void {
     this.expression(address);
     this.expression(value);
     this.code.byte(op);
@@ -215,6 +219,10 @@ export class FunctionBuilder {
       case K.f32const:
         w.byte(0x43);
         w.f32(n.imm);
+        break;
+      case K.global:
+        w.byte(0x23);
+        w.u32(n.op);
         break;
       case K.local:
         w.byte(0x20);

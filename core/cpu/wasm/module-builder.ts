@@ -17,9 +17,13 @@ export class ModuleBuilder {
   private readonly tableSlots: number[] = [];
   private readonly memoryPages: { initial: number; maximum: number };
 
-  /** Pages of 64 KiB of the imported shared memory `env.memory`. */
-  constructor(memoryPages: { initial: number; maximum: number }) {
+  private readonly sharedTableSize: number | undefined;
+
+  /** Pages of 64 KiB of the imported shared memory `env.memory`. `sharedTableSize`: the table is `env.table`, of that fixed size;
+   *  without it the module has one of its own. */
+  constructor(memoryPages: { initial: number; maximum: number }, sharedTableSize?: number) {
     this.memoryPages = memoryPages;
+    this.sharedTableSize = sharedTableSize;
   }
 
   typeIndex(params: readonly Type[], results: readonly Type[]): number {
@@ -36,12 +40,12 @@ export class ModuleBuilder {
   import(name: string, params: readonly Type[], results: readonly Type[]): Callee {
     if (this.functions.length > 0) throw new Error(`Import ${name} after a function was declared`);
     this.imports.push({ name, type: this.typeIndex(params, results) });
-    return { index: this.imports.length - 1, results };
+    return { index: this.imports.length - 1, params, results };
   }
 
   /** Declares a function, so that others can call it before its body is written by define(). */
   declare(params: readonly Type[], results: readonly Type[]): Callee {
-    const callee = { index: this.imports.length + this.functions.length, results };
+    const callee = { index: this.imports.length + this.functions.length, params, results };
     this.functions.push({ type: this.typeIndex(params, results), body: null, callee });
     return callee;
   }
@@ -70,6 +74,11 @@ export class ModuleBuilder {
     return this.tableSlots.push(callee.index) - 1;
   }
 
+  /** Slots given out so far. */
+  get slotCount(): number {
+    return this.tableSlots.length;
+  }
+
   build(): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter();
     out.raw(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
@@ -90,7 +99,7 @@ export class ModuleBuilder {
       }
     });
     section(2, (w) => {
-      w.u32(this.imports.length + 1);
+      w.u32(this.imports.length + (this.sharedTableSize === undefined ? 1 : 2));
       for (const i of this.imports) {
         w.name("env");
         w.name(i.name);
@@ -102,15 +111,23 @@ export class ModuleBuilder {
       w.raw(Uint8Array.of(2, 3));
       w.u32(this.memoryPages.initial);
       w.u32(this.memoryPages.maximum);
+      if (this.sharedTableSize === undefined) return;
+      w.name("env");
+      w.name("table");
+      w.raw(Uint8Array.of(1, 0x70, 1));
+      w.u32(this.sharedTableSize);
+      w.u32(this.sharedTableSize);
     });
     section(3, (w) => {
       w.u32(this.functions.length);
       for (const f of this.functions) w.u32(f.type);
     });
-    section(4, (w) => {
-      w.raw(Uint8Array.of(1, 0x70, 0));
-      w.u32(this.tableSlots.length);
-    });
+    if (this.sharedTableSize === undefined) {
+      section(4, (w) => {
+        w.raw(Uint8Array.of(1, 0x70, 0));
+        w.u32(this.tableSlots.length);
+      });
+    }
     section(7, (w) => {
       w.u32(this.exports.length);
       for (const e of this.exports) {

@@ -9,7 +9,7 @@ export const F64 = 0x7c;
 export const V128 = 0x7b;
 export type Type = typeof I32 | typeof I64 | typeof F32 | typeof F64 | typeof V128;
 
-export const NodeKind = { i32const: 0, i64const: 1, local: 2, plain: 3, load: 4, call: 5, simd: 6, lane: 7, v128const: 8, fc: 9, simdLoad: 10, f64const: 11, f32const: 12 } as const;
+export const NodeKind = { i32const: 0, i64const: 1, local: 2, plain: 3, load: 4, call: 5, simd: 6, lane: 7, v128const: 8, fc: 9, simdLoad: 10, f64const: 11, f32const: 12, global: 13 } as const;
 
 export interface Node {
   readonly kind: number;
@@ -32,6 +32,7 @@ function node(kind: number, type: Type, op: number, imm: number, args: readonly 
 /** A function of the module being built, as a callee. */
 export interface Callee {
   readonly index: number;
+  readonly params: readonly Type[];
   readonly results: readonly Type[];
 }
 

@@ -57,7 +57,7 @@ export class LifterBench {
     } as unknown as Runtime; // what these lifters do not call may be anything
     forms.forEach(({ form, isMemory, flavour }, index) => {
       const handler = module.func(HANDLER_PARAMS, HANDLER_RESULTS, (f) => {
-        const l = new Lift(f, form, flavour, isMemory, rt, () => 0);
+        const l = new Lift(f, form, flavour, isMemory, rt);
         sseLifters[form.lift]?.(l);
         l.next();
       });

@@ -18,18 +18,16 @@ const low = (keeps: boolean): Lifter => (l) => {
   else if (kind.startsWith("gpr")) writeGpr(l, 0, value);
   else if (kind.startsWith("mmx")) return writeMmx(l, 0, value);
   else if (keeps && !l.inMemory(1)) l.write(0, value);
-  else l.f.store(l.registerAddress(0), fromI64(value));
+  else l.setVector(0, fromI64(value));
   if (touchesMmx(l)) enterMmx(l);
 };
 const moveLow = low(false);
 const moveScalar = low(true);
 
-const half = (l: Lift, index: number, isHigh: boolean): Node => l.f.let(i64.load(l.registerAddress(index), isHigh ? 8 : 0));
-const setHalf = (l: Lift, index: number, isHigh: boolean, value: Node): void => l.f.store(l.registerAddress(index), value, isHigh ? 8 : 0);
 /** MOVLPS, MOVHPS and their like: one half, the other kept. Register to register they are MOVHLPS and MOVLHPS. */
 const moveHalf = (isHigh: boolean): Lifter => (l) => {
-  if (l.inMemory(0)) l.write(0, half(l, 1, isHigh));
-  else setHalf(l, 0, isHigh, l.inMemory(1) ? l.read(1) : half(l, 1, !isHigh));
+  if (l.inMemory(0)) l.write(0, l.vectorHalf(1, isHigh));
+  else l.setVectorHalf(0, isHigh, l.inMemory(1) ? l.read(1) : l.vectorHalf(1, !isHigh));
 };
 
 const ldmxcsr: Lifter = (l) => {

@@ -59,7 +59,7 @@ export function writeMmx(l: Lift, index: number, value: Node): void {
 
 /** Writes a general register with zero extension to 64 bits. */
 export function writeGpr(l: Lift, index: number, value: Node): void {
-  l.f.store(l.registerAddress(index), value);
+  l.setWhole(index, value);
 }
 
 /** Low byte of the immediate, i32. */

@@ -1,0 +1,638 @@
+// Writes a region as one WebAssembly function with a handler's signature: it is entered from a record of the interpreter's and goes
+// on to another, or returns to the run loop. In between the guest's registers are locals, control flow is structured, and nothing
+// is stored but what the guest stores. Whatever cannot be done here (a fault, a device, a page crossing, a store to code) leaves the
+// instruction undone to the interpreter; whole instructions that only a handler can do are called as one.
+import { BASE_RIP, D_ADDRSIZE, D_BASE, D_DISP_HI, D_DISP_LO, D_IS_MEM } from "../../isa/decoder.ts";
+import type { Form } from "../../isa/form.ts";
+import { HANDLER_PARAMS, HANDLER_RESULTS, type Flavour, type Runtime } from "../lift/lift.ts";
+import { lifterOf } from "../lift/registry.ts";
+import * as L from "../state/layout.ts";
+import { isNotCanonical } from "../state/state-nodes.ts";
+import type { Label, Variable } from "../wasm/function-builder.ts";
+import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, NodeKind, V128, v128 } from "../wasm/nodes.ts";
+import { CodeBuffer } from "./code-buffer.ts";
+import { type FlagLiveness, flagLiveness } from "./flag-liveness.ts";
+import { auxWord, type FlagSite, type FlagState, resultWord } from "./flag-state.ts";
+import type { BasicBlock, End, Instruction, Region } from "./region.ts";
+import { type BranchState, RegionBuilder } from "./region-builder.ts";
+import { RegionLift, regionRuntime } from "./region-lift.ts";
+import type { FinishedBody, RegionModule } from "./region-module.ts";
+import { type Structure, structureOf } from "./structure.ts";
+
+/** Inserts: loads of the registers in use, stores of those that change. */
+const FILL = 1;
+const SPILL = 2;
+const VECTORS = 16;
+const TWO_32 = 4294967296;
+/** A region's data: the head's own handler (i32), then sites and records as they are needed. */
+export const DATA_HEAD_HANDLER = 0;
+const DATA_START = 16;
+const SITE_BYTES = 16;
+/** An instruction called as a handler: a check of its address, itself, and the way back. */
+export const CALL_RECORDS = 3;
+
+/** An instruction that the region calls as an interpreter's handler; its records are at `at` in the region's data. */
+export interface CalledInstruction {
+  at: number;
+  instruction: Instruction;
+}
+
+export interface WrittenRegion {
+  body: FinishedBody;
+  dataBytes: number;
+  calls: readonly CalledInstruction[];
+}
+
+export interface WriteOptions {
+  flavour: Exclude<Flavour, "seg">;
+  /** Raises an exception in this mode instead of running. */
+  isRefused(form: Form): boolean;
+}
+
+interface Saved {
+  registers: (Node | null)[];
+  flags: FlagState;
+}
+
+/** Form, flavour and place of operand that lifting has refused once. */
+const refused = new Set<number>();
+
+export class RegionWriter implements BranchState<Saved> {
+  readonly f: RegionBuilder<Saved>;
+  readonly runtime: Runtime;
+  version = 0;
+  flags: FlagState = { kind: "memory" };
+  readonly flagSite: FlagSite = {
+    keep: (value) => this.f.let(value),
+    unsigned: (value, size) => this.unsigned(value, size),
+    signed: (value, size) => (size === 8 ? value : size === 4 ? i64.extend32(value) : size === 2 ? i64.extend16(value) : i64.extend8(value)),
+    loadResult: () => this.own(() => this.f.let(i64.load(c32(L.FLAG_RESULT)))),
+    loadAux: () => this.own(() => this.f.let(i64.load(c32(L.FLAG_AUX)))),
+  };
+  /** The instruction being lifted. */
+  instruction!: Instruction;
+  /** None of the flags that it writes is wanted. */
+  areFlagsDead = false;
+
+  private readonly module: RegionModule;
+  private readonly options: WriteOptions;
+  private readonly blocks: BasicBlock[];
+  private readonly numberOf = new Map<number, number>();
+  private readonly successors: number[][];
+  private readonly structure: Structure;
+  private readonly liveness: FlagLiveness;
+  private readonly base: Variable;
+  private readonly key: Variable;
+  private readonly pc: Variable;
+  private readonly data: Variable;
+  private readonly left: Variable;
+  private readonly flagResult: Variable;
+  private readonly flagAux: Variable;
+  private readonly places: (Variable | undefined)[] = [];
+  private readonly dirty = new Set<number>();
+  private current: (Node | null)[] = new Array<Node | null>(32).fill(null);
+  /** Instructions done since `left` was last brought up to date. */
+  private done = 0;
+  private dataUsed = DATA_START;
+  private readonly calls: CalledInstruction[] = [];
+  private exitLabel!: Label;
+  private againLabel!: Label;
+
+  constructor(module: RegionModule, region: Region, options: WriteOptions) {
+    this.module = module;
+    this.options = options;
+    this.f = new RegionBuilder<Saved>(module);
+    this.f.state = this;
+    this.runtime = regionRuntime((name) => module.callee(name));
+    this.blocks = [...region.blocks.values()];
+    this.blocks.forEach((b, n) => this.numberOf.set(b.start, n));
+    const edges = this.blocks.map((b) => targets(b.end));
+    this.successors = edges.map((list) => list.flatMap((to) => this.numberOf.get(to) ?? []));
+    this.structure = structureOf({ successors: this.successors });
+    const leaves = edges.map((list, n) => list.length === 0 || list.some((to) => this.isExit(n, to)));
+    this.liveness = flagLiveness(this.blocks, this.successors, leaves);
+    const { f } = this;
+    this.left = f.paramVariable(1);
+    this.base = f.permanent(I64);
+    this.key = f.permanent(I64);
+    this.pc = f.permanent(I64);
+    this.data = f.permanent(I32);
+    this.flagResult = f.permanent(I64);
+    this.flagAux = f.permanent(I64);
+  }
+
+  private isExit(from: number, to: number): boolean {
+    const node = this.numberOf.get(to);
+    return node === undefined || this.structure.isIrreducible(from, node);
+  }
+
+  // ---- the whole -------------------------------------------------------------------------------
+
+  write(): WrittenRegion {
+    const { f } = this;
+    this.own(() => {
+      f.set(this.base, i64.load(f.param(0), L.REC_RIP));
+      f.set(this.key, i64.load(c32(L.SITE_KEY)));
+      f.set(this.data, this.module.dataBase());
+      if ((this.liveness.liveIn[0] as number) !== 0) {
+        f.set(this.flagResult, i64.load(c32(L.FLAG_RESULT)));
+        f.set(this.flagAux, i64.load(c32(L.FLAG_AUX)));
+      }
+      f.insert(FILL);
+      f.block((again) => {
+        this.againLabel = again;
+        f.block((exit) => {
+          this.exitLabel = exit;
+          this.tree(0, new Map());
+          f.unreachable();
+        });
+        f.insert(SPILL);
+        this.goOn();
+      });
+      f.insert(SPILL);
+      f.tailCallTable(i32.load(this.data.get, DATA_HEAD_HANDLER), HANDLER_PARAMS, HANDLER_RESULTS, f.param(0), this.left.get);
+    });
+    const pieces = new Map([
+      [FILL, this.piece(() => this.eachPlace((place, offset, isVector) => f.set(place, isVector ? v128.load(c32(0), offset) : i64.load(c32(0), offset))))],
+      [
+        SPILL,
+        this.piece(() =>
+          this.eachPlace((place, offset, _isVector, isDirty) => {
+            if (isDirty) f.store(c32(0), place.get, offset);
+          }),
+        ),
+      ],
+    ]);
+    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, calls: this.calls };
+  }
+
+  private piece(write: () => void): CodeBuffer {
+    return this.f.apart(() => this.own(write));
+  }
+  private eachPlace(visit: (place: Variable, offset: number, isVector: boolean, isDirty: boolean) => void): void {
+    this.places.forEach((place, n) => {
+      if (!place) return;
+      const isVector = n >= VECTORS;
+      visit(place, isVector ? L.XMM + (n - VECTORS) * 16 : L.GPR + n * 8, isVector, this.dirty.has(n));
+    });
+  }
+
+  /** The way on to `pc`: straight to its record if the jump cache knows it. As jumpSlot() and dispatch in interp/transfer.ts. */
+  private goOn(): void {
+    const { f } = this;
+    const pc = this.pc.get;
+    const low = f.let(i32.wrap(pc));
+    const slot = f.let(i32.shl(i32.and(i32.xor(low, i32.shrU(low, c32(13))), c32(L.JUMP_CACHE_BYTES / 16 - 1)), c32(4)));
+    const isHit = i64.eq(i64.load(slot, L.JUMP_CACHE), i64.xor(pc, i64.load(c32(L.CODE_KEY))));
+    f.fork(
+      i32.and(isHit, i32.gtS(this.left.get, c32(0))),
+      () => {
+        const record = f.let(i32.load(slot, L.JUMP_CACHE + 8));
+        f.tailCallTable(i32.load(record), HANDLER_PARAMS, HANDLER_RESULTS, record, this.left.get);
+      },
+      () => {
+        f.store(c32(0), pc, L.RIP);
+        f.tailCall(this.named("dispatch"), f.param(0), this.left.get);
+      },
+    );
+    f.unreachable();
+  }
+  private named(name: string): Callee {
+    const callee = this.module.callee(name);
+    if (!callee) throw new Error(`No runtime function ${name}`);
+    return callee;
+  }
+
+  /** Code of the translator's own, which knows what it does with the state block. */
+  private own<T>(write: () => T): T {
+    const before = this.f.isOwn;
+    this.f.isOwn = true;
+    try {
+      return write();
+    } finally {
+      this.f.isOwn = before;
+    }
+  }
+
+  // ---- control flow ----------------------------------------------------------------------------
+
+  private tree(node: number, labels: ReadonlyMap<number, Label>): void {
+    const merges = (this.structure.children[node] as readonly number[]).filter((n) => this.structure.isMerge[n]);
+    const inner = (known: ReadonlyMap<number, Label>): void => this.within(node, merges, 0, known);
+    if (this.structure.isLoopHead[node]) this.f.loop((label) => inner(new Map(labels).set(node, label)));
+    else inner(labels);
+  }
+  /** The node's code inside a block for each merge that it dominates, whose code follows the block's end. */
+  private within(node: number, merges: readonly number[], at: number, labels: ReadonlyMap<number, Label>): void {
+    const merge = merges[at];
+    if (merge === undefined) {
+      this.block(node, labels);
+      return;
+    }
+    this.f.block((label) => this.within(node, merges, at + 1, new Map(labels).set(merge, label)));
+    this.tree(merge, labels);
+  }
+
+  private block(node: number, labels: ReadonlyMap<number, Label>): void {
+    const { f } = this;
+    const block = this.blocks[node] as BasicBlock;
+    const liveIn = (this.liveness.liveIn[node] as number) !== 0;
+    f.releaseLocals();
+    this.current.fill(null);
+    this.flags = liveIn ? { kind: "words", result: this.flagResult.get, aux: this.flagAux.get } : { kind: "memory" };
+    this.done = 0;
+    const liveAfter = this.liveness.after(block, this.liveness.liveOut(node));
+    const last = block.instructions.length - 1;
+    block.instructions.forEach((instruction, k) => {
+      this.instruction = instruction;
+      const written = (instruction.form.flagsWritten | instruction.form.flagsUndefined) & L.FL_ARITH;
+      this.areFlagsDead = written !== 0 && (written & (liveAfter[k] as number)) === 0;
+      if (k < last || block.end.kind === "leave" || !isTransfer(instruction.form)) this.plainInstruction(instruction);
+      this.done += k < last || !isTransfer(instruction.form) ? 1 : 0;
+    });
+    this.end(node, block, labels);
+  }
+
+  /** The end of a block: what its last instruction does, and the ways on. */
+  private end(node: number, block: BasicBlock, labels: ReadonlyMap<number, Label>): void {
+    const { f } = this;
+    const { end } = block;
+    const last = block.instructions[block.instructions.length - 1] as Instruction;
+    const isOwnEnd = isTransfer(last.form) && end.kind !== "leave";
+    const wordsAreWanted = (this.successors[node] as number[]).some((to) => (this.liveness.liveIn[to] as number) !== 0);
+    let condition: Node | undefined;
+    if (isOwnEnd) {
+      this.own(() => {
+        if (end.kind === "branch") condition = f.let(this.branchCondition(last));
+        else if (end.kind !== "jump") this.transfer(last, end);
+      });
+      this.done++;
+    }
+    this.own(() => {
+      if (wordsAreWanted) this.flagsToLocals();
+      else this.steadyFlags();
+      this.settle();
+      f.set(this.left, i32.sub(this.left.get, c32(this.done)));
+      this.done = 0;
+      switch (end.kind) {
+        case "branch":
+          f.fork(
+            condition as Node,
+            () => this.goTo(node, end.taken, labels),
+            () => {
+              this.goTo(node, end.next, labels);
+            },
+          );
+          break;
+        case "jump":
+          this.goTo(node, end.to, labels);
+          break;
+        case "leave":
+          this.exitTo(end.to);
+          break;
+        default:
+          // The target is in `pc`.
+          this.exit();
+      }
+    });
+  }
+
+  private branchCondition(last: Instruction): Node {
+    const l = this.lift(last);
+    const { lift, arg } = last.form;
+    if (lift === "jcc") return l.condition(arg);
+    const rcx = l.gpr(1);
+    if (lift === "jcxz") return i64.eqz(rcx);
+    const count = this.f.let(this.cutAddress(i64.sub(rcx, c64(1))));
+    this.setRegister(1, count);
+    const goes = i64.ne(count, c64(0));
+    return lift === "loop" ? goes : i32.and(goes, l.condition(lift === "loope" ? 4 : 5));
+  }
+  private cutAddress(value: Node): Node {
+    return this.options.flavour === "flat" ? i64.and(value, c64(0xffffffff)) : value;
+  }
+
+  /** CALL, RET and indirect jumps: leaves the target in `pc`. */
+  private transfer(last: Instruction, end: End): void {
+    const { f } = this;
+    this.instruction = last;
+    const l = this.lift(last);
+    const bytes = this.options.flavour === "long" ? 8 : 4;
+    const checked = (target: Node): Node => {
+      const kept = f.let(target);
+      if (this.options.flavour === "long") f.ifUnlikely(isNotCanonical(kept), () => this.leaveToInterpreter());
+      return kept;
+    };
+    const next = last.offset + last.length;
+    f.isOwn = false;
+    switch (last.form.lift) {
+      case "call":
+        l.push(this.ripAt(next), bytes);
+        f.set(this.pc, this.ripAt((end as { to: number }).to));
+        break;
+      case "callInd": {
+        const target = checked(l.read(0));
+        l.push(this.ripAt(next), bytes);
+        f.set(this.pc, target);
+        break;
+      }
+      case "jmpInd":
+        f.set(this.pc, checked(l.read(0)));
+        break;
+      default: {
+        const target = checked(l.peek(bytes));
+        const extra = last.form.operands.length > 0 ? l.read(0) : undefined;
+        const sp = l.popped(bytes);
+        l.setStackPointer(extra ? f.let(this.cutAddress(i64.add(sp, extra))) : sp);
+        f.set(this.pc, target);
+      }
+    }
+    f.isOwn = true;
+  }
+
+  private goTo(from: number, offset: number, labels: ReadonlyMap<number, Label>): void {
+    const { f } = this;
+    const to = this.numberOf.get(offset);
+    if (to === undefined || this.isExit(from, offset)) {
+      this.exitTo(offset);
+      return;
+    }
+    const saved = this.save();
+    const locals = f.saveLocals();
+    if (this.structure.isBackEdge(from, to)) {
+      f.ifUnlikely(i32.leS(this.left.get, c32(0)), () => this.exitTo(offset));
+      f.br(labels.get(to) as Label);
+    } else if (this.structure.isMerge[to]) f.br(labels.get(to) as Label);
+    else this.tree(to, labels);
+    f.restoreLocals(locals);
+    this.restore(saved);
+  }
+
+  /** Leaves to another place of the program. All registers are in their places. */
+  private exitTo(offset: number): void {
+    this.f.set(this.pc, this.ripAt(offset));
+    this.exit();
+  }
+  private exit(): void {
+    this.storeFlags();
+    this.f.br(this.exitLabel);
+  }
+
+  /** Leaves the instruction being written undone: the interpreter does it, and all that comes with it. */
+  leaveToInterpreter(): void {
+    this.own(() => {
+      const { f } = this;
+      this.storeFlags();
+      this.current.forEach((value, n) => {
+        if (value) f.set(this.place(n), value);
+      });
+      if (this.done > 0) f.set(this.left, i32.sub(this.left.get, c32(this.done)));
+      if (this.instruction.offset === 0) f.br(this.againLabel);
+      else {
+        f.set(this.pc, this.ripAt(this.instruction.offset));
+        f.br(this.exitLabel);
+      }
+    });
+  }
+
+  // ---- instructions ----------------------------------------------------------------------------
+
+  private isMemory(instruction: Instruction): boolean {
+    return instruction.decoded[D_IS_MEM] !== 0 || instruction.form.operands.some((o) => o.kind === "moffs");
+  }
+  private lift(instruction: Instruction): RegionLift {
+    return new RegionLift(this, instruction, this.options.flavour, this.isMemory(instruction));
+  }
+
+  private plainInstruction(instruction: Instruction): void {
+    const { form } = instruction;
+    const key = form.id * 4 + (this.isMemory(instruction) ? 2 : 0) + (this.options.flavour === "flat" ? 1 : 0);
+    const lifter = lifterOf(form);
+    const usesAddressSize = instruction.decoded[D_ADDRSIZE] === (this.options.flavour === "long" ? 8 : 4);
+    const maySucceed = instruction.isPlain && usesAddressSize && lifter && !refused.has(key) && !this.options.isRefused(form);
+    if (maySucceed) {
+      const saved = this.save();
+      const version = this.version;
+      const isWritten = this.f.attempt(() => {
+        const l = this.lift(instruction);
+        if (form.cpl0) l.requireCpl0();
+        lifter(l);
+      });
+      if (isWritten) return;
+      refused.add(key);
+      if (this.version !== version) this.restore(saved);
+    }
+    this.own(() => this.callHandler(instruction));
+  }
+
+  /** The instruction as the interpreter's handler does it: registers go to the state block and come back. */
+  private callHandler(instruction: Instruction): void {
+    const { f } = this;
+    this.flagsToMemory();
+    this.settle();
+    f.insert(SPILL);
+    f.set(this.left, i32.sub(this.left.get, c32(this.done)));
+    // The handler counts the instruction itself, so that it must not be counted again at the block's end.
+    this.done = -1;
+    const at = this.dataUsed;
+    this.dataUsed += CALL_RECORDS * L.REC_SIZE;
+    this.calls.push({ at, instruction });
+    const records = instruction.isPlain && !instruction.form.lift.startsWith("maskmov") ? 1 : 2;
+    for (let n = 0; n < records; n++) f.store(this.data.get, this.ripAt(instruction.offset), at + n * L.REC_SIZE + L.REC_RIP);
+    const { decoded: d } = instruction;
+    if (d[D_BASE] === BASE_RIP && this.isMemory(instruction)) {
+      const displacement = (d[D_DISP_HI] as number) * TWO_32 + ((d[D_DISP_LO] as number) >>> 0);
+      f.store(this.data.get, this.ripAt(instruction.offset + instruction.length + displacement), at + L.REC_DISP);
+    }
+    const record = f.let(i32.add(this.data.get, c32(at)));
+    const went = f.callTable(i32.load(record), record, this.left.get);
+    f.ifUnlikely(i32.eqz(went.get), () => f.return(c32(0)));
+    f.set(this.left, i32.load(c32(L.LEFT)));
+    f.insert(FILL);
+    f.set(this.key, i64.load(c32(L.SITE_KEY)));
+    this.flags = { kind: "memory" };
+    this.version++;
+    f.ifUnlikely(i32.load(c32(L.EXIT_REQUEST)), () => {
+      f.set(this.pc, this.ripAt(instruction.offset + instruction.length));
+      f.br(this.exitLabel);
+    });
+  }
+
+  // ---- registers -------------------------------------------------------------------------------
+
+  /** RIP of an offset from the head. */
+  ripAt(offset: number): Node {
+    return this.cutAddress(i64.add(this.base.get, c64(offset)));
+  }
+  private place(n: number): Variable {
+    let place = this.places[n];
+    if (!place) {
+      place = this.f.permanent(n >= VECTORS ? V128 : I64);
+      if (n < VECTORS && this.options.flavour === "flat") this.f.widths[place.index] = 32;
+      this.places[n] = place;
+    }
+    return place;
+  }
+  private value(n: number): Node {
+    return this.current[n] ?? this.place(n).get;
+  }
+  private change(n: number, value: Node): void {
+    this.place(n);
+    this.current[n] = this.f.let(value);
+    this.dirty.add(n);
+    this.version++;
+  }
+  register(number: number): Node {
+    return this.value(number);
+  }
+  setRegister(number: number, value: Node): void {
+    this.change(number, value);
+  }
+  vector(number: number): Node {
+    return this.value(VECTORS + number);
+  }
+  setVector(number: number, value: Node): void {
+    this.change(VECTORS + number, value);
+  }
+  /** Brings every register to its place. */
+  private settle(): void {
+    this.current.forEach((value, n) => {
+      if (value) this.f.set(this.place(n), value);
+    });
+    this.current.fill(null);
+    this.version++;
+  }
+
+  save(): Saved {
+    return { registers: [...this.current], flags: this.flags };
+  }
+  restore(saved: Saved): void {
+    this.current = [...saved.registers];
+    this.flags = saved.flags;
+    this.version++;
+  }
+  join(then: Saved, otherwise: Saved, inThen: (write: () => void) => void, inElse: (write: () => void) => void): void {
+    const { f } = this;
+    const both = [
+      { saved: then, side: inThen },
+      { saved: otherwise, side: inElse },
+    ];
+    for (let n = 0; n < 32; n++) {
+      if (then.registers[n] === otherwise.registers[n]) continue;
+      const joined = f.variable(n >= VECTORS ? V128 : I64);
+      let width = 0;
+      for (const { saved, side } of both) {
+        const value = saved.registers[n] ?? this.place(n).get;
+        width = Math.max(width, f.width(value));
+        side(() => f.set(joined, value));
+      }
+      f.widths[joined.index] = width;
+      this.current[n] = joined.get;
+    }
+    if (then.flags !== otherwise.flags) {
+      const result = f.variable(I64);
+      const aux = f.variable(I64);
+      for (const { saved, side } of both) {
+        side(() =>
+          this.own(() => {
+            f.set(result, resultWord(this.flagSite, saved.flags));
+            f.set(aux, auxWord(this.flagSite, saved.flags));
+          }),
+        );
+      }
+      this.flags = { kind: "words", result: result.get, aux: aux.get };
+    } else this.flags = then.flags;
+    this.version++;
+  }
+
+  // ---- flags -----------------------------------------------------------------------------------
+
+  setFlags(state: FlagState): void {
+    this.flags = state;
+    this.version++;
+  }
+  resultWord(): Node {
+    return this.f.let(resultWord(this.flagSite, this.flags));
+  }
+  auxWord(): Node {
+    return this.f.let(auxWord(this.flagSite, this.flags));
+  }
+  /** Stores both words, for those outside; the state stays what it is. */
+  private storeFlags(): void {
+    if (this.flags.kind === "memory") return;
+    const { f } = this;
+    const result = resultWord(this.flagSite, this.flags);
+    const aux = f.let(auxWord(this.flagSite, this.flags));
+    this.own(() => {
+      f.store(c32(0), result, L.FLAG_RESULT);
+      f.store(c32(0), aux, L.FLAG_AUX);
+    });
+  }
+  flagsToMemory(): void {
+    this.storeFlags();
+    this.setFlags({ kind: "memory" });
+  }
+  /** Both words in the locals in which blocks hand them on. */
+  flagsToLocals(): void {
+    const { f } = this;
+    const result = f.let(resultWord(this.flagSite, this.flags));
+    const aux = f.let(auxWord(this.flagSite, this.flags));
+    f.set(this.flagResult, result);
+    f.set(this.flagAux, aux);
+    this.flags = { kind: "words", result: this.flagResult.get, aux: this.flagAux.get };
+  }
+  /** Takes copies of what the flags follow from where that is about to change: registers on their way to their places. */
+  private steadyFlags(): void {
+    const steady = (n: Node): Node => (n.kind === NodeKind.local && this.places.some((p) => p?.index === n.op) ? this.f.let(n) : n);
+    const fix = (s: FlagState): FlagState => {
+      switch (s.kind) {
+        case "add":
+        case "sub":
+          return { ...s, a: steady(s.a), b: steady(s.b), r: steady(s.r) };
+        case "logic":
+        case "shift":
+          return { ...s, r: steady(s.r) };
+        case "step":
+          return { ...s, a: steady(s.a), r: steady(s.r), before: fix(s.before) };
+        default:
+          return s;
+      }
+    };
+    this.flags = fix(this.flags);
+  }
+
+  unsigned(value: Node, size: number): Node {
+    return size === 8 || this.f.width(value) <= size * 8 ? value : i64.and(value, c64((1n << BigInt(size * 8)) - 1n));
+  }
+
+  // ---- memory ----------------------------------------------------------------------------------
+
+  /** Host address of `size` bytes at linear address `ea` (a local): through the page that this site met last. */
+  host(ea: Node, size: number, access: "read" | "write"): Node {
+    const { f } = this;
+    const site = this.dataUsed;
+    this.dataUsed += SITE_BYTES;
+    const difference = i64.xor(ea, i64.xor(this.key.get, i64.load(this.data.get, site)));
+    f.ifUnlikely(i64.gtU(difference, c64(4096 - size)), () => {
+      const refill = this.named(access === "read" ? "refillRead" : "refillWrite");
+      f.ifUnlikely(i32.eqz(call(refill, ea, i32.add(this.data.get, c32(site)), c32(size))), () => this.leaveToInterpreter());
+    });
+    return f.let(i32.add(i32.wrap(ea), i32.load(this.data.get, site + 8)));
+  }
+}
+
+/** Ends that the writer makes itself. */
+const TRANSFERS = new Set(["jmp", "jcc", "jcxz", "loop", "loope", "loopne", "call", "callInd", "jmpInd", "ret"]);
+function isTransfer(form: Form): boolean {
+  return TRANSFERS.has(form.lift);
+}
+function targets(end: End): number[] {
+  switch (end.kind) {
+    case "branch":
+      return [end.taken, end.next];
+    case "jump":
+      return [end.to];
+    default:
+      return [];
+  }
+}
