@@ -13,9 +13,9 @@ export type BootFiles =
   | { kind: "firmware"; order: BootDevice[]; hasMenu?: boolean }
   | { kind: "none" };
 
-/** ROM images, as absolute paths. */
+/** ROM images of others, as absolute paths; what is absent is our own. */
 export interface FirmwareFiles {
-  bios: string;
+  bios?: string;
   videoBios?: string;
 }
 
@@ -25,7 +25,6 @@ export interface VmWorkerStart {
   cpuModel: string;
   engine: VmConfig["cpu"]["engine"];
   boot: BootFiles;
-  /** Needed where firmware boots. */
   firmware?: FirmwareFiles;
   /** With absolute paths. */
   drives?: Drive[];

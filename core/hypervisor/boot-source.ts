@@ -1,7 +1,7 @@
 // What a configuration names, as files of this host: kernel, firmware images and media. Relative paths are meant from the machine's
 // folder.
 import type { BootSource, VmConfig } from "../api/vm-config.ts";
-import type { BootFiles, FirmwareFiles, VmWorkerStart } from "../api/worker-protocol.ts";
+import type { BootFiles, VmWorkerStart } from "../api/worker-protocol.ts";
 import { firmwareFilesFor } from "./firmware-files.ts";
 import { hostPath } from "./host-path.ts";
 
@@ -9,10 +9,9 @@ import { hostPath } from "./host-path.ts";
 export interface OwnFiles {
   /** The built-in guest's kernel. */
   demoKernel: string;
-  firmware?: FirmwareFiles;
 }
 
-/** The part of a thread's start that the configuration says. Throws VmError if there is no firmware to boot from the drives. */
+/** The part of a thread's start that the configuration says. */
 export function startOf(config: VmConfig, folder: string, own: OwnFiles): Omit<VmWorkerStart, "control" | "screen"> {
   const { memoryMiB, cpu, boot, drives, devices } = config;
   return {
@@ -21,7 +20,7 @@ export function startOf(config: VmConfig, folder: string, own: OwnFiles): Omit<V
     engine: cpu.engine,
     capPercent: cpu.capPercent,
     boot: bootFilesFor(boot, folder, own),
-    ...(boot.kind === "firmware" ? { firmware: firmwareFilesFor(config.firmware, folder, own.firmware) } : {}),
+    ...(boot.kind === "firmware" ? { firmware: firmwareFilesFor(config.firmware, folder) } : {}),
     drives: drives.map((drive) => ({ ...drive, path: drive.path === null ? null : hostPath(drive.path, folder) })),
     devices,
   };

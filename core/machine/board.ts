@@ -28,10 +28,12 @@ import { Vga, VGA_PORTS, VGA_WINDOW } from "../devices/display/vga.ts";
 import { I8042 } from "../devices/input/i8042.ts";
 import { Ps2Keyboard } from "../devices/input/ps2-keyboard.ts";
 import { Ps2Mouse } from "../devices/input/ps2-mouse.ts";
+import type { VirtioPorts } from "../devices/virtio/virtio-device.ts";
+import { VirtioRng } from "../devices/virtio/virtio-rng.ts";
 import { Uart16550 } from "../devices/serial/uart16550.ts";
 import type { AcpiBoard } from "../firmware/acpi.ts";
-import type { DmaView } from "../memory/guest-memory.ts";
-import type { TimerOwner, TimerQueue } from "../time/clock.ts";
+import type { DirectDmaView } from "../memory/guest-memory.ts";
+import type { DeviceTimers, TimerOwner, TimerQueue } from "../time/clock.ts";
 import { DriveBay, type DriveEventsOf, floppyTypes } from "./drive-bay.ts";
 import type { MachineDrive } from "./machine.ts";
 
@@ -74,7 +76,8 @@ export interface BoardPorts extends DriveEventsOf {
   /** PAM0 to PAM6 and SMRAM of the host bridge, after each change and reset. */
   onMemoryMapChange(pam: Uint8Array, smram: number): void;
   onA20(isOn: boolean): void;
-  memory: DmaView;
+  memory: DirectDmaView;
+  entropy?: (into: Uint8Array) => void;
   /** What firmware is told; absent where a kernel starts without firmware, which then finds a board that is set up. */
   firmware?: FwCfgItems;
   onInterrupt(level: boolean): void;
@@ -204,7 +207,7 @@ export function buildBoard(p: BoardPorts): Board {
   const dma = plain(new Dma8237Pair("dma", p.memory));
   // PCI.
   const chipset: { piix3?: Piix3 } = {};
-  const pci = new PciBus({ memoryWindow: PCI_WINDOW, setPirq: (n, level) => chipset.piix3?.setPirq(n, level) });
+  const pci = new PciBus({ memoryWindow: PCI_WINDOW, messages: apicBus, setPirq: (n, level) => chipset.piix3?.setPirq(n, level) });
   const piix3 = plain(new Piix3("piix3", { irq: junctions.map((j) => j?.tap()), onReset: () => p.onReset() }));
   chipset.piix3 = piix3;
   const host = plain(new I440fx("i440fx", { bus: pci, beneath: piix3.beneathConfigAddress, onMemoryMapChange: (pam, smram) => p.onMemoryMapChange(pam, smram) }));
@@ -224,11 +227,15 @@ export function buildBoard(p: BoardPorts): Board {
   pci.plug(1, 0, piix3.pci);
   pci.plug(1, 3, piix4.pci);
   pci.plug(2, 0, vga.pci);
+  const virtioPorts = (timers: DeviceTimers): VirtioPorts => ({ memory: p.memory, mmio, ports, timers });
   const drives = new DriveBay({
-    drives: p.drives, ports, pci, memory: p.memory, dma, irq, timed, plain,
+    drives: p.drives, ports, pci, memory: p.memory, dma, irq, timed, plain, virtioPorts,
     onDriveActivity: (drive) => p.onDriveActivity(drive),
     onDriveEjected: (drive) => p.onDriveEjected(drive),
   });
+  let nextSlot = drives.nextSlot;
+  const { entropy } = p;
+  if (entropy) pci.plug(nextSlot++, 0, timed((timers) => new VirtioRng("entropy", virtioPorts(timers), entropy)).pci);
 
   // The port map of a PC.
   ports.map(0x20, 2, pic, 0, "pic master");

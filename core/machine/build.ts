@@ -11,6 +11,7 @@ import type { DisplaySource } from "../display/display.ts";
 import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
 import { bootDirectly } from "../firmware/load.ts";
+import { videoBiosImage } from "../firmware/vgabios/image.ts";
 import { PhysicalMap } from "../memory/physical-map.ts";
 import type { BlockBackend } from "../storage/block.ts";
 import { TimerQueue } from "../time/clock.ts";
@@ -67,7 +68,7 @@ class PcMachine implements Machine {
       throw new MachineError("badRequest", `Unknown CPU model "${config.cpuModel}"; known are ${CPU_MODELS.map((m) => m.name).join(", ")}`);
     }
     const ramBytes = config.memoryMiB * MIB;
-    const firmware = config.boot.kind === "firmware" ? requireFirmware(config) : undefined;
+    const firmware = config.boot.kind === "firmware" ? imagesOf(config) : undefined;
     const roms = romBytes(firmware);
     const memory = allocate(L.RAM + ramBytes + FRAMEBUFFER_BYTES + roms.system + roms.video, config.memoryMiB);
     const buffer = memory.buffer as SharedArrayBuffer;
@@ -88,6 +89,7 @@ class PcMachine implements Machine {
       drives: config.drives ?? [],
       onDriveActivity: (drive) => ports.driveActivity?.(drive),
       onDriveEjected: (drive) => ports.driveEjected?.(drive),
+      ...(config.devices?.entropy && ports.entropy ? { entropy: ports.entropy.bind(ports) } : {}),
       epochMs: config.epochMs,
       framebuffer: new Uint8Array(buffer, framebufferHost, FRAMEBUFFER_BYTES),
       mapFramebuffer: (base) => framebuffer.decode(base),
@@ -310,9 +312,10 @@ function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmwa
   return { ramBytes: config.memoryMiB * MIB, bootOrder, hasBootMenu: boot.hasMenu === true, files };
 }
 
-function requireFirmware(config: MachineConfig): FirmwareImage {
-  if (!config.firmware) throw new MachineError("badRequest", "There is no firmware image to boot from the drives");
-  return config.firmware;
+function imagesOf(config: MachineConfig): FirmwareImage {
+  const { bios, videoBios = videoBiosImage() } = config.firmware ?? {};
+  if (!bios) throw new MachineError("unsupported", "This version has no system BIOS of its own; name an image of another (--bios)");
+  return { bios, videoBios };
 }
 
 /** The machine's one memory. Throws MachineError if the host will not give that much address space. */

@@ -8,6 +8,8 @@ import { Fdc82077 } from "../devices/storage/fdc82077.ts";
 import { FloppyDrive } from "../devices/storage/floppy-drive.ts";
 import { floppyFormatOf } from "../devices/storage/floppy-media.ts";
 import { type IdeDriveSpec, Piix3Ide } from "../devices/storage/piix3-ide.ts";
+import { VirtioBlock } from "../devices/virtio/virtio-block.ts";
+import type { VirtioPorts } from "../devices/virtio/virtio-device.ts";
 import type { DmaView } from "../memory/guest-memory.ts";
 import type { BlockBackend, DriveEvents, RemovableDrive } from "../storage/block.ts";
 import type { DeviceTimers } from "../time/clock.ts";
@@ -36,12 +38,15 @@ export interface BayWiring extends DriveEventsOf {
   /** Makes a device that has timers and adds it to the machine's. */
   timed<D extends Device>(make: (timers: DeviceTimers) => D): D;
   plain<D extends Device>(device: D): D;
+  virtioPorts(timers: DeviceTimers): VirtioPorts;
 }
 
 export class DriveBay {
   private readonly drives: readonly MachineDrive[];
   private readonly removable = new Map<string, RemovableDrive>();
   private readonly ide: Piix3Ide;
+  /** The first PCI slot behind those of the drives. */
+  readonly nextSlot: number;
 
   /** Throws MachineError for two drives in one place and for a medium that is not right for its drive. */
   constructor(w: BayWiring) {
@@ -54,6 +59,7 @@ export class DriveBay {
     }
     this.addFloppies(w);
     this.ide = this.addIde(w);
+    this.nextSlot = this.addVirtio(w);
   }
 
   /** What firmware does before an operating system runs. */
@@ -89,11 +95,21 @@ export class DriveBay {
     return ide;
   }
 
+  private addVirtio(w: BayWiring): number {
+    let slot = FIRST_VIRTIO_SLOT;
+    for (const drive of w.drives.filter((d) => d.controller === "virtio")) {
+      const backend = mediumOf(drive);
+      const options = { backend, serial: serialNumberOf(drive), events: this.eventsOf(w, drive) };
+      const block = w.timed((timers) => new VirtioBlock(`virtio-${drive.id}`, w.virtioPorts(timers), options));
+      w.pci.plug(slot++, 0, block.pci);
+    }
+    return slot;
+  }
+
   private ataSpec(w: BayWiring, drive: MachineDrive): IdeDriveSpec {
-    const common = { serialNumber: `RF-${drive.id}`.slice(0, SERIAL_NUMBER_LENGTH), events: this.eventsOf(w, drive) };
+    const common = { serialNumber: serialNumberOf(drive), events: this.eventsOf(w, drive) };
     if (drive.kind === "cd") return { ...common, kind: "cd", medium: drive.medium };
-    if (!drive.medium) throw new MachineError("fileMissing", `Disk drive ${drive.id} has no medium`);
-    return { ...common, kind: "disk", medium: drive.medium };
+    return { ...common, kind: "disk", medium: mediumOf(drive) };
   }
 
   private add(drive: MachineDrive, device: RemovableDrive): void {
@@ -118,6 +134,15 @@ export class DriveBay {
     if (device.isLocked && !force) throw new MachineError("wrongState", `The guest holds the tray of ${driveId} shut`);
     this.put(drive, device, medium);
   }
+}
+
+function serialNumberOf({ id }: MachineDrive): string {
+  return `RF-${id}`.slice(0, SERIAL_NUMBER_LENGTH);
+}
+
+function mediumOf({ id, medium }: MachineDrive): BlockBackend {
+  if (!medium) throw new MachineError("fileMissing", `Disk drive ${id} has no medium`);
+  return medium;
 }
 
 /** CMOS types of drives A: and B:. */

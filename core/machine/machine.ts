@@ -1,5 +1,5 @@
 // One virtual machine to the thread that runs it: what goes in to build one, what comes out of each slice.
-import type { BootDevice, Drive } from "../api/vm-config.ts";
+import type { BootDevice, Drive, VmConfig } from "../api/vm-config.ts";
 import type { ErrorCode, InputEvent } from "../api/vm-state.ts";
 import type { DisplaySource } from "../display/display.ts";
 import type { BlockBackend } from "../storage/block.ts";
@@ -14,7 +14,7 @@ export type BootImage =
 /** ROM images. The system ROM is a multiple of 64 KiB. */
 export interface FirmwareImage {
   bios: Uint8Array;
-  videoBios?: Uint8Array;
+  videoBios: Uint8Array;
 }
 
 /** A drive with the medium that is in it at power-on. */
@@ -27,9 +27,10 @@ export interface MachineConfig {
   cpuModel: string;
   engine: "interpreter" | "translator";
   boot: BootImage;
-  /** Needed to boot by firmware. */
-  firmware?: FirmwareImage;
+  /** Images of others in place of our own. */
+  firmware?: Partial<FirmwareImage>;
   drives?: readonly MachineDrive[];
+  devices?: Partial<VmConfig["devices"]>;
   /** Wall time at power-on, milliseconds since 1970 UTC, for the RTC. */
   epochMs: number;
   /** Port of the debug-exit device, if there is one: a value V written ends the machine with status (V << 1) | 1. */
@@ -44,6 +45,8 @@ export interface MachinePorts {
   hostNowNs(): number;
   serialOutput(port: 0 | 1, byte: number): void;
   debugConsole(byte: number): void;
+  /** Fills the array with random bytes. Without it there is no entropy device. */
+  entropy?(into: Uint8Array): void;
   driveActivity?(drive: MachineDrive): void;
   /** The guest has ejected the medium of a drive, which is empty now. */
   driveEjected?(drive: MachineDrive): void;

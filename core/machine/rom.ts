@@ -15,7 +15,7 @@ export function romBytes(firmware: FirmwareImage | undefined): { system: number;
     const limits = `a multiple of ${ROM_MIN_BYTES / KIB} KiB, at most ${ROM_MAX_BYTES / KIB} KiB`;
     throw new MachineError("badRequest", `The firmware image has ${bios.length} bytes; it must be ${limits}`);
   }
-  return { system: bios.length, video: videoBios ? videoRomBytes(videoBios) : 0 };
+  return { system: bios.length, video: videoRomBytes(videoBios) };
 }
 
 /** An expansion ROM's register wants a power of two. */
@@ -29,11 +29,10 @@ function videoRomBytes(image: Uint8Array): number {
 }
 
 /** Puts the images at `host`, which has romBytes() of room. */
-export function placeRoms(firmware: FirmwareImage, bytes: Uint8Array, host: number): { systemRom: RomImage; videoRom?: RomImage } {
+export function placeRoms(firmware: FirmwareImage, bytes: Uint8Array, host: number): { systemRom: RomImage; videoRom: RomImage } {
   const { system, video } = romBytes(firmware);
   bytes.set(firmware.bios, host);
   const systemRom = { host, sizeBytes: system };
-  if (!firmware.videoBios) return { systemRom };
   bytes.fill(0xff, host + system, host + system + video);
   bytes.set(firmware.videoBios, host + system);
   return { systemRom, videoRom: { host: host + system, sizeBytes: video } };

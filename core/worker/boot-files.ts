@@ -23,9 +23,11 @@ export function readBootImage(boot: BootFiles, memoryMiB: number): BootImage {
 }
 
 /** Throws MachineError with a message that names the file. */
-export function readFirmware({ bios, videoBios }: FirmwareFiles): FirmwareImage {
-  const image = { bios: readRom(bios, "System BIOS") };
-  return videoBios === undefined ? image : { ...image, videoBios: readRom(videoBios, "Video BIOS") };
+export function readFirmware({ bios, videoBios }: FirmwareFiles): Partial<FirmwareImage> {
+  return {
+    ...(bios === undefined ? {} : { bios: readRom(bios, "System BIOS") }),
+    ...(videoBios === undefined ? {} : { videoBios: readRom(videoBios, "Video BIOS") }),
+  };
 }
 
 function readRom(path: string, title: string): Uint8Array {

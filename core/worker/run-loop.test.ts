@@ -46,6 +46,7 @@ function bench(slice: (b: Bench) => SliceResult, capPercent = 100) {
         },
         pressPowerButton: () => undefined,
         reset: () => undefined,
+    setMedium: () => undefined,
         dump: () => "dump",
       };
       const due = () => {

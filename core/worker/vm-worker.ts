@@ -1,5 +1,6 @@
 // Thread entry: runs one machine from its start message to its end. Whatever goes wrong is told in a last message, so that the
 // hypervisor can show it: a thread never just vanishes.
+import { randomFillSync } from "node:crypto";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { ActivityLight, Failure } from "../api/vm-state.ts";
 import { ControlWord, type FromVmWorker, type ToVmWorker, type VmWorkerStart } from "../api/worker-protocol.ts";
@@ -31,6 +32,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
       if (port === 0) serial.push(byte);
     },
     debugConsole: (byte) => debugConsole.push(byte),
+    entropy: (into) => void randomFillSync(into),
     driveActivity: ({ kind }) => lights.add(kind),
     driveEjected: ({ id }) => {
       media.letGo(id);
@@ -47,6 +49,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
         boot,
         ...(start.firmware === undefined ? {} : { firmware: readFirmware(start.firmware) }),
         drives: media.insertAll(),
+        ...(start.devices === undefined ? {} : { devices: start.devices }),
         epochMs: Date.now(),
         ...(start.debugExitPort === undefined ? {} : { debugExitPort: start.debugExitPort }),
         ...(start.debugConsolePort === undefined ? {} : { debugConsolePort: start.debugConsolePort }),

@@ -1,5 +1,4 @@
 // The `ringfence` command: picks the command, turns what goes wrong into one line on stderr and a status.
-import type { FirmwareFiles } from "../../core/api/worker-protocol.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import type { SpawnVmWorker } from "../../core/hypervisor/vm-thread.ts";
 import { UsageError } from "./command-line.ts";
@@ -14,8 +13,6 @@ export interface CliHost {
   streams: Streams;
   spawn: SpawnVmWorker;
   demoKernel: string;
-  /** The project's own ROM images. */
-  firmware?: FirmwareFiles;
   libraryPath: string;
   /** Reads vectors line by line, tells each failure. */
   replayVectors(lines: AsyncIterable<string>, onFailure: (line: string) => void): Promise<{ passed: number; failed: number }>;

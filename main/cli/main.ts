@@ -1,6 +1,6 @@
 // `npm run --silent cli -- ARGS`.
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
-import { defaultLibraryPath, demoKernelPath, ownFirmware, workerEntry } from "../platform/places.ts";
+import { defaultLibraryPath, demoKernelPath, workerEntry } from "../platform/places.ts";
 import { setEngineFlags } from "../platform/v8-flags.ts";
 import { runCli } from "./cli.ts";
 
@@ -10,7 +10,6 @@ const status = await runCli(process.argv.slice(2), {
   streams: { stdin, stdout, stderr },
   spawn: workerSpawner(workerEntry()),
   demoKernel: demoKernelPath(),
-  ...ownFirmware(),
   libraryPath: defaultLibraryPath(),
   replayVectors: async (lines, onFailure) => {
     const { replayVectors } = await import("../../core/debug/vectors.ts");

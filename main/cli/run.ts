@@ -57,6 +57,7 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
     ...(debugExitPort === undefined ? {} : { debugExitPort }),
     ...(debugConsolePort === undefined ? {} : { debugConsolePort }),
     drives: drivesOf(values),
+    devices: { tablet: true, balloon: true, entropy: true, paravirtual: true },
     ...host.startExtras,
   };
   return { ...options, start: { ...machine, ...bootOf(values, host) } };
@@ -69,7 +70,7 @@ function bootOf(values: BootValues & DriveValues, host: CliHost): Pick<VmWorkerS
   const firmwareBoot = firmwareBootOf(values);
   if (kernel) return { boot: kernel };
   if (!firmwareBoot) return { boot: demoGuest(host) };
-  return { boot: { kind: "firmware", ...firmwareBoot }, firmware: firmwareFilesFor(firmware, ".", host.firmware) };
+  return { boot: { kind: "firmware", ...firmwareBoot }, firmware: firmwareFilesFor(firmware, ".") };
 }
 
 export function demoGuest(host: CliHost) {

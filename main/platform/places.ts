@@ -1,10 +1,8 @@
 // Where things are: beside the sources when they run as they are, in dist/ when bundled, unpacked beside the archive when
 // packaged (a thread's entry file must be a real file), and the user's own folders on each system.
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { FirmwareFiles } from "../../core/api/worker-protocol.ts";
 import manifest from "../../package.json" with { type: "json" };
 
 /** main/platform/ in the sources, dist/main/ in a build: both two folders below the root. */
@@ -19,14 +17,6 @@ export function workerEntry(): URL {
 
 export function demoKernelPath(): string {
   return join(ROOT, "assets", "guests", "demo", "demo.elf");
-}
-
-/** The project's own ROM images, if they are there. */
-export function ownFirmware(): { firmware?: FirmwareFiles } {
-  const bios = join(ROOT, "core", "firmware", "bios", "bios.bin");
-  const videoBios = join(ROOT, "core", "firmware", "vgabios", "vgabios.bin");
-  if (!existsSync(bios)) return {};
-  return { firmware: existsSync(videoBios) ? { bios, videoBios } : { bios } };
 }
 
 export function rendererFolder(): string {
