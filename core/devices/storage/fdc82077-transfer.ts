@@ -80,23 +80,33 @@ export class FdcTransfer {
     const { s, host } = this;
     const format = this.format();
     const drive = host.drive(s.unit);
-    if (!format || !drive) return this.fail(ST1_MISSING_ADDRESS_MARK);
-    if (s.kind === "readId") return this.foundId(drive, format);
-    const isWrite = s.kind === "write" || s.kind === "format";
-    if (isWrite && drive.medium?.isReadOnly) return this.fail(ST1_NOT_WRITABLE);
-    if (s.kind === "format") return this.expect(s.eot * 4);
-    if (s.kind === "readTrack") {
+    const refused = this.refusal(drive, format);
+    if (refused || !drive || !format) this.fail(...(refused ?? [ST1_MISSING_ADDRESS_MARK]));
+    else if (s.kind === "readId") this.foundId(drive, format);
+    else if (s.kind === "format") this.expect(s.eot * 4);
+    else if (s.kind === "readTrack") {
       s.extra = drive.isAt(s.c) && s.h === s.head && s.r >= 1 && s.r <= format.sectorsPerTrack ? 1 : 0;
-      return this.begin(Math.min(s.eot, format.sectorsPerTrack));
-    }
-    if (!drive.isAt(s.c)) return this.fail(ST1_NO_DATA, ST2_WRONG_CYLINDER);
-    if (s.h !== s.head || s.n !== SECTOR_SIZE_CODE || s.r < 1 || s.r > format.sectorsPerTrack) return this.fail(ST1_NO_DATA);
-    if (s.wantsDeleted && s.skips) return this.fail(ST1_END_OF_CYLINDER); // no sector has a deleted mark
-    let sectors = s.r > s.eot ? format.sectorsPerTrack - s.r + 1 : Math.min(s.eot, format.sectorsPerTrack) - s.r + 1;
-    if (s.sectorLimit > 0) sectors = Math.min(sectors, s.sectorLimit);
-    if (s.wantsDeleted || (s.kind === "write" && !host.usesDma())) sectors = 1;
-    if (s.kind === "write") this.expect(sectors * SECTOR_BYTES);
-    else this.begin(sectors);
+      this.begin(Math.min(s.eot, format.sectorsPerTrack));
+    } else if (s.kind === "write") this.expect(this.sectorsOfRun(format) * SECTOR_BYTES);
+    else this.begin(this.sectorsOfRun(format));
+  }
+
+  /** Why the command cannot begin, as ST1 and ST2. */
+  private refusal(drive: FloppyDrive | undefined, format: FloppyFormat | null): [st1: number, st2?: number] | null {
+    const { s } = this;
+    if (!drive || !format) return [ST1_MISSING_ADDRESS_MARK];
+    if ((s.kind === "write" || s.kind === "format") && drive.medium?.isReadOnly) return [ST1_NOT_WRITABLE];
+    if (s.kind === "readId" || s.kind === "format" || s.kind === "readTrack") return null;
+    if (!drive.isAt(s.c)) return [ST1_NO_DATA, ST2_WRONG_CYLINDER];
+    if (s.h !== s.head || s.n !== SECTOR_SIZE_CODE || s.r < 1 || s.r > format.sectorsPerTrack) return [ST1_NO_DATA];
+    return s.wantsDeleted && s.skips ? [ST1_END_OF_CYLINDER] : null; // no sector has a deleted mark
+  }
+
+  private sectorsOfRun({ sectorsPerTrack }: FloppyFormat): number {
+    const { s, host } = this;
+    if (s.wantsDeleted || (s.kind === "write" && !host.usesDma())) return 1;
+    const sectors = (s.r > s.eot ? sectorsPerTrack : Math.min(s.eot, sectorsPerTrack)) - s.r + 1;
+    return s.sectorLimit > 0 ? Math.min(sectors, s.sectorLimit) : sectors;
   }
 
   private foundId(drive: FloppyDrive, format: FloppyFormat): void {
@@ -149,7 +159,10 @@ export class FdcTransfer {
     const { s, host } = this;
     const drive = host.drive(s.unit);
     const isWrite = s.kind === "write" || s.kind === "format";
-    if (!drive?.medium) return this.fail(ST1_MISSING_ADDRESS_MARK);
+    if (!drive?.medium) {
+      this.fail(ST1_MISSING_ADDRESS_MARK);
+      return;
+    }
     s.step = "block";
     drive.events?.onActivity(isWrite ? "write" : "read");
     const offset = this.offset();
@@ -163,8 +176,14 @@ export class FdcTransfer {
   done(error: BlockError | null): void {
     const { s, host } = this;
     if (s.step !== "block") return;
-    if (error === "readOnly") return this.fail(ST1_NOT_WRITABLE);
-    if (error) return this.fail(ST1_DATA_ERROR, ST2_DATA_ERROR);
+    if (error === "readOnly") {
+      this.fail(ST1_NOT_WRITABLE);
+      return;
+    }
+    if (error) {
+      this.fail(ST1_DATA_ERROR, ST2_DATA_ERROR);
+      return;
+    }
     s.step = "turn";
     host.arm(host.nowNs() + Math.ceil(s.data.length / SECTOR_BYTES) * SECTOR_NS);
   }
@@ -176,8 +195,14 @@ export class FdcTransfer {
   private move(): void {
     const { s, host } = this;
     const isWrite = s.kind === "write" || s.kind === "format";
-    if (s.kind === "verify" || (isWrite && s.at === s.data.length)) return this.ended();
-    if (!host.usesDma()) return host.fifoChanged();
+    if (s.kind === "verify" || (isWrite && s.at === s.data.length)) {
+      this.ended();
+      return;
+    }
+    if (!host.usesDma()) {
+      host.fifoChanged();
+      return;
+    }
     host.dma.request(true);
     const rest = s.data.subarray(s.at);
     const { bytes, isTerminal } = !host.isDmaGateOpen()
@@ -226,8 +251,10 @@ export class FdcTransfer {
   /** All bytes of a run to be written are here: the rest of a sector that TC cut short is zeroes. */
   private taken(): void {
     const { s } = this;
-    if (s.kind === "format") return this.formatTrack();
-    if (s.at === 0) return this.ended();
+    if (s.kind === "format") {
+      this.formatTrack();
+      return;
+    }
     s.data = s.data.slice(0, Math.ceil(s.at / SECTOR_BYTES) * SECTOR_BYTES);
     s.at = s.data.length;
     this.submit();
@@ -245,7 +272,10 @@ export class FdcTransfer {
       if (drive?.isAt(c ?? 0) && h === s.head && n === SECTOR_SIZE_CODE && r !== undefined && r >= 1) numbers.add(r);
     }
     const sectors = format?.sectorsPerTrack ?? 0;
-    if (ids.length !== sectors * 4 || numbers.size !== sectors || Math.max(...numbers) !== sectors) return this.fail(ST1_DATA_ERROR);
+    if (ids.length !== sectors * 4 || numbers.size !== sectors || Math.max(...numbers) !== sectors) {
+      this.fail(ST1_DATA_ERROR);
+      return;
+    }
     s.data = new Uint8Array(sectors * SECTOR_BYTES).fill(s.extra);
     s.at = s.data.length;
     this.submit();
@@ -254,31 +284,36 @@ export class FdcTransfer {
   /** A run is over: sectors from r on have been moved as far as `at` says. */
   private ended(): void {
     const { s } = this;
-    if (s.kind === "format") return this.end(0, 0, 0);
-    const sectors = s.kind === "verify" ? s.data.length / SECTOR_BYTES : Math.ceil(s.at / SECTOR_BYTES);
-    if (s.kind === "readTrack") {
-      s.r = sectors;
+    if (s.kind === "format") this.end(0, 0, 0);
+    else if (s.kind === "readTrack") {
+      s.r = Math.ceil(s.at / SECTOR_BYTES);
       this.step();
-      return this.end(0, s.extra ? 0 : ST1_NO_DATA, 0);
-    }
+      this.end(0, s.extra ? 0 : ST1_NO_DATA, 0);
+    } else this.sectorsEnded();
+  }
+
+  private sectorsEnded(): void {
+    const { s } = this;
+    const sectors = s.kind === "verify" ? s.data.length / SECTOR_BYTES : Math.ceil(s.at / SECTOR_BYTES);
     const limitLeft = s.sectorLimit - sectors;
-    const isComplete = s.isTerminal || (s.sectorLimit > 0 && limitLeft === 0);
+    const isComplete = s.isTerminal || s.wantsDeleted || (s.sectorLimit > 0 && limitLeft === 0);
     s.r = (s.r + Math.max(sectors, 1) - 1) & 0xff;
     const wasLast = s.r === s.eot;
     const isOtherSideNext = s.isMultiTrack && s.head === 0;
     this.step();
-    if (isComplete) return this.end(0, 0, s.wantsDeleted ? ST2_CONTROL_MARK : 0);
-    if (s.wantsDeleted) return this.end(0, 0, ST2_CONTROL_MARK);
-    if (wasLast && !isOtherSideNext) {
-      return s.kind === "verify" && s.sectorLimit === 0 ? this.end(0, 0, 0) : this.end(ST0_ABNORMAL, ST1_END_OF_CYLINDER, 0);
+    if (isComplete) this.end(0, 0, s.wantsDeleted ? ST2_CONTROL_MARK : 0);
+    else if (wasLast && !isOtherSideNext) {
+      if (s.kind === "verify" && s.sectorLimit === 0) this.end(0, 0, 0);
+      else this.end(ST0_ABNORMAL, ST1_END_OF_CYLINDER, 0);
+    } else {
+      if (s.sectorLimit > 0) s.sectorLimit = limitLeft;
+      if (wasLast) s.head = 1;
+      s.step = "find";
+      s.data = new Uint8Array(0);
+      s.at = 0;
+      this.host.fifoChanged();
+      this.host.arm(this.host.nowNs() + SECTOR_NS);
     }
-    if (s.sectorLimit > 0) s.sectorLimit = limitLeft;
-    if (wasLast) s.head = 1;
-    s.step = "find";
-    s.data = new Uint8Array(0);
-    s.at = 0;
-    this.host.fifoChanged();
-    this.host.arm(this.host.nowNs() + SECTOR_NS);
   }
 
   /** The address after sector r: what the results name. */

@@ -134,7 +134,9 @@ deviceConformance(
     return fdc;
   },
   (fdc, bench) => {
-    const command = (...bytes: number[]): void => bytes.forEach((byte) => fdc.writeReg(0, FIFO, 1, byte));
+    const command = (...bytes: number[]): void => {
+      for (const byte of bytes) fdc.writeReg(0, FIFO, 1, byte);
+    };
     fdc.writeReg(0, DOR, 1, 0x1c);
     bench.clock.advance(MS);
     fdc.writeReg(1, 0, 1, 0);
@@ -478,7 +480,7 @@ test("fdc82077: random commands with any parameters all come to an end, and leav
   }
   b.write(4, 0x80);
   b.bench.clock.advance(MS);
-  assert.equal(b.bench.irq().level, (b.command(0x0e)[8] ?? 0) & 0x10 ? false : true);
+  assert.equal(b.bench.irq().level, ((b.command(0x0e)[8] ?? 0) & 0x10) === 0);
 });
 
 describe("floppy media", () => {
