@@ -4,15 +4,20 @@ import { FaultyBackend } from "../testkit/faulty-disk.ts";
 import { DirectDisk, patternedBytes, patternedDisk, RecordingClient, TEST_SECTOR } from "../testkit/memory-disk.ts";
 import { SeededRandom } from "../testkit/seeded-random.ts";
 import type { BlockRequest } from "./block.ts";
+import type { Deliverable } from "./completions.ts";
 import { MemoryBackend } from "./memory-backend.ts";
 import { OverlayBackend } from "./overlay-backend.ts";
 
 const CLUSTER = 64 * 1024;
 
+function both(...backends: Deliverable[]): void {
+  for (const backend of backends) backend.deliver();
+}
+
 /** An overlay over memory, delivered together. */
 function overlay(below: MemoryBackend, limitBytes = Infinity) {
   const top = new OverlayBackend(below, { limitBytes });
-  return { top, disk: new DirectDisk(top, () => (below.deliver(), top.deliver())) };
+  return { top, disk: new DirectDisk(top, () => both(below, top)) };
 }
 
 test("memory: what was written is read, and nothing completes within submit", () => {
@@ -40,7 +45,7 @@ test("memory: what leaves the medium or writes to a read-only one is refused", (
   const backend = new MemoryBackend(4096, { isReadOnly: true });
   const client = new RecordingClient();
   backend.attach(client);
-  bad.forEach(([request], tag) => backend.submit({ tag, operation: "read", offset: 0, length: 0, ...request }));
+  for (const [tag, [request]] of bad.entries()) backend.submit({ tag, operation: "read", offset: 0, length: 0, ...request });
   backend.deliver();
   assert.deepEqual(client.done.map((d) => d.error), bad.map(([, error]) => error));
 });
@@ -82,7 +87,7 @@ test("after drop none of the earlier requests completes, later ones do", () => {
     for (let tag = 0; tag < 9; tag++) read(tag);
     backend.drop();
     read(20);
-    for (let i = 0; i < 9; i++) below.deliver(), faulty.deliver(), top.deliver();
+    for (let i = 0; i < 9; i++) both(below, faulty, top);
     assert.deepEqual(client.done, [{ tag: 20, error: null }]);
     // The next round's wrappers attach themselves again.
     below.attach(faulty);
@@ -135,7 +140,7 @@ test("overlay: a write that lands while the medium below is still read is in the
   below.deliver();
   top.deliver();
   assert.deepEqual([...client.done].sort((a, b) => a.tag - b.tag), [{ tag: 1, error: null }, { tag: 2, error: null }]);
-  const direct = new DirectDisk(top, () => (below.deliver(), top.deliver()));
+  const direct = new DirectDisk(top, () => both(below, top));
   assert.deepEqual([...direct.read(99, 5)], [0, 9, 9, 9, 0]);
 });
 
@@ -153,7 +158,7 @@ test("overlay: memory is bounded, and discarding gives it back", () => {
 test("overlay: an error below is the reader's error", () => {
   const faulty = new FaultyBackend(patternedDisk(256), { seed: 1 });
   const top = new OverlayBackend(faulty);
-  const disk = new DirectDisk(top, () => (faulty.deliver(), top.deliver()));
+  const disk = new DirectDisk(top, () => both(faulty, top));
   faulty.failNext("read", "removed");
   assert.throws(() => disk.read(0, 512), { message: "removed" });
   assert.equal(disk.read(512, 1)[0], 1);
@@ -165,7 +170,7 @@ test("faulty: everything is answered once, errors and order come from the seed",
     const client = new RecordingClient();
     faulty.attach(client);
     const buffers = Array.from({ length: 64 }, () => new Uint8Array(512));
-    buffers.forEach((data, tag) => faulty.submit({ tag, operation: "read", offset: tag * 512, length: 512, data }));
+    for (const [tag, data] of buffers.entries()) faulty.submit({ tag, operation: "read", offset: tag * 512, length: 512, data });
     assert.ok(buffers.every((data) => data[0] === 0xa5));
     while (faulty.outstanding > 0) faulty.deliver();
     for (const { tag, error } of client.done) if (error === null) assert.equal(buffers[tag]?.[0], tag);

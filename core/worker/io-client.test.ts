@@ -78,11 +78,11 @@ test("more requests than slots wait their turn: submit returns at once and each 
   const client = new RecordingClient();
   medium.backend.attach(client);
   const buffers = Array.from({ length: SLOT_COUNT * 10 }, () => new Uint8Array(1024));
-  buffers.forEach((data, tag) => medium.backend.submit({ tag, operation: "read", offset: tag * 61 * 512, length: 1024, data }));
+  for (const [tag, data] of buffers.entries()) medium.backend.submit({ tag, operation: "read", offset: tag * 61 * 512, length: 1024, data });
   assert.equal(client.done.length, 0);
   while (client.done.length < buffers.length) turn(io);
   assert.deepEqual(client.done, buffers.map((_, tag) => ({ tag, error: null })));
-  buffers.forEach((data, tag) => assert.equal(new DataView(data.buffer).getUint32(512, true), tag * 61 + 1));
+  for (const [tag, data] of buffers.entries()) assert.equal(new DataView(data.buffer).getUint32(512, true), tag * 61 + 1);
   assert.equal(io.isBusy, false);
   medium.close();
 });
@@ -106,7 +106,7 @@ test("after drop nothing earlier completes and its buffers stay as they are", ()
   const client = new RecordingClient();
   medium.backend.attach(client);
   const buffers = Array.from({ length: SLOT_COUNT * 4 }, () => new Uint8Array(512).fill(0xaa));
-  buffers.forEach((data, tag) => medium.backend.submit({ tag, operation: "read", offset: (tag + 1) * 512, length: 512, data }));
+  for (const [tag, data] of buffers.entries()) medium.backend.submit({ tag, operation: "read", offset: (tag + 1) * 512, length: 512, data });
   medium.backend.drop();
   const data = new Uint8Array(512);
   medium.backend.submit({ tag: 7, operation: "read", offset: 3 * 512, length: 512, data });

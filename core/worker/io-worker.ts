@@ -131,7 +131,9 @@ function main(start: IoWorkerStart): void {
   };
   // One after the other: a file that is being closed is closed before it is opened again.
   let last = Promise.resolve();
-  port.on("message", (message: ToIoWorker) => (last = last.then(() => handle(message)).catch(fail)));
+  port.on("message", (message: ToIoWorker) => {
+    last = last.then(() => handle(message)).catch(fail);
+  });
   server.run().catch(fail);
 }
 
