@@ -1,0 +1,43 @@
+// Kernels that start without firmware: Linux bzImage (Documentation/arch/x86/boot.rst), Multiboot 1 and 2 headers.
+import { type BoundedSource, holds, latin1, shown, u8, u16, u32 } from "./byte-source.ts";
+
+export interface Kernel {
+  kind: "linux" | "multiboot" | "multiboot2";
+  /** Linux: "6.1.0-50-amd64 (...)". Else empty. */
+  version: string;
+  bits: 32 | 64;
+}
+
+const MULTIBOOT_RANGE = 8192;
+const MULTIBOOT2_RANGE = 32768;
+
+export async function readKernel(source: BoundedSource): Promise<Kernel | null> {
+  const start = await source.read(0, MULTIBOOT2_RANGE);
+  return (await readLinux(source, start)) ?? readMultiboot(start);
+}
+
+async function readLinux(source: BoundedSource, start: Uint8Array): Promise<Kernel | null> {
+  if (u16(start, 0x1fe) !== 0xaa55 || !holds(start, 0x202, "HdrS")) return null;
+  const protocol = u16(start, 0x206);
+  const versionAt = u16(start, 0x20e);
+  const version = versionAt === 0 ? "" : shown(latin1(await source.read(versionAt + 0x200, 200), 0, 200));
+  const is64 = protocol >= 0x20c && (u16(start, 0x236) & 1) !== 0;
+  return { kind: "linux", version, bits: is64 ? 64 : 32 };
+}
+
+function readMultiboot(start: Uint8Array): Kernel | null {
+  const bits = holds(start, 0, "\x7fELF") && u8(start, 4) === 2 ? 64 : 32;
+  for (let at = 0; at + 12 <= Math.min(start.length, MULTIBOOT_RANGE); at += 4) {
+    if (u32(start, at) === 0x1badb002 && sum(start, at, 3) === 0) return { kind: "multiboot", version: "", bits };
+  }
+  for (let at = 0; at + 16 <= start.length; at += 8) {
+    if (u32(start, at) === 0xe85250d6 && sum(start, at, 4) === 0) return { kind: "multiboot2", version: "", bits };
+  }
+  return null;
+}
+
+function sum(bytes: Uint8Array, at: number, words: number): number {
+  let total = 0;
+  for (let n = 0; n < words; n++) total = (total + u32(bytes, at + n * 4)) >>> 0;
+  return total;
+}
