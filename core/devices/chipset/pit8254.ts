@@ -1,7 +1,7 @@
 // The PC's 8254 interval timer with the bits of port 61h that belong to it. Counter 0 drives IRQ 0, counter 1 nothing (the refresh
 // bit of port 61h toggles on its own), counter 2 the speaker and port 61h bit 5, gated by port 61h bit 0.
 // Banks: 0 = 40h-43h, 1 = 61h. IRQ 0 falls only when OUT 0 is set low for long (mode 0) and just before each rise; the low halves of
-// mode 3 are not driven. Not modelled: sound.
+// mode 3 are not driven. What counter 2 sounds is told to a listener as a frequency.
 // Rises of OUT 0 are counted from the load, so they do not drift. Where the machine looks late and several have come due, each is
 // still given out, one after the other, as the guest takes them (interruptTaken) or half a period apart.
 import { ByteRegisters } from "../../bus/byte-registers.ts";
@@ -11,6 +11,7 @@ import type { DeviceTimers } from "../../time/clock.ts";
 import { nsOfTick, ticksAt } from "../../time/ticks.ts";
 import { PitState, powerOnPitCounter } from "./pit8254.state.ts";
 import { PitCounter } from "./pit8254-counter.ts";
+import { type SpeakerListener, speakerHertz } from "./speaker.ts";
 
 export const PIT_HZ = 1_193_182;
 const TIMER = "counter0";
@@ -33,12 +34,27 @@ export class Pit8254 extends ByteRegisters implements Device {
   private nextRiseTick = 0;
   private backlog = 0;
   private retryNs = 0;
+  private readonly onSpeaker: SpeakerListener;
+  private lastHertz = 0;
 
-  constructor(id: string, irq0: IrqLine, timers: DeviceTimers) {
+  constructor(id: string, irq0: IrqLine, timers: DeviceTimers, onSpeaker: SpeakerListener = () => {}) {
     super();
     this.id = id;
     this.irq0 = irq0;
     this.timers = timers;
+    this.onSpeaker = onSpeaker;
+  }
+
+  /** The tone that the speaker sounds now, or 0. After a load the listener has not heard of it. */
+  get speakerHertz(): number {
+    return speakerHertz(this.port61, this.counters[2].s, PIT_HZ);
+  }
+
+  private tellSpeaker(): void {
+    const hertz = this.speakerHertz;
+    if (hertz === this.lastHertz) return;
+    this.lastHertz = hertz;
+    this.onSpeaker(hertz);
   }
 
   private now(): number {
@@ -63,6 +79,7 @@ export class Pit8254 extends ByteRegisters implements Device {
       this.counters[offset]?.writeByte(value, tick);
       if (offset === 0) this.followCounter0(tick);
     }
+    this.tellSpeaker();
   }
 
   private readPort61(tick: number): number {
@@ -168,6 +185,7 @@ export class Pit8254 extends ByteRegisters implements Device {
     this.port61 = 0;
     this.retryNs = 0;
     this.followCounter0(this.now());
+    this.tellSpeaker();
   }
 
   save(): DeviceState {
@@ -191,6 +209,7 @@ export class Pit8254 extends ByteRegisters implements Device {
     this.nextRiseTick = state.nextRiseTick;
     this.backlog = state.backlog;
     this.retryNs = state.retryNs;
+    this.lastHertz = this.speakerHertz;
     this.setIrq(state.irqLevel);
     this.arm();
   }
