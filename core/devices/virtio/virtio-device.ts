@@ -97,8 +97,8 @@ export abstract class VirtioDevice<M extends PlainData> implements Device, BusDe
   protected abstract processQueue(queue: Virtqueue): void;
   /** The driver or the machine has reset the device: forget all requests. */
   protected abstract resetModel(): void;
-  /** The machine has switched the device off and on. */
-  protected powerOnModel(): void {}
+  /** The machine has been reset; resetModel() has run already. */
+  protected machineReset(_kind: ResetKind): void {}
   protected driverReady(): void {}
   protected abstract saveModel(): M;
   /** Throws StateError for a model that its schema accepts and that still cannot be; must not change anything. */
@@ -303,11 +303,11 @@ export abstract class VirtioDevice<M extends PlainData> implements Device, BusDe
     this.resetModel();
   }
 
-  reset(_kind: ResetKind): void {
+  reset(kind: ResetKind): void {
     this.resetDevice();
     this.generation = 0;
     this.registers.reset();
-    this.powerOnModel();
+    this.machineReset(kind);
     this.pci.reset();
   }
 

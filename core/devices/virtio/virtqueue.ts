@@ -232,10 +232,12 @@ export class Virtqueue {
     if (isWanted) this.host.queueInterrupt(this);
   }
 
-  /** The ring is drained: asks to be notified of the next request. True if there is one already. */
+  /** Asks to be notified of the next request after those that wait already. True if any do. */
   rearm(): boolean {
     if (!this.isEnabled || !this.host.isRunning) return false;
-    if (this.host.usesEventIndex) this.writeWord(this.device + 4 + 8 * this.size, this.nextAvailable);
+    if (!this.host.usesEventIndex) return this.available() > 0;
+    this.available();
+    this.writeWord(this.device + 4 + 8 * this.size, this.seenAvailable);
     return this.available() > 0;
   }
 
