@@ -1,0 +1,4 @@
+ahci_init:
+ahci_transfer:
+ahci_cd_transfer:
+        ret

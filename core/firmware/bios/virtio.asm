@@ -1,0 +1,3 @@
+virtio_init:
+virtio_transfer:
+        ret
