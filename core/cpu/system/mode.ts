@@ -55,7 +55,9 @@ export function updateMode(cpu: Cpu): boolean {
   cpu.copy64(isUser ? L.TLB_KEY_USER : L.TLB_KEY_SUPERVISOR, L.TLB_KEY);
   cpu.copy64(isUser ? L.SITE_KEY_USER : L.SITE_KEY_SUPERVISOR, L.SITE_KEY);
   const mix = Math.imul(key + (isUser ? 0x200 : 0) + 1, 0x9e3779b1);
-  const mixHigh = Math.imul(mix ^ (mix >>> 15), 0x85ebca6b);
+  // Offsets of one value in segments of different bases are different code.
+  const base = (key & MODE_CODE_SIZE) === MODE_CODE_64 ? 0 : cpu.get(L.SEG + L.CS * L.SEG_SIZE + L.SEG_BASE);
+  const mixHigh = Math.imul(mix ^ (mix >>> 15) ^ Math.imul(base, 0xc2b2ae35), 0x85ebca6b);
   cpu.set64(L.CODE_KEY, (cpu.get(L.CODE_KEY_SPACE) ^ mix) & KEY_LOW_MASK, cpu.getHigh(L.CODE_KEY_SPACE) ^ mixHigh);
   return key !== before;
 }
