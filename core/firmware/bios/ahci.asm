@@ -1,4 +1,5 @@
 ahci_init:
 ahci_transfer:
 ahci_cd_transfer:
+ahci_command:
         ret

@@ -640,6 +640,7 @@ atapi_transfer:
         call    atapi_sense
         call    sense_status
         jnc     .end
+        call    spin_up
         dec     byte [rq_error]
         jnz     .next
         jmp     .end
@@ -663,6 +664,15 @@ read_packet:
         bswap   eax
         mov     [packet + 2], eax
         pop     eax
+        ret
+
+; A drive that says that it is getting ready has time until the next tick.
+spin_up:
+        cmp     byte [sense_key], 2
+        jne     .out
+        sti
+        hlt
+.out:
         ret
 
 ; AH = INT 13h's word for the sense data; CF if trying again may help.
