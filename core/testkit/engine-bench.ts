@@ -1,9 +1,10 @@
 // The interpreter with a little RAM and nothing round it: tests write code and tables, set registers and run. Device addresses read
 // as FFh and take writes without effect, both being recorded.
 import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
-import { Engine, type FoundFault } from "../cpu/interp/engine.ts";
+import { Engine, type EngineKind, type FoundFault } from "../cpu/interp/engine.ts";
 import { DEFAULT_CPU_MODEL } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
+import type { Tiering } from "../cpu/translate/translator.ts";
 import type { Cpu } from "../cpu/system/cpu.ts";
 import { newAddressSpace, updateMode } from "../cpu/system/mode.ts";
 import { PhysicalMap } from "../memory/physical-map.ts";
@@ -23,7 +24,7 @@ export class EngineBench {
   readonly deviceWrites: number[] = [];
   private readonly view: DataView;
 
-  constructor(ramBytes = 0x400000) {
+  constructor(ramBytes = 0x400000, engine: EngineKind | Tiering = "interpreter") {
     image ??= buildInterpreter();
     const memory = new WebAssembly.Memory({ initial: (L.RAM + ramBytes) / 65536, maximum: 65536, shared: true });
     const buffer = memory.buffer as SharedArrayBuffer;
@@ -48,7 +49,7 @@ export class EngineBench {
       ioRead: () => 0xffffffff,
       ioWrite: () => {},
       cr8: 0,
-    });
+    }, engine);
     this.map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
     this.map.onRemapped = () => this.engine.flushAll();
     this.cpu = this.engine.cpu;

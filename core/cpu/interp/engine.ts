@@ -15,17 +15,13 @@ import { hasBreakpoints, matchBreakpoints, watchesData } from "../system/debug-r
 import { deliver, deliverDebugTrap } from "../system/interrupts.ts";
 import { forgetPageKeys, forgetSites, MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace } from "../system/mode.ts";
 import { operations } from "../system/operations.ts";
-import { Translator } from "../translate/translator.ts";
+import { DEFAULT_TIERING, type Tiering, Translator } from "../translate/translator.ts";
 import { type InterpreterImage, TABLE_SIZE } from "./build.ts";
 import { BlockCache } from "./block-cache.ts";
 import { EXIT_BUDGET, EXIT_DECODE, EXIT_FAULT, EXIT_STALE } from "./transfer.ts";
 
 const TWO_32 = 0x1_0000_0000;
 const DR6 = L.DR + 6 * 8;
-/** Instructions between two looks at where the time goes; a power of two less one is added by chance. */
-const SLICE_MIN = 12_000;
-const SLICE_JITTER = 0x1fff;
-const SLICE_MAX = 400_000;
 
 export interface EngineHooks extends Omit<CpuHooks, "halt"> {
   physical: PhysicalAccess;
@@ -70,7 +66,7 @@ export class Engine {
     return this.cpu.get(L.SCRATCH + 16) + this.cpu.getHigh(L.SCRATCH + 16) * TWO_32;
   };
 
-  constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks, engine: EngineKind = "interpreter") {
+  constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks, engine: EngineKind | Tiering = "interpreter") {
     const buffer = memory.buffer as SharedArrayBuffer;
     this.words = new Int32Array(buffer);
     writeSseTables(new Uint8Array(buffer));
@@ -104,9 +100,10 @@ export class Engine {
     this.exports = instance.exports as unknown as Exports;
     this.blocks.onWriteTlbFlushed = () => forgetSites(this.cpu);
     this.blocks.onRegionDropped = () => this.requestExit();
-    if (engine === "translator") {
+    if (engine !== "interpreter") {
       const { blocks } = this;
-      this.translator = new Translator({ memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder });
+      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder };
+      this.translator = new Translator(parts, engine === "translator" ? DEFAULT_TIERING : engine);
       blocks.listener = this.translator;
     }
     this.flushTlbs();
@@ -261,7 +258,7 @@ export class Engine {
     this.beyondSlice = 0;
     return this.handleExit();
   }
-  private sliceLength = SLICE_MIN;
+  private sliceLength = 1000;
 
   /** Looks where the slice has ended. Where that is translated code already, looks are taken less often. */
   private sample(translator: Translator): void {
@@ -274,7 +271,8 @@ export class Engine {
     const mode = this.words[L.MODE_KEY >> 2] as number;
     const record = this.blocks.find(rip, gpa, mode);
     const isFast = record !== 0 && translator.isTranslated(record);
-    this.sliceLength = isFast ? Math.min(this.sliceLength * 2, SLICE_MAX) : SLICE_MIN + (this.cpu.random32() & SLICE_JITTER);
+    const { least, jitterMask, most } = translator.tiering.slice;
+    this.sliceLength = isFast ? Math.min(this.sliceLength * 2, most) : least + (this.cpu.random32() & jitterMask);
     if (record !== 0) translator.sample(record, gpa, mode);
   }
 

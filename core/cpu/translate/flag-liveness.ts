@@ -4,7 +4,8 @@ import * as L from "../state/layout.ts";
 import type { BasicBlock, Instruction } from "./region.ts";
 
 const reads = (i: Instruction): number => i.form.flagsRead & L.FL_ARITH;
-const writes = (i: Instruction): number => (i.form.flagsWritten | i.form.flagsUndefined) & L.FL_ARITH;
+/** What is undefined afterwards may in truth be left as it was, so that it does not end a flag's life. */
+const writes = (i: Instruction): number => i.form.flagsWritten & ~i.form.flagsUndefined & L.FL_ARITH;
 
 export interface FlagLiveness {
   /** Wanted at the start of each block, by its number. */

@@ -12,8 +12,16 @@ import { REGION_EXPORT, RegionModule } from "./region-module.ts";
 import { CALL_RECORDS, DATA_HEAD_HANDLER, type CalledInstruction, RegionWriter } from "./region-writer.ts";
 
 const PAGE = 4096;
-/** Samples at one place that make it worth translating. */
-const HOT = 2;
+/** How soon code is translated. */
+export interface Tiering {
+  /** Samples at one place that make it worth translating. */
+  hotSamples: number;
+  /** Instructions between two looks at where the time goes: the least, a mask of what chance adds, the most. */
+  slice: { least: number; jitterMask: number; most: number };
+}
+export const DEFAULT_TIERING: Tiering = { hotSamples: 2, slice: { least: 12_000, jitterMask: 0x1fff, most: 400_000 } };
+/** For tests: everything that is met is translated at once. */
+export const EAGER_TIERING: Tiering = { hotSamples: 1, slice: { least: 20, jitterMask: 0x1f, most: 1000 } };
 /** Places remembered while they are not yet hot. */
 const MAX_COUNTED = 4096;
 
@@ -55,8 +63,11 @@ export class Translator implements CodeListener {
   private nextSlot: number;
   private nextData = L.REGION_DATA;
 
-  constructor(parts: TranslatorParts) {
+  readonly tiering: Tiering;
+
+  constructor(parts: TranslatorParts, tiering: Tiering) {
     this.p = parts;
+    this.tiering = tiering;
     this.words = new Int32Array(parts.memory.buffer);
     this.bytes = new Uint8Array(parts.memory.buffer);
     this.nextSlot = parts.image.slotCount;
@@ -72,7 +83,7 @@ export class Translator implements CodeListener {
     this.counters.samples++;
     if (this.isTranslated(record)) return;
     const count = (this.counts.get(gpa) ?? 0) + 1;
-    if (count < HOT) {
+    if (count < this.tiering.hotSamples) {
       if (this.counts.size >= MAX_COUNTED) this.counts.clear();
       this.counts.set(gpa, count);
       return;

@@ -1,0 +1,75 @@
+// The translator against the interpreter: random programs leave the same registers, flags, vectors, x87 state and memory, and the same
+// count of instructions, whether they were interpreted or translated at the first chance.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EngineBench } from "../../testkit/engine-bench.ts";
+import { DATA, DATA_BYTES, POINTERS, type RandomProgram, randomProgram } from "../../testkit/random-program.ts";
+import { SeededRandom } from "../../testkit/seeded-random.ts";
+import * as L from "../state/layout.ts";
+import { EAGER_TIERING } from "./translator.ts";
+
+const ROUNDS = 400;
+const PROGRAMS = Number(process.env["RINGFENCE_PROGRAMS"] ?? 60);
+const FIRST = Number(process.env["RINGFENCE_SEED"] ?? 1);
+
+function prepare(b: EngineBench, program: RandomProgram, seed: number): EngineBench {
+  const { cpu } = b;
+  const r = new SeededRandom(seed * 7 + 1);
+  if (program.bits === 64) b.long();
+  else b.protected32();
+  cpu.set(L.CR4, cpu.get(L.CR4) | L.CR4_OSFXSR | L.CR4_OSXMMEXCPT);
+  b.ring(0);
+  b.poke(0x1000, ...program.code);
+  for (let n = 0; n < DATA_BYTES; n += 4) b.poke32(DATA + n, r.next());
+  for (let n = 0; n < 16; n++) cpu.set64(L.GPR + n * 8, r.next(), program.bits === 64 ? r.next() : 0);
+  for (let n = 0; n < 64; n++) cpu.set(L.XMM + n * 4, r.below(3) ? r.next() : 0x3f800000 + r.below(1 << 26));
+  cpu.set(L.MXCSR, 0x1f80 | (r.below(2) ? 0x20 : 0));
+  cpu.set(L.FPU_CW, 0x37f);
+  cpu.set(L.FPU_EMPTY, 0xff);
+  cpu.setGpr(5, ROUNDS);
+  cpu.setGpr(6, POINTERS.si);
+  cpu.setGpr(7, POINTERS.di);
+  cpu.setGpr(4, 0x80000);
+  cpu.setRip(0x1000);
+  return b;
+}
+
+/** Everything that the guest could see, by name. */
+function visible(b: EngineBench): Record<string, string> {
+  const { cpu } = b;
+  const wide = (at: number): string => cpu.getHigh(at).toString(16).replace("-", "n") + "_" + (cpu.get(at) >>> 0).toString(16);
+  const state: Record<string, string> = { rip: wide(L.RIP), eflags: cpu.eflags.toString(16), mxcsr: String(cpu.get(L.MXCSR)) };
+  for (let n = 0; n < 16; n++) state[`gpr${n}`] = wide(L.GPR + n * 8);
+  for (let n = 0; n < 16; n++) state[`xmm${n}`] = `${wide(L.XMM + n * 16)} ${wide(L.XMM + n * 16 + 8)}`;
+  for (let n = 0; n < 8; n++) state[`st${n}`] = `${wide(L.FPU_REGS + n * 16)} ${cpu.get(L.FPU_REGS + n * 16 + 8) & 0xffff}`;
+  for (const [name, at] of [["top", L.FPU_TOP], ["sw", L.FPU_SW], ["empty", L.FPU_EMPTY], ["cpl", L.CPL]] as const) state[name] = String(cpu.get(at));
+  for (let at = 0x7f000; at < 0x80100; at += 4) if (b.peek32(at) !== 0) state[`stack${at.toString(16)}`] = b.peek32(at).toString(16);
+  for (let n = 0; n < DATA_BYTES; n += 4) state[`data${n.toString(16)}`] = b.peek32(DATA + n).toString(16);
+  state["retired"] = String(b.engine.retired);
+  return state;
+}
+
+function run(b: EngineBench): Record<string, string> {
+  let outcome = "budget";
+  for (let n = 0; n < 2000 && outcome === "budget"; n++) outcome = b.engine.run(50_000);
+  return { ...visible(b), outcome };
+}
+
+for (const bits of [64, 32] as const) {
+  test(`${PROGRAMS} random ${bits}-bit programs: translated and interpreted alike`, { timeout: 600_000 }, () => {
+    let regions = 0;
+    for (let seed = FIRST; seed < FIRST + PROGRAMS; seed++) {
+      const program = randomProgram(seed, bits);
+      const expected = run(prepare(new EngineBench(), program, seed));
+      const translating = prepare(new EngineBench(0x400000, EAGER_TIERING), program, seed);
+      const actual = run(translating);
+      regions += translating.engine.translator?.counters.regions ?? 0;
+      if (process.env["RINGFENCE_SHOW"]) console.log(seed, actual["outcome"], actual["retired"], JSON.stringify(translating.engine.translator?.counters));
+      const differing = Object.keys({ ...expected, ...actual }).filter((key) => expected[key] !== actual[key]);
+      const code = program.code.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+      const shown = differing.map((key) => `${key}: interpreted ${expected[key]}, translated ${actual[key]}`).slice(0, 12);
+      assert.deepEqual(shown, [], `seed ${seed}, ${bits} bits: ${code}`);
+    }
+    assert.ok(regions >= PROGRAMS, `only ${regions} regions were made of ${PROGRAMS} programs`);
+  });
+}
