@@ -2,15 +2,15 @@
 // once). Made under another name beside its place and then given its own, so that nobody sees half a disk, and never over a file
 // that is there.
 import { randomBytes } from "node:crypto";
-import { type FileHandle, link, open, rename, statfs, unlink } from "node:fs/promises";
+import { type FileHandle, open, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ImageError } from "../image-error.ts";
+import { giveName } from "./give-name.ts";
 
 export const DISK_MIN_BYTES = 1024 * 1024;
 /** Most that a file position can say without loss, less than every file system allows anyway. */
 export const DISK_MAX_BYTES = 2 ** 50;
 const SECTOR = 512;
-const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "ENOSYS", "EOPNOTSUPP", "EXDEV"]);
 
 export interface NewDisk {
   path: string;
@@ -39,7 +39,7 @@ export async function createRawDisk(path: string, size: number): Promise<NewDisk
   } catch (error) {
     throw createError(error, path);
   } finally {
-    await unlink(temporary).catch(() => undefined); // renamed, or never made
+    await unlink(temporary).catch(() => undefined); // it has its name, or was never made
   }
   const freeBytes = await freeSpace(dirname(path));
   return { path, sizeBytes, freeBytes, isLargerThanFree: freeBytes !== null && freeBytes < sizeBytes };
@@ -48,22 +48,6 @@ export async function createRawDisk(path: string, size: number): Promise<NewDisk
 async function fill(file: FileHandle, sizeBytes: number): Promise<void> {
   await file.truncate(sizeBytes);
   await file.sync();
-}
-
-/** A rename would replace what is there; a link refuses. Without links, an empty file of ours keeps the place meanwhile. */
-async function giveName(temporary: string, path: string): Promise<void> {
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if (!NO_LINKS.has(codeOf(error))) throw error;
-    await (await open(path, "wx", 0o600)).close();
-    try {
-      await rename(temporary, path);
-    } catch (renameError) {
-      await unlink(path);
-      throw renameError;
-    }
-  }
 }
 
 async function freeSpace(folder: string): Promise<number | null> {
