@@ -158,6 +158,22 @@ test("the built-in guest is a Multiboot kernel", async () => {
   assert.deepEqual([info.kind, info.details], ["kernel", ["Multiboot", "32 bit"]]);
 });
 
+test("an ELF file with a PVH note is a kernel, without one it is not", async () => {
+  const elf = new Uint8Array(8192);
+  const view = new DataView(elf.buffer);
+  elf.set([0x7f, 0x45, 0x4c, 0x46, 2]);
+  view.setUint32(32, 64, true);
+  view.setUint16(54, 56, true);
+  view.setUint16(56, 1, true);
+  view.setUint32(64, 4, true);
+  view.setUint32(64 + 8, 4096, true);
+  view.setUint32(64 + 32, 64, true);
+  for (const [at, word] of [4, 8, 7, 0x006e6558, 0, 0, 4, 8, 18, 0x006e6558, 0x1000, 0].entries()) view.setUint32(4096 + at * 4, word, true);
+  assert.deepEqual((await look(elf)).details, ["PVH", "64 bit"]);
+  view.setUint32(64 + 32, 24, true);
+  assert.equal((await look(elf)).kind, "unknown");
+});
+
 test("images of other programs and packed files are told apart from RAW ones", async () => {
   const marked = (text: string, at = 0, size = 4096) => {
     const bytes = new Uint8Array(size);

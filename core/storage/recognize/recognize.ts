@@ -91,11 +91,13 @@ function describeBootEntry(entry: BootEntry): string {
   return `El Torito ${PLATFORMS[entry.platform]}, ${EMULATIONS[entry.emulation]}${entry.isBootable ? "" : ", not bootable"}`;
 }
 
+const KERNELS: Record<Kernel["kind"], string> = { linux: "Linux bzImage", multiboot: "Multiboot", multiboot2: "Multiboot 2", pvh: "PVH" };
+
 function describeKernel(kernel: Kernel, info: MediumInfo): void {
   info.kind = "kernel";
   info.isBootable = true;
   info.label = kernel.version;
-  info.details.push(kernel.kind === "linux" ? "Linux bzImage" : kernel.kind === "multiboot" ? "Multiboot" : "Multiboot 2", `${kernel.bits} bit`);
+  info.details.push(KERNELS[kernel.kind], `${kernel.bits} bit`);
 }
 
 async function describeDisk(facts: MediumFacts, info: MediumInfo, start: Uint8Array): Promise<void> {
