@@ -32,6 +32,8 @@ export interface VmWorkerStart {
   capPercent: number;
   debugExitPort?: number;
   debugConsolePort?: number;
+  /** Where printed bytes go; without it there is no printer. */
+  printerFile?: string;
   /** Adds a screenshot to the last message. */
   finalScreenshot?: boolean;
   /** Words of ControlWord, shared. */

@@ -6,7 +6,7 @@ import { LineJunction } from "../bus/line-junction.ts";
 import { MmioBus } from "../bus/mmio-bus.ts";
 import { assignPciResources } from "../bus/pci-assign.ts";
 import { PciBus } from "../bus/pci-bus.ts";
-import type { PciRom } from "../bus/pci-function.ts";
+import type { PciFunction, PciRom } from "../bus/pci-function.ts";
 import { PortBus } from "../bus/port-bus.ts";
 import { AcpiPm, PM1_CONTROL, SLEEP_TYPE_S5 } from "../devices/chipset/acpi-pm.ts";
 import { cmosImage } from "../devices/chipset/cmos-image.ts";
@@ -28,8 +28,11 @@ import { Vga, VGA_PORTS, VGA_WINDOW } from "../devices/display/vga.ts";
 import { I8042 } from "../devices/input/i8042.ts";
 import { Ps2Keyboard } from "../devices/input/ps2-keyboard.ts";
 import { Ps2Mouse } from "../devices/input/ps2-mouse.ts";
+import { ParallelPort } from "../devices/parallel/parallel-port.ts";
+import { VirtioBalloon } from "../devices/virtio/virtio-balloon.ts";
 import type { VirtioPorts } from "../devices/virtio/virtio-device.ts";
 import { VirtioRng } from "../devices/virtio/virtio-rng.ts";
+import { VirtioTablet } from "../devices/virtio/virtio-tablet.ts";
 import { Uart16550 } from "../devices/serial/uart16550.ts";
 import type { AcpiBoard } from "../firmware/acpi.ts";
 import type { DirectDmaView } from "../memory/guest-memory.ts";
@@ -49,6 +52,7 @@ const COM_PORTS = [
   { base: 0x3f8, irq: 4 },
   { base: 0x2f8, irq: 3 },
 ] as const;
+const LPT = { base: 0x378, irq: 7 };
 /** ISA interrupts of PIRQA to PIRQD as firmware sets them. */
 const PIRQ_IRQS = [10, 10, 11, 11] as const;
 /** PAM0 of the host bridge; 33h in each register: DRAM for loads and stores. */
@@ -77,7 +81,12 @@ export interface BoardPorts extends DriveEventsOf {
   onMemoryMapChange(pam: Uint8Array, smram: number): void;
   onA20(isOn: boolean): void;
   memory: DirectDmaView;
+  /** Present if given: an entropy device, a balloon, a tablet, a printer. */
   entropy?: (into: Uint8Array) => void;
+  balloon?: { onActual(pages: number): void };
+  tablet?: { onActive(isActive: boolean): void };
+  printer?: (byte: number) => void;
+  onSpeaker(hertz: number): void;
   /** What firmware is told; absent where a kernel starts without firmware, which then finds a board that is set up. */
   firmware?: FwCfgItems;
   onInterrupt(level: boolean): void;
@@ -101,6 +110,8 @@ export interface Board {
   readonly uarts: readonly [Uart16550, Uart16550];
   readonly powerManagement: AcpiPm;
   readonly drives: DriveBay;
+  readonly tablet: VirtioTablet | undefined;
+  readonly balloon: VirtioBalloon | undefined;
   /** Devices as after power-on or a warm reset, and what firmware would have set up on them. */
   reset(kind: ResetKind): void;
 }
@@ -178,7 +189,7 @@ export function buildBoard(p: BoardPorts): Board {
 
   // In legacy replacement mode the HPET drives IRQ 0 and 8 instead of the PIT and the RTC.
   const gates = [new GatedLine(irq(0)), new GatedLine(irq(8))] as const;
-  const pit = timed((timers) => new Pit8254("pit", gates[0], timers));
+  const pit = timed((timers) => new Pit8254("pit", gates[0], timers, (hertz) => p.onSpeaker(hertz)));
   late.pit = pit;
   const rtc = timed((timers) => new Rtc146818("rtc", gates[1], timers, p.epochMs, cmosImage({ ramBytes: p.ramBytes, floppies: floppyTypes(p.drives) })));
   const onLegacy = (isOn: boolean): void => {
@@ -203,6 +214,7 @@ export function buildBoard(p: BoardPorts): Board {
   const uart = (n: 0 | 1): Uart16550 =>
     timed((timers) => new Uart16550(`com${n + 1}`, irq(COM_PORTS[n].irq), (byte) => p.serialOutput(n, byte), timers));
   const uarts = [uart(0), uart(1)] as const;
+  const printer = timed((timers) => new ParallelPort("lpt1", irq(LPT.irq), timers, p.printer ?? null));
 
   const dma = plain(new Dma8237Pair("dma", p.memory));
   // PCI.
@@ -234,8 +246,16 @@ export function buildBoard(p: BoardPorts): Board {
     onDriveEjected: (drive) => p.onDriveEjected(drive),
   });
   let nextSlot = drives.nextSlot;
-  const { entropy } = p;
-  if (entropy) pci.plug(nextSlot++, 0, timed((timers) => new VirtioRng("entropy", virtioPorts(timers), entropy)).pci);
+  const plug = <D extends Device & { pci: PciFunction }>(device: D): D => {
+    pci.plug(nextSlot++, 0, device.pci);
+    return device;
+  };
+  const { entropy, balloon: balloonPorts, tablet: tabletPorts } = p;
+  if (entropy) plug(timed((timers) => new VirtioRng("entropy", virtioPorts(timers), entropy)));
+  // Memory of WebAssembly cannot be given back to the host page by page: what the guest does without stays as it is.
+  const balloonHost = balloonPorts && { pagesReleased: () => {}, onActual: (pages: number) => balloonPorts.onActual(pages) };
+  const balloon = balloonHost && plug(timed((timers) => new VirtioBalloon("balloon", virtioPorts(timers), balloonHost)));
+  const tablet = tabletPorts && plug(timed((timers) => new VirtioTablet("tablet", virtioPorts(timers), tabletPorts)));
 
   // The port map of a PC.
   ports.map(0x20, 2, pic, 0, "pic master");
@@ -250,6 +270,7 @@ export function buildBoard(p: BoardPorts): Board {
   ports.map(0x64, 1, i8042, 1, "i8042 command");
   ports.map(0x70, 2, rtc, 0, "rtc");
   for (const n of [0, 1] as const) ports.map(COM_PORTS[n].base, 8, uarts[n], 0, `com${n + 1}`);
+  ports.map(LPT.base, 3, printer, 0, "lpt1");
   ports.map(0xcf8, 4, host, 0, "pci address");
   ports.map(0xcfc, 4, host, 1, "pci data");
   for (const range of VGA_PORTS) ports.map(range.base, range.length, vga, range.bank, "vga");
@@ -285,7 +306,7 @@ export function buildBoard(p: BoardPorts): Board {
   };
   prepare();
   return {
-    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm, drives,
+    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm, drives, tablet, balloon,
     reset: (kind) => {
       for (const device of devices) device.reset(kind);
       p.onA20(true);

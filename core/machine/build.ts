@@ -11,6 +11,7 @@ import type { DisplaySource } from "../display/display.ts";
 import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
 import { bootDirectly } from "../firmware/load.ts";
+import { systemBiosImage } from "../firmware/bios/image.ts";
 import { videoBiosImage } from "../firmware/vgabios/image.ts";
 import { PhysicalMap } from "../memory/physical-map.ts";
 import type { BlockBackend } from "../storage/block.ts";
@@ -90,6 +91,10 @@ class PcMachine implements Machine {
       onDriveActivity: (drive) => ports.driveActivity?.(drive),
       onDriveEjected: (drive) => ports.driveEjected?.(drive),
       ...(config.devices?.entropy && ports.entropy ? { entropy: ports.entropy.bind(ports) } : {}),
+      ...(config.devices?.balloon ? { balloon: { onActual: (pages) => ports.balloonChanged?.(pages) } } : {}),
+      ...(config.devices?.tablet ? { tablet: { onActive: (isActive) => ports.tabletActive?.(isActive) } } : {}),
+      ...(ports.printer ? { printer: ports.printer.bind(ports) } : {}),
+      onSpeaker: (hertz) => ports.speaker?.(hertz),
       epochMs: config.epochMs,
       framebuffer: new Uint8Array(buffer, framebufferHost, FRAMEBUFFER_BYTES),
       mapFramebuffer: (base) => framebuffer.decode(base),
@@ -280,11 +285,14 @@ class PcMachine implements Machine {
 
   input(event: InputEvent): void {
     if (event.kind === "key") this.board.keyboard.key(event.code, event.down);
-    else if (event.kind === "tablet") return; // there is no tablet
+    else if (event.kind === "tablet") this.board.tablet?.report(event);
     else if (event.dx !== 0 || event.dy !== 0 || event.wheel !== 0 || event.buttons !== this.buttons) {
       this.buttons = event.buttons;
       this.board.mouse.move(event.dx, event.dy, event.wheel, event.buttons);
     }
+  }
+  setBalloon(pages: number): void {
+    this.board.balloon?.setTarget(pages);
   }
   serialInput(port: 0 | 1, bytes: Uint8Array): number {
     return this.board.uarts[port].receive(bytes);
@@ -313,8 +321,7 @@ function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmwa
 }
 
 function imagesOf(config: MachineConfig): FirmwareImage {
-  const { bios, videoBios = videoBiosImage() } = config.firmware ?? {};
-  if (!bios) throw new MachineError("unsupported", "This version has no system BIOS of its own; name an image of another (--bios)");
+  const { bios = systemBiosImage(), videoBios = videoBiosImage() } = config.firmware ?? {};
   return { bios, videoBios };
 }
 

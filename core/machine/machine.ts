@@ -47,6 +47,14 @@ export interface MachinePorts {
   debugConsole(byte: number): void;
   /** Fills the array with random bytes. Without it there is no entropy device. */
   entropy?(into: Uint8Array): void;
+  /** How many pages of 4 KiB the guest has lent back. */
+  balloonChanged?(pages: number): void;
+  /** The guest has begun or ceased to take the tablet's positions. */
+  tabletActive?(isActive: boolean): void;
+  /** Bytes that the guest prints. Without it the port has no printer. */
+  printer?(byte: number): void;
+  /** The tone that the PC speaker begins to sound; 0: silence. */
+  speaker?(hertz: number): void;
   driveActivity?(drive: MachineDrive): void;
   /** The guest has ejected the medium of a drive, which is empty now. */
   driveEjected?(drive: MachineDrive): void;
@@ -79,6 +87,8 @@ export interface Machine {
   input(event: InputEvent): void;
   /** Bytes for a UART; returns how many were taken (the rest must be offered again later). */
   serialInput(port: 0 | 1, bytes: Uint8Array): number;
+  /** Asks the guest to lend back so many pages of 4 KiB. Nothing happens without a balloon. */
+  setBalloon(pages: number): void;
   /** Presses the ACPI power button. */
   pressPowerButton(): void;
   reset(): void;

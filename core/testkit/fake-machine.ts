@@ -44,6 +44,7 @@ class FakeMachine implements Machine {
     return this.lastNs - this.originNs;
   }
 
+  setBalloon(): void {}
   setMedium(driveId: string): void {
     throw new MachineError("notFound", `The machine has no drive ${driveId}`);
   }

@@ -47,6 +47,7 @@ function bench(slice: (b: Bench) => SliceResult, capPercent = 100) {
         pressPowerButton: () => undefined,
         reset: () => undefined,
     setMedium: () => undefined,
+        setBalloon: () => undefined,
         dump: () => "dump",
       };
       const due = () => {

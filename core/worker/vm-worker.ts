@@ -9,6 +9,7 @@ import { readBootImage, readFirmware } from "./boot-files.ts";
 import { IoClient } from "./io-client.ts";
 import { Media } from "./media.ts";
 import { OutputBuffer } from "./output-buffer.ts";
+import { PrinterFile } from "./printer-file.ts";
 import { type LoopHost, RunLoop } from "./run-loop.ts";
 import { ScreenPublisher } from "./screen-publisher.ts";
 
@@ -25,6 +26,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
   const debugConsole = new OutputBuffer();
   const lights = new Set<ActivityLight>();
   const media = new Media(start.drives ?? [], () => IoClient.start({ control, holder: `process ${process.pid}` }));
+  const printer = start.printerFile === undefined ? undefined : new PrinterFile(start.printerFile);
   let sampledNs = 0;
   const ports: MachinePorts = {
     hostNowNs: () => (sampledNs = performance.now() * 1e6),
@@ -33,6 +35,11 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
     },
     debugConsole: (byte) => debugConsole.push(byte),
     entropy: (into) => void randomFillSync(into),
+    tabletActive: (isActive) => post({ kind: "pointer", mode: isActive ? "absolute" : "relative" }),
+    ...(printer ? { printer: (byte: number) => printer.push(byte) } : {}),
+    speaker: (hertz) => {
+      if (hertz > 0) lights.add("sound");
+    },
     driveActivity: ({ kind }) => lights.add(kind),
     driveEjected: ({ id }) => {
       media.letGo(id);
@@ -80,6 +87,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
     }
   } finally {
     media.shutdown();
+    printer?.close();
   }
 }
 

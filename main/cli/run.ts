@@ -20,6 +20,7 @@ const OPTIONS = {
   timeout: { type: "string" },
   "debug-exit": { type: "string" },
   debugcon: { type: "string" },
+  lpt: { type: "string" },
 } as const;
 
 export async function run(args: string[], host: CliHost): Promise<number> {
@@ -58,6 +59,7 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
     ...(debugConsolePort === undefined ? {} : { debugConsolePort }),
     drives: drivesOf(values),
     devices: { tablet: true, balloon: true, entropy: true, paravirtual: true },
+    ...(values.lpt === undefined ? {} : { printerFile: outputPath(values.lpt, "lpt") }),
     ...host.startExtras,
   };
   return { ...options, start: { ...machine, ...bootOf(values, host) } };

@@ -22,6 +22,7 @@ run [options]             Boot a throw-away machine; its first serial port is st
   --timeout SECONDS       give up after so long
   --debug-exit PORT       a value V written to this port ends the run with status (V << 1) | 1
   --debugcon PORT         bytes written to this port go to stderr
+  --lpt FILE              what the guest prints on its parallel port is appended to this file
   Steps, done in the order given:
   --expect TEXT           wait until TEXT has come on the serial port since the last match, or is on the text screen
   --wait SECONDS          wait
