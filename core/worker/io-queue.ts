@@ -17,7 +17,8 @@ interface Pending {
   tag: number;
   partsLeft: number;
   error: BlockError | null;
-  isDropped: boolean;
+  /** The backend's when it was submitted: another one means that it has been dropped since. */
+  generation: number;
 }
 
 /** What goes through one slot. */
@@ -36,19 +37,15 @@ export class IoQueue {
   private readonly free = Array.from({ length: SLOT_COUNT }, (_, slot) => SLOT_COUNT - 1 - slot);
   private readonly inFlight = new Map<number, Part>();
   private waiting: Part[] = [];
-  private completed = 0;
+  private completed: number;
 
   constructor(buffer: IoBuffer) {
     this.buffer = buffer;
+    this.completed = Atomics.load(buffer.words, IoWord.COMPLETED);
   }
 
   get isBusy(): boolean {
     return this.inFlight.size > 0 || this.waiting.length > 0;
-  }
-
-  /** Slots that the io thread has and has not given back. */
-  get slotsInUse(): number {
-    return this.inFlight.size;
   }
 
   get submitted(): number {
@@ -59,7 +56,7 @@ export class IoQueue {
     const { operation, offset, length, data, tag } = request;
     const step = operation === "read" || operation === "write" ? SLOT_BYTES : Math.max(1, length);
     const count = Math.max(1, Math.ceil(length / step));
-    const pending: Pending = { backend, tag, partsLeft: count, error: null, isDropped: false };
+    const pending: Pending = { backend, tag, partsLeft: count, error: null, generation: backend.generation };
     for (let at = 0, n = 0; n < count; n++, at += step) {
       const partLength = Math.min(step, length - at);
       const part = { pending, operation: OPERATIONS[operation], offset: offset + at, length: partLength, data: data?.subarray(at, at + partLength) };
@@ -72,14 +69,14 @@ export class IoQueue {
 
   /** Forgets what a backend waits for. What the io thread has already runs to its end, unheard. */
   drop(backend: IoWorkerBackend): void {
-    for (const part of this.inFlight.values()) if (part.pending.backend === backend) part.pending.isDropped = true;
+    backend.generation++;
     this.waiting = this.waiting.filter((part) => part.pending.backend !== backend);
   }
 
   /** From now on nobody is told of anything, but what has been written still reaches the io thread. */
   mute(): void {
     this.waiting = this.waiting.filter((part) => part.operation !== IoOperation.READ);
-    for (const part of [...this.inFlight.values(), ...this.waiting]) part.pending.isDropped = true;
+    for (const part of [...this.inFlight.values(), ...this.waiting]) part.pending.generation = -1;
   }
 
   /** Takes back what is ready at the moment of the call, delivers it, and starts what waited. How many requests have ended. */
@@ -92,7 +89,7 @@ export class IoQueue {
       if (slot === undefined || !part) continue;
       this.inFlight.delete(slot);
       const error = this.buffer.status(slot);
-      if (part.operation === IoOperation.READ && error === null && !part.pending.isDropped) part.data?.set(this.buffer.data(slot).subarray(0, part.length));
+      if (part.operation === IoOperation.READ && error === null && isWanted(part.pending)) part.data?.set(this.buffer.data(slot).subarray(0, part.length));
       this.free.push(slot);
       count += this.finish(part.pending, error);
     }
@@ -103,7 +100,7 @@ export class IoQueue {
 
   private finish(pending: Pending, error: BlockError | null): number {
     pending.error ??= error;
-    if (--pending.partsLeft > 0 || pending.isDropped) return 0;
+    if (--pending.partsLeft > 0 || !isWanted(pending)) return 0;
     pending.backend.answer(pending.tag, pending.error);
     return 1;
   }
@@ -111,6 +108,7 @@ export class IoQueue {
   /** The io thread is gone: nothing will be answered any more. */
   private failAll(): number {
     const parts = [...this.inFlight.values(), ...this.waiting];
+    this.free.push(...this.inFlight.keys());
     this.inFlight.clear();
     this.waiting = [];
     return parts.reduce((count, part) => count + this.finish(part.pending, "io"), 0);
@@ -134,12 +132,16 @@ export class IoQueue {
   }
 }
 
+const isWanted = (pending: Pending): boolean => pending.generation === pending.backend.generation;
+
 /** One open file as a medium. */
 export class IoWorkerBackend implements BlockBackend {
   /** The io thread's number for it. */
   readonly file: number;
   readonly sizeBytes: number;
   readonly isReadOnly: boolean;
+  /** Counts the drops. */
+  generation = 0;
   /** Requests that are refused on this side. */
   readonly refused: Completions;
   private readonly queue: IoQueue;
