@@ -123,12 +123,17 @@ gdtr_ram:
         dw gdt_end - gdt - 1
         dd 0xF0000 + gdt
 
-; Gives ES and FS base 0 and a limit of 4 GiB. Keeps all other registers. Only from real mode.
+; Gives ES and FS base 0 and a limit of 4 GiB, which stays when real-mode code loads them. Keeps all other registers, and GDTR.
+; Only from real mode.
 enter_flat:
         push    eax
         push    cx
+        push    bp
         pushf
+        mov     bp, sp
+        sub     sp, 6
         cli
+        o32 sgdt [bp - 6]
         o32 lgdt [cs:gdtr_ram]
         mov     eax, cr0
         or      al, 1
@@ -145,7 +150,10 @@ enter_flat:
         xor     cx, cx
         mov     es, cx
         mov     fs, cx
+        o32 lgdt [bp - 6]
+        mov     sp, bp
         popf
+        pop     bp
         pop     cx
         pop     eax
         ret
