@@ -241,7 +241,7 @@ export function buildBoard(p: BoardPorts): Board {
   pci.plug(2, 0, vga.pci);
   const virtioPorts = (timers: DeviceTimers): VirtioPorts => ({ memory: p.memory, mmio, ports, timers });
   const drives = new DriveBay({
-    drives: p.drives, ports, pci, memory: p.memory, dma, irq, timed, plain, virtioPorts,
+    drives: p.drives, ports, mmio, pci, memory: p.memory, dma, irq, timed, plain, virtioPorts,
     onDriveActivity: (drive) => p.onDriveActivity(drive),
     onDriveEjected: (drive) => p.onDriveEjected(drive),
   });

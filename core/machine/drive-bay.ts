@@ -1,9 +1,14 @@
 // The machine's drives: which controllers they need, how those are wired, and where media are changed.
 import type { Device, IrqLine } from "../bus/device.ts";
+import type { MmioBus } from "../bus/mmio-bus.ts";
 import type { PciBus } from "../bus/pci-bus.ts";
 import type { PortBus } from "../bus/port-bus.ts";
 import { FLOPPY_TYPES, type FloppyType } from "../devices/chipset/cmos-image.ts";
 import type { Dma8237Pair } from "../devices/chipset/dma8237.ts";
+import { Ahci } from "../devices/storage/ahci.ts";
+import type { AtaTransport } from "../devices/storage/ata-device.ts";
+import { AtaDisk } from "../devices/storage/ata-disk.ts";
+import { AtapiCd } from "../devices/storage/atapi-cd.ts";
 import { Fdc82077 } from "../devices/storage/fdc82077.ts";
 import { FloppyDrive } from "../devices/storage/floppy-drive.ts";
 import { floppyFormatOf } from "../devices/storage/floppy-media.ts";
@@ -19,6 +24,7 @@ const IDE_SLOT = { device: 1, functionNumber: 1 };
 const SERIAL_NUMBER_LENGTH = 20;
 /** PCI slots of the controllers that not every machine has. */
 export const AHCI_SLOT = 3;
+const AHCI_PORT_COUNT = 6;
 export const FIRST_VIRTIO_SLOT = 4;
 const FDC_IRQ = 6;
 const FDC_DMA = 2;
@@ -31,6 +37,7 @@ export interface DriveEventsOf {
 export interface BayWiring extends DriveEventsOf {
   drives: readonly MachineDrive[];
   ports: PortBus;
+  mmio: MmioBus;
   pci: PciBus;
   memory: DmaView;
   dma: Dma8237Pair;
@@ -59,6 +66,7 @@ export class DriveBay {
     }
     this.addFloppies(w);
     this.ide = this.addIde(w);
+    this.addAhci(w);
     this.nextSlot = this.addVirtio(w);
   }
 
@@ -93,6 +101,24 @@ export class DriveBay {
       if (drive && device) this.removable.set(drive.id, device);
     }
     return ide;
+  }
+
+  private addAhci(w: BayWiring): void {
+    const found = w.drives.filter((d) => d.controller === "ahci");
+    if (found.length === 0) return;
+    const makerOf = (drive: MachineDrive) => (transport: AtaTransport) => {
+      const id = `ahci.${drive.slot}`;
+      const common = { interface: "serial" as const, serialNumber: serialNumberOf(drive), events: this.eventsOf(w, drive) };
+      if (drive.kind === "disk") return new AtaDisk(id, { ...common, medium: mediumOf(drive) }, transport);
+      const cd = new AtapiCd(id, { ...common, medium: drive.medium }, transport);
+      this.removable.set(drive.id, cd);
+      return cd;
+    };
+    const drives = Array.from({ length: AHCI_PORT_COUNT }, (_, port) => {
+      const drive = found.find((d) => d.slot === port);
+      return drive && makerOf(drive);
+    });
+    w.pci.plug(AHCI_SLOT, 0, w.plain(new Ahci("ahci", { drives, memory: w.memory, mmio: w.mmio })).pci);
   }
 
   private addVirtio(w: BayWiring): number {
