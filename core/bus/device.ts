@@ -12,6 +12,11 @@ export type AccessSize = 1 | 2 | 4;
 export interface BusDevice {
   readReg(bank: number, offset: number, size: AccessSize): number;
   writeReg(bank: number, offset: number, size: AccessSize, value: number): void;
+  /** A run of equal reads of one register (REP INS): fills `into` from its start with whole elements of `size` bytes and returns how
+   *  many bytes it filled. 0 where the device has no faster way than readReg(), and whenever it does not want to. */
+  readRun?(bank: number, offset: number, size: AccessSize, into: Uint8Array): number;
+  /** A run of writes (REP OUTS): returns how many bytes of `from` it took. */
+  writeRun?(bank: number, offset: number, size: AccessSize, from: Uint8Array): number;
 }
 
 export interface Device {

@@ -58,6 +58,17 @@ export class PortBus {
     else if (size > 1) for (let i = 0; i < size; i++) this.write((port + i) & 0xffff, 1, (value >>> (8 * i)) & 0xff);
   }
 
+  /** As far as the device has a fast way to read one port again and again: bytes put into `into`, 0 for none (BusDevice.readRun). */
+  readRun(port: number, size: AccessSize, into: Uint8Array): number {
+    const m = this.mappings[this.slots[port] ?? 0];
+    return m?.device.readRun && port + size <= m.base + m.length ? m.device.readRun(m.bank, port - m.base, size, into) : 0;
+  }
+
+  writeRun(port: number, size: AccessSize, from: Uint8Array): number {
+    const m = this.mappings[this.slots[port] ?? 0];
+    return m?.device.writeRun && port + size <= m.base + m.length ? m.device.writeRun(m.bank, port - m.base, size, from) : 0;
+  }
+
   private isEmpty(port: number, size: number): boolean {
     for (let i = 0; i < size; i++) if (this.slots[(port + i) & 0xffff]) return false;
     return true;

@@ -136,6 +136,8 @@ class PcMachine implements Machine {
       writeMsr: (index, lo, hi) => this.writeMsr(index, lo, hi),
       ioRead: (port, size) => this.board.ports.read(port, size as 1 | 2 | 4),
       ioWrite: (port, size, value) => this.board.ports.write(port, size as 1 | 2 | 4, value >>> 0),
+      ioReadRun: (port, size, into) => this.board.ports.readRun(port, size as 1 | 2 | 4, into),
+      ioWriteRun: (port, size, from) => this.board.ports.writeRun(port, size as 1 | 2 | 4, from),
       get cr8() {
         return lapic.cr8;
       },

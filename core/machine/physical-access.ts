@@ -37,6 +37,13 @@ export class PhysicalBus implements PhysicalAccess {
     this.map.write(gpa, this.scratch.subarray(0, size));
   }
 
+  direct(gpa: number, length: number): Uint8Array | null {
+    return this.map.direct(gpa, length);
+  }
+  changed(gpa: number, length: number): void {
+    this.map.changed(gpa, length);
+  }
+
   /** Device load into host memory. */
   load(gpa: number, size: number, host: number): void {
     for (let i = 0; i < size; ) {

@@ -10,6 +10,9 @@ const TWO_32 = 0x1_0000_0000;
 export interface PhysicalAccess {
   read(gpa: number, size: 1 | 2 | 4): number;
   write(gpa: number, size: 1 | 2 | 4, value: number): void;
+  /** The bytes themselves where they are writable RAM in one piece, else null; changed() after writing to them. */
+  direct?(gpa: number, length: number): Uint8Array | null;
+  changed?(gpa: number, length: number): void;
 }
 
 export interface LinearMemoryHooks {
@@ -77,6 +80,15 @@ export class WalkedMemory implements LinearMemory {
     const access = this.access(privilege, true);
     this.physical(linear, access);
     for (let at = linear - (((linear % 4096) + 4096) % 4096) + 4096; at < linear + length; at += 4096) this.physical(at, access);
+  }
+  private lentFrom = 0;
+  lend(linear: number, length: number, isWrite: boolean): Uint8Array | null {
+    if (this.crosses(linear, length)) return null;
+    this.lentFrom = this.physical(linear, this.access("current", isWrite));
+    return this.hooks.physical.direct?.(this.lentFrom, length) ?? null;
+  }
+  lentChanged(length: number): void {
+    this.hooks.physical.changed?.(this.lentFrom, length);
   }
   invalidatePage(linear: number): void {
     this.hooks.forgetPage(linear);

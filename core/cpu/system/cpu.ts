@@ -19,6 +19,10 @@ export interface LinearMemory {
   write32(linear: number, value: number, privilege: Privilege): void;
   /** Faults as a write of all the bytes would, and changes nothing but accessed and dirty bits. */
   checkWrite(linear: number, length: number, privilege: Privilege): void;
+  /** The bytes of a range that lies within one page, if they are RAM in the host's memory, else null. After writing to them
+   *  call lentChanged(). */
+  lend?(linear: number, length: number, isWrite: boolean): Uint8Array | null;
+  lentChanged?(length: number): void;
   /** Forgets the translation of one page, global or not. */
   invalidatePage(linear: number): void;
   /** Forgets translations after CR0, CR3, CR4 or EFER has changed. */
@@ -40,6 +44,9 @@ export interface CpuHooks {
   writeMsr(index: number, lo: number, hi: number): boolean;
   ioRead(port: number, size: number): number;
   ioWrite(port: number, size: number, value: number): void;
+  /** Many reads or writes of one port at once: bytes done, in whole elements; 0 where they have to be done one by one. */
+  ioReadRun?(port: number, size: number, into: Uint8Array): number;
+  ioWriteRun?(port: number, size: number, from: Uint8Array): number;
   /** Task priority, bits 3:0. */
   cr8: number;
 }

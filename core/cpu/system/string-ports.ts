@@ -50,6 +50,34 @@ function transfer(cpu: Cpu, rec: number, isInput: boolean, address: number, size
   add(cpu, register, address, (cpu.get(L.EFLAGS_OTHER) & L.FL_DF) !== 0 ? -size : size);
 }
 
+/** Does as many iterations at once as one page, the segment and the device allow. 0: none, they have to be done one by one. */
+function transferRun(cpu: Cpu, rec: number, isInput: boolean, address: number, size: number, most: number): number {
+  const { hooks, mmu } = cpu;
+  if (!mmu.lend || (isInput ? !hooks.ioReadRun : !hooks.ioWriteRun) || (cpu.get(L.EFLAGS_OTHER) & L.FL_DF) !== 0) return 0;
+  const register = isInput ? RDI : RSI;
+  const segment = isInput ? L.ES : cpu.get(rec + L.REC_EXTRA) & 0xff;
+  const lo = readCut(cpu, register, address);
+  const hi = address === 8 ? cpu.gprHigh(register) : 0;
+  const linear = segmentAddress(cpu, segment, lo, hi, size, isInput);
+  const left = address === 8 && cpu.gprHigh(RCX) !== 0 ? most : Math.min(most, readCut(cpu, RCX, address));
+  const inPage = 4096 - (((linear % 4096) + 4096) % 4096);
+  const beforeWrap = (address === 2 ? 0x10000 : 0x1_0000_0000) - lo;
+  const beforeLimit = cpu.is64 ? Infinity : cpu.segLimit(segment) - lo + 1;
+  const count = Math.min(left, Math.floor(Math.min(inPage, beforeWrap, beforeLimit) / size));
+  // A data segment with the bit of conforming code expands down: its limit is the other way round.
+  const isExpandDown = !cpu.is64 && (cpu.segAttributes(segment) & (L.ATTR_CODE | L.ATTR_CONFORMING)) === L.ATTR_CONFORMING;
+  if (count < 2 || isExpandDown) return 0;
+  const bytes = mmu.lend(linear, count * size, isInput);
+  if (!bytes) return 0;
+  const port = cpu.gpr(RDX) & 0xffff;
+  const moved = (isInput ? hooks.ioReadRun?.(port, size, bytes) : hooks.ioWriteRun?.(port, size, bytes)) ?? 0;
+  if (moved === 0) return 0;
+  if (isInput) mmu.lentChanged?.(moved);
+  add(cpu, register, address, moved);
+  add(cpu, RCX, address, -moved / size);
+  return moved / size;
+}
+
 /** True if the instruction is done; otherwise it has to be executed again. A fault leaves the iterations before it done. */
 export function stringPort(cpu: Cpu, rec: number, isInput: boolean): boolean {
   const size = Math.min(operandSize(cpu, rec), 4);
@@ -64,9 +92,13 @@ export function stringPort(cpu: Cpu, rec: number, isInput: boolean): boolean {
     return true;
   }
   const isTraced = (cpu.get(L.EFLAGS_OTHER) & L.FL_TF) !== 0;
-  for (let run = isTraced ? 1 : MAX_RUN; run > 0; run--) {
-    transfer(cpu, rec, isInput, address, size);
-    add(cpu, RCX, address, -1);
+  for (let run = isTraced ? 1 : MAX_RUN; run > 0; ) {
+    const together = transferRun(cpu, rec, isInput, address, size, run);
+    if (together === 0) {
+      transfer(cpu, rec, isInput, address, size);
+      add(cpu, RCX, address, -1);
+    }
+    run -= together || 1;
     if (isCountZero()) return true;
     if (cpu.get(L.EXIT_REQUEST) !== 0) return false;
   }

@@ -116,6 +116,14 @@ export class IdeChannel {
     if (size === 4) drive.writeWord(value >>> 16);
   }
 
+  /** Many accesses of the data port at once, to the end of the block in work. */
+  readRun(size: number, into: Uint8Array): number {
+    return this.drives[this.selected]?.moveRun("in", size, into) ?? 0;
+  }
+  writeRun(size: number, from: Uint8Array): number {
+    return this.drives[this.selected]?.moveRun("out", size, from) ?? 0;
+  }
+
   private emptyRegister(): number {
     return this.drives[0] ? 0xff : FLOATING;
   }
@@ -346,8 +354,20 @@ class IdeDrive implements AtaTransport {
     if (!phase || position >= this.blockEnd || phase.direction !== "in") return 0xffff;
     const { data } = phase;
     const word = (data[position] as number) | ((data[position + 1] ?? 0) << 8);
-    this.wordMoved(phase);
+    this.moved(phase, 2);
     return word;
+  }
+
+  /** Whole elements of `size` bytes between the block and `bytes`; how many bytes that were. */
+  moveRun(direction: "in" | "out", size: number, bytes: Uint8Array): number {
+    const { phase, position } = this;
+    if (!phase || phase.direction !== direction || position >= this.blockEnd) return 0;
+    const length = Math.min(bytes.length, this.blockEnd - position) & -size;
+    if (length <= 0) return 0;
+    if (direction === "in") bytes.set(phase.data.subarray(position, position + length));
+    else phase.data.set(bytes.subarray(0, length), position);
+    this.moved(phase, length);
+    return length;
   }
 
   writeWord(value: number): void {
@@ -355,11 +375,11 @@ class IdeDrive implements AtaTransport {
     if (!phase || position >= this.blockEnd || phase.direction !== "out") return;
     phase.data[position] = value & 0xff;
     if (position + 1 < phase.data.length) phase.data[position + 1] = value >>> 8;
-    this.wordMoved(phase);
+    this.moved(phase, 2);
   }
 
-  private wordMoved(phase: AtaDataPhase): void {
-    this.position += 2;
+  private moved(phase: AtaDataPhase, bytes: number): void {
+    this.position += bytes;
     if (this.position < this.blockEnd) return;
     if (this.blockEnd < phase.data.length) return this.beginBlock(phase);
     this.phaseMoved();

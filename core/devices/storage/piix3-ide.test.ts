@@ -144,6 +144,37 @@ test("the data port: a byte access takes a word, no data reads as ones, and writ
   assert.equal(ports.read(0x1f0, 2), 5);
 });
 
+test("runs of the data port end with the block, as single accesses would, and other ports have none", () => {
+  const medium = patternedDisk(SECTORS);
+  const driver = new IdeDriver(new IdeBench([diskOn(medium)]));
+  const { ports } = driver.bench;
+  const into = new Uint8Array(2048);
+  assert.equal(ports.readRun(0x1f0, 2, into), 0, "no data");
+  driver.issue({ command: 0x20, count: 3, lba: 11 });
+  driver.bench.settle();
+  ports.read(0x1f0, 2);
+  assert.equal(ports.readRun(0x1f0, 4, into.subarray(0, 7)), 4);
+  assert.equal(ports.readRun(0x1f0, 4, into.subarray(4)), 504, "a word is left");
+  assert.equal(ports.readRun(0x1f0, 4, into), 0);
+  assert.deepEqual(into.subarray(0, 508), sectors(11, 1).subarray(2, 510));
+  assert.equal(driver.irq.rises, 1);
+  driver.status;
+  ports.read(0x1f0, 2);
+  assert.equal(driver.irq.rises, 2);
+  assert.equal(ports.readRun(0x1f0, 2, into), 512);
+  assert.equal(ports.writeRun(0x1f0, 2, into), 0, "the wrong direction");
+  assert.equal(ports.readRun(0x1f0, 2, into), 512);
+  assert.deepEqual(into.subarray(0, 512), sectors(13, 1));
+  assert.equal(driver.status & (BSY | DRQ), 0);
+  driver.issue({ command: 0x30, count: 2, lba: 20 });
+  into.fill(0x77);
+  assert.equal(ports.writeRun(0x1f0, 2, into), 512);
+  assert.equal(ports.writeRun(0x1f0, 2, into), 512);
+  driver.bench.settle();
+  assert.ok(medium.contents.subarray(20 * 512, 22 * 512).every((byte) => byte === 0x77));
+  for (const port of [0x1f1, 0x1f7, 0x3f6, BUS_MASTER_BASE, 0x80]) assert.equal(ports.readRun(port, 1, into), 0);
+});
+
 // ---- bus master ------------------------------------------------------------------------------------
 
 const DMA_READ = { command: 0xc8, count: 8, lba: 40 };

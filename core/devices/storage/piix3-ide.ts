@@ -164,6 +164,15 @@ export class Piix3Ide implements Device, BusDevice {
     else channel.writeControl(value & 0xff);
   }
 
+  /** REP INSW and OUTSW at the data port. */
+  readRun(bank: number, offset: number, size: AccessSize, into: Uint8Array): number {
+    return (bank === 0 || bank === 2) && offset === 0 && size > 1 ? this.channels[bank === 2 ? 1 : 0].readRun(size, into) : 0;
+  }
+
+  writeRun(bank: number, offset: number, size: AccessSize, from: Uint8Array): number {
+    return (bank === 0 || bank === 2) && offset === 0 && size > 1 ? this.channels[bank === 2 ? 1 : 0].writeRun(size, from) : 0;
+  }
+
   private readBusMaster(offset: number, size: AccessSize): number {
     let value = 0;
     for (let i = 0; i < size; i++) {
