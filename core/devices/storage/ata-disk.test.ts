@@ -87,6 +87,8 @@ test("a PIO write interrupts after every block", () => {
 
 test("READ and WRITE MULTIPLE move blocks of the size set, and abort when none is", () => {
   const { driver, medium } = disk();
+  assert.deepEqual(driver.read({ command: 0xc4, count: 20, lba: 30 }), sectors(30, 20), "set from the start");
+  assert.equal(driver.run({ command: 0xc6, count: 0 }) & ERR, 0);
   assert.equal(driver.run({ command: 0xc4, count: 4, lba: 0 }) & ERR, ERR);
   assert.equal(driver.error, 0x04);
   assert.equal(driver.run({ command: 0xc6, count: 3 }) & ERR, ERR, "not a power of two");

@@ -104,7 +104,7 @@ export class AtaDisk implements AtaDevice, BlockClient {
   private restoreDefaults(): void {
     this.heads = this.defaults.heads;
     this.sectors = this.defaults.sectors;
-    this.multiple = 0;
+    this.multiple = MULTIPLE_LIMIT;
     this.hasWriteCache = true;
     this.hasReadAhead = true;
     this.hasSmart = true;

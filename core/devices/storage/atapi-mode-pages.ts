@@ -9,7 +9,7 @@ interface ModePage {
 }
 
 /** The speed of the drive in kbyte/s: 24 times that of an audio CD. */
-const SPEED = [0x10, 0x34] as const;
+const SPEED = [0x10, 0x8a] as const;
 
 const PAGES: readonly ModePage[] = [
   // Read error recovery: flags, retry count.
@@ -28,7 +28,7 @@ const PAGES: readonly ModePage[] = [
   // the fifth byte, the lock's state, is put in when the page is read.
   {
     code: 0x2a,
-    initial: [0x0b, 0x00, 0x70, 0x01, 0x29, 0x00, ...SPEED, 0, 0, 0x01, 0x00, ...SPEED, 0, 0, 0, 0],
+    initial: [0x0b, 0x00, 0x70, 0x00, 0x29, 0x00, ...SPEED, 0, 0, 0x01, 0x00, ...SPEED, 0, 0, 0, 0],
     changeable: new Array<number>(18).fill(0),
   },
 ];
