@@ -146,19 +146,19 @@ export const TLB_EMPTY = 0xfff;
 /** 8192 entries of 16 bytes: RIP ^ code key i64, record i32. */
 export const JUMP_CACHE = 0x40000;
 export const JUMP_CACHE_BYTES = 0x20000;
-/** 64 Ki entries of 32 bytes: RIP i64, guest-physical address i64, mode key i32, record i32 (0: free). */
-export const BLOCK_TABLE = 0x200000;
-export const BLOCK_TABLE_ENTRIES = 0x10000;
-export const BLOCK_TABLE_BYTES = BLOCK_TABLE_ENTRIES * 32;
 /** For each guest-physical page below 4 GiB, i32: host address of the page, with PAGE_* bits; 0 if it is not memory. */
 export const PAGE_MAP = 0x400000;
 export const PAGE_READ_ONLY = 1;
 export const PAGE_HAS_CODE = 2;
 /** For each such page, i64: bit n set if bytes [64n, 64n+64) have been decoded as code. */
 export const CODE_GRANULES = 0x800000;
+/** 256 Ki entries of 32 bytes: RIP i64, guest-physical address i64, mode key i32, record i32 (0: free). */
+export const BLOCK_TABLE = 0x1000000;
+export const BLOCK_TABLE_ENTRIES = 0x40000;
+export const BLOCK_TABLE_BYTES = BLOCK_TABLE_ENTRIES * 32;
 /** Predecoded instruction records. */
-export const RECORDS = 0x1000000;
-export const RECORDS_BYTES = 0x1800000;
+export const RECORDS = BLOCK_TABLE + BLOCK_TABLE_BYTES;
+export const RECORDS_BYTES = 0x3000000;
 /** What translated regions keep: a cache of one page for each place that accesses memory, records of instructions they call. */
 export const REGION_DATA = RECORDS + RECORDS_BYTES;
 export const REGION_DATA_BYTES = 0x800000;

@@ -25,6 +25,9 @@ export const EAGER_TIERING: Tiering = { hotSamples: 1, slice: { least: 20, jitte
 /** Places remembered while they are not yet hot. */
 const MAX_COUNTED = 4096;
 
+/** Each translation that a page loses doubles what the next one there takes, up to 2 to this power. */
+const MAX_CHURN = 6;
+
 /** A translation, wherever it is bound. */
 interface Translation {
   readonly mode: number;
@@ -60,6 +63,8 @@ export class Translator implements CodeListener {
   /** By mode, place in the page and first bytes of the head. */
   private readonly known = new Map<string, Translation[]>();
   private readonly hopeless = new Set<string>();
+  /** How often translations of a page were lost to stores, by page: such code has to be hotter to be worth another one. */
+  private readonly churn = new Map<number, number>();
   private nextSlot: number;
   private nextData = L.REGION_DATA;
 
@@ -83,7 +88,8 @@ export class Translator implements CodeListener {
     this.counters.samples++;
     if (this.isTranslated(record)) return;
     const count = (this.counts.get(gpa) ?? 0) + 1;
-    if (count < this.tiering.hotSamples) {
+    const lost = Math.min(this.churn.get(Math.floor(gpa / PAGE)) ?? 0, MAX_CHURN);
+    if (count < this.tiering.hotSamples << lost) {
       if (this.counts.size >= MAX_COUNTED) this.counts.clear();
       this.counts.set(gpa, count);
       return;
@@ -176,7 +182,12 @@ export class Translator implements CodeListener {
     this.words[record >> 2] = translation.slot;
     this.p.blocks.watch(
       translation.ranges.map(({ from, bytes }) => ({ gpa: gpa + from, length: bytes.length })),
-      () => this.unbind(binding),
+      () => {
+        this.unbind(binding);
+        const page = Math.floor(gpa / PAGE);
+        if (this.churn.size >= MAX_COUNTED) this.churn.clear();
+        this.churn.set(page, (this.churn.get(page) ?? 0) + 1);
+      },
     );
     this.counters.bound++;
   }
