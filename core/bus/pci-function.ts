@@ -7,20 +7,17 @@ import { StateError } from "../state/device-state.ts";
 import type { AccessSize } from "./device.ts";
 import { type MsiSink, PciMsi, type PciMsiSpec, msiCapability } from "./pci-msi.ts";
 import { PciMsix, type PciMsixSpec, msixCapability } from "./pci-msix.ts";
+import { BAR0, BAR_COUNT, type PciBar, PciRanges, type PciRom, ROM_BAR, put } from "./pci-ranges.ts";
+
+export type { PciBar, PciRom } from "./pci-ranges.ts";
 
 export const CONFIG_BYTES = 256;
 const COMMAND = 0x04;
-const COMMAND_IO = 0x0001;
-const COMMAND_MEMORY = 0x0002;
 const COMMAND_MASTER = 0x0004;
 const COMMAND_INTX_DISABLE = 0x0400;
 const STATUS = 0x06;
 const STATUS_INTERRUPT = 0x08;
 const STATUS_CAPABILITIES = 0x10;
-const BAR0 = 0x10;
-const BAR_COUNT = 6;
-const ROM_BAR = 0x30;
-const ROM_ENABLE = 0x01;
 const CAPABILITY_POINTER = 0x34;
 const INTERRUPT_LINE = 0x3c;
 const INTERRUPT_PIN = 0x3d;
@@ -37,26 +34,6 @@ export const PciFunctionState = z.strictObject({
   msix: z.union([bytes(1, MSIX_MAX_BYTES), z.null()]),
 });
 export type PciFunctionState = z.infer<typeof PciFunctionState>;
-
-export interface PciBar {
-  index: 0 | 1 | 2 | 3 | 4 | 5;
-  space: "memory" | "io";
-  /** A power of two: at least 16 for memory, 4 for I/O. */
-  sizeBytes: number;
-  prefetchable?: boolean;
-  /** Takes two registers, this index and the next. Memory only. */
-  is64Bit?: boolean;
-  /** The guest has put the range at `base`, or (null) turned it off. False if `base` cannot be taken: the range then stays off
-   *  and is offered again when something else on the bus moves. */
-  decode(base: number | null): boolean;
-}
-
-/** An expansion ROM: decoded while its own enable bit and the command register's memory bit are set. */
-export interface PciRom {
-  /** A power of two, at least 2048. */
-  sizeBytes: number;
-  decode(base: number | null): boolean;
-}
 
 /** Bytes of configuration space beyond the header, and which of their bits the guest may write. */
 export interface PciRegisters {
@@ -115,23 +92,12 @@ export interface PciSlot {
   rangesFreed(): void;
 }
 
-interface BarSlot {
-  bar: Pick<PciBar, "space" | "sizeBytes" | "decode">;
-  /** Where its register is, and the bits of the register and of COMMAND that must be set for it to answer. */
-  register: number;
-  enable: number;
-  command: number;
-  is64Bit: boolean;
-  /** Where it answers now. */
-  base: number | null;
-}
-
 export class PciFunction {
   readonly spec: PciFunctionSpec;
   private readonly config = new Uint8Array(CONFIG_BYTES);
   private readonly initial = new Uint8Array(CONFIG_BYTES);
   private readonly writable = new Uint8Array(CONFIG_BYTES);
-  private readonly bars: BarSlot[] = [];
+  private readonly ranges: PciRanges;
   private slot: PciSlot | null = null;
   private intx = false;
   private readonly msi: PciMsi | null;
@@ -140,8 +106,7 @@ export class PciFunction {
   constructor(spec: PciFunctionSpec) {
     this.spec = spec;
     this.describeHeader();
-    for (const bar of spec.bars ?? []) this.addBar(bar);
-    if (spec.rom) this.addRom(spec.rom);
+    this.ranges = new PciRanges(spec, this.initial, this.writable, (offset) => this.readConfig(offset, 4));
     for (const registers of spec.registers ?? []) this.addRegisters(registers.offset, registers);
     let pointerAt = CAPABILITY_POINTER;
     const capabilities = [...(spec.capabilities ?? [])];
@@ -180,29 +145,6 @@ export class PciFunction {
     put(initial, 0x2e, 2, spec.subsystemId ?? 0);
     initial[INTERRUPT_PIN] = spec.interruptPin ?? 0;
     writable[INTERRUPT_LINE] = 0xff;
-  }
-
-  private addBar(bar: PciBar): void {
-    const least = bar.space === "io" ? 4 : 16;
-    if (bar.sizeBytes < least || 2 ** Math.round(Math.log2(bar.sizeBytes)) !== bar.sizeBytes) {
-      throw new RangeError(`BAR ${bar.index} of ${this.spec.name} cannot be ${bar.sizeBytes} bytes`);
-    }
-    const register = BAR0 + 4 * bar.index;
-    const is64Bit = bar.is64Bit ?? false;
-    if (is64Bit && (bar.space === "io" || bar.index === BAR_COUNT - 1)) throw new RangeError(`BAR ${bar.index} of ${this.spec.name} cannot be 64 bits wide`);
-    put(this.initial, register, 4, bar.space === "io" ? 1 : (bar.prefetchable ? 8 : 0) | (is64Bit ? 4 : 0));
-    put(this.writable, register, 4, 2 ** 32 - bar.sizeBytes);
-    if (is64Bit) put(this.writable, register + 4, 4, 0xffffffff);
-    this.bars.push({ bar, register, enable: 0, command: bar.space === "io" ? COMMAND_IO : COMMAND_MEMORY, is64Bit, base: null });
-  }
-
-  private addRom(rom: PciRom): void {
-    if (rom.sizeBytes < 2048 || 2 ** Math.round(Math.log2(rom.sizeBytes)) !== rom.sizeBytes) {
-      throw new RangeError(`The ROM of ${this.spec.name} cannot be ${rom.sizeBytes} bytes`);
-    }
-    put(this.writable, ROM_BAR, 4, 2 ** 32 - rom.sizeBytes + ROM_ENABLE);
-    const bar = { space: "memory" as const, sizeBytes: rom.sizeBytes, decode: (base: number | null) => rom.decode(base) };
-    this.bars.push({ bar, register: ROM_BAR, enable: ROM_ENABLE, command: COMMAND_MEMORY, is64Bit: false, base: null });
   }
 
   private addRegisters(offset: number, registers: PciRegisters): void {
@@ -303,44 +245,17 @@ export class PciFunction {
 
   /** Brings what answers on the buses in line with the registers. Also called by the bus, when a range has become free. */
   updateDecode(): void {
-    let hasFreed = false;
-    for (const slot of this.bars) {
-      if (slot.base === null || slot.base === this.wantedBase(slot)) continue;
-      slot.bar.decode(null);
-      slot.base = null;
-      hasFreed = true;
-    }
-    for (const slot of this.bars) {
-      const wanted = this.wantedBase(slot);
-      if (wanted !== null && slot.base === null && slot.bar.decode(wanted)) slot.base = wanted;
-    }
-    if (hasFreed) this.slot?.rangesFreed();
-  }
-
-  /** Where the registers put a range, or null where nothing may answer. An address of 0 is one not assigned yet. */
-  private wantedBase(slot: BarSlot): number | null {
-    const window = this.slot?.memoryWindow;
-    if (!window || (this.readConfig(COMMAND, 2) & slot.command) === 0) return null;
-    const low = this.readConfig(slot.register, 4);
-    if ((low & slot.enable) !== slot.enable) return null;
-    const { space, sizeBytes } = slot.bar;
-    const base = ((low & -sizeBytes) >>> 0) + (slot.is64Bit ? this.readConfig(slot.register + 4, 4) * 2 ** 32 : 0);
-    const [lowest, end] = space === "io" ? [1, 0x10000] : [window.base, window.end];
-    return base >= lowest && base + sizeBytes <= end ? base : null;
+    if (this.slot) this.ranges.update(this.readConfig(COMMAND, 2), this.slot);
   }
 
   /** Where a BAR answers now. */
   decodedBase(index: number): number | null {
-    return this.baseOf(BAR0 + 4 * index);
+    return this.ranges.baseOf(BAR0 + 4 * index);
   }
 
   /** Where the expansion ROM answers now. */
   decodedRomBase(): number | null {
-    return this.baseOf(ROM_BAR);
-  }
-
-  private baseOf(register: number): number | null {
-    return this.bars.find((slot) => slot.register === register)?.base ?? null;
+    return this.ranges.baseOf(ROM_BAR);
   }
 
   save(): PciFunctionState {
@@ -365,8 +280,4 @@ export class PciFunction {
     if (state.msix) this.spec.msix?.registers.load(state.msix);
     this.applyConfig();
   }
-}
-
-function put(into: Uint8Array, offset: number, size: number, value: number): void {
-  for (let i = 0; i < size; i++) into[offset + i] = Math.floor(value / 2 ** (8 * i)) & 0xff;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
 import { DeviceBench } from "../../testkit/device-bench.ts";
+import { SeededRandom } from "../../testkit/seeded-random.ts";
 import { VirtioBench } from "../../testkit/virtio-bench.ts";
 import { VirtioDriver } from "../../testkit/virtio-driver.ts";
 import { MODERN_BYTES } from "./virtio-pci.ts";
@@ -100,6 +101,25 @@ test("status events are taken and given back", () => {
   driver.queue(1).add({ gpa: driver.allocate(8), length: 8 });
   driver.queue(1).kick();
   assert.equal(driver.queue(1).takeUsed().length, 1);
+});
+
+test("random rings and reports do no harm", () => {
+  const { device, driver, pc } = started();
+  const random = new SeededRandom(21);
+  let taken = 0;
+  for (let round = 0; round < 3000; round++) {
+    if (driver.needsReset || round % 50 === 0) driver.start();
+    const queue = driver.queue(random.below(2));
+    const gpa = random.below(20) ? 0x100000 + random.below(0x1000) : random.next();
+    queue.add({ gpa, length: random.below(12), isWritable: random.below(8) !== 0 });
+    queue.notify();
+    device.report({ x: random.next(), y: random.below(40000) - 1000, wheel: random.below(5) - 2, buttons: random.below(256) });
+    taken += queue.takeUsed().length;
+    driver.setConfig(random.below(136), 1, random.below(256));
+    driver.config(random.below(136), 1);
+  }
+  assert.ok(taken > 100, `${taken} taken`);
+  assert.ok(pc.ram.bytes.subarray(0xa0000, 0xc0000).every((byte) => byte === 0));
 });
 
 deviceConformance(
