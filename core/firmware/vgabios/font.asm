@@ -179,8 +179,8 @@ load_font:
 fit_rows:
   cmp bh, 32
   ja .done
-  test bh, bh
-  jz .done
+  cmp bh, 2                             ; more than 255 rows have no place in the data area
+  jb .done
   movzx cx, bh
   mov [CHAR_HEIGHT], cx
   mov dx, [CRTC_PORT]
@@ -194,41 +194,39 @@ fit_rows:
   dec ax
   out dx, al
   dec dx
-  mov al, 0x12                          ; vertical display end, and its bits 8 and 9
+  mov al, 7                             ; lines of the mode: by where vertical retrace starts, which rows do not change
+  out dx, al
+  inc dx
+  in al, dx
+  mov ah, al
+  dec dx
+  mov al, 0x10
   out dx, al
   inc dx
   in al, dx
   mov cl, al
-  dec dx
-  mov al, 7
-  out dx, al
-  inc dx
-  in al, dx
-  xor ch, ch
-  test al, 2
-  jz .bit9
-  or ch, 1
-.bit9:
-  test al, 0x40
-  jz .lines
-  or ch, 2
+  mov al, ah
+  shr al, 2
+  and al, 1
+  shr ah, 6
+  and ah, 2
+  or ah, al
+  mov al, cl
+  mov cx, 480
+  cmp ax, cx
+  jae .lines
+  mov cx, 400
+  cmp ax, cx
+  jae .lines
+  mov cx, 350
 .lines:
-  inc cx
   test bl, 0x80                         ; every line twice
   jz .single
   shr cx, 1
 .single:
   mov ax, cx
   mov cl, bh
-  xor ch, ch
-  push dx
-  xor dx, dx
-  div cx                                ; rows
-  pop dx
-  cmp ax, 0xff
-  jbe .rows
-  mov ax, 0xff
-.rows:
+  div cl                                ; rows
   dec al
   mov [LAST_ROW], al
   inc ax

@@ -208,6 +208,7 @@ screen_on:
   mov dx, ATTRIBUTE
   mov al, 0x20
   out dx, al
+  call attribute_reset
   mov dx, SEQUENCER
   mov al, 1
   out dx, al

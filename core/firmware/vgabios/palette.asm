@@ -23,6 +23,7 @@ attribute_done:
   mov al, 0x20                          ; the palette drives the screen again
   mov dx, ATTRIBUTE
   out dx, al
+  call attribute_reset
   pop ax
   ret
 attribute_reset:

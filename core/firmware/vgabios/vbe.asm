@@ -515,8 +515,8 @@ vbe_power:                              ; BL = 0: what there is, 1: set state BH
   out dx, al
   inc dx
   in al, dx
-  je .set
   cmp bl, 2
+  jb .set
   ja vbe_failed
   shr al, 5
   and al, 1
