@@ -1,6 +1,7 @@
 // Draws the machine's picture into the shared screen, changed part only, and says which part that was. Writes are bracketed by
 // two counters (see ScreenWord), so that a reader in another thread knows a torn picture when it has copied one.
 import { type DirtyRect, SCREEN_MAX_HEIGHT, SCREEN_MAX_WIDTH, SCREEN_PIXELS_OFFSET, ScreenWord } from "../api/worker-protocol.ts";
+import type { RowRange } from "../display/display.ts";
 import type { Machine } from "../machine/machine.ts";
 import { encodePng } from "./png.ts";
 
@@ -15,28 +16,50 @@ export class ScreenPublisher {
   private readonly words: Int32Array;
   private readonly shared: Uint32Array;
   private readonly sharedBytes: Buffer;
+  /** The picture as drawn last, of drawnWidth * drawnHeight. */
   private drawn = new Uint32Array(0);
   private drawnBytes = Buffer.alloc(0);
+  private drawnWidth = 0;
+  private drawnHeight = 0;
+  /** Put into the shared screen and not reported yet. */
+  private unreported: DirtyRect | undefined;
+  private lastNs = 0;
 
   constructor(display: Machine["display"], screen: SharedArrayBuffer) {
     this.display = display;
     this.words = new Int32Array(screen, 0, SCREEN_PIXELS_OFFSET / 4);
     this.shared = new Uint32Array(screen, SCREEN_PIXELS_OFFSET);
     this.sharedBytes = Buffer.from(screen, SCREEN_PIXELS_OFFSET);
+    display.compareWith?.((a, aAt, b, bAt, length) => Buffer.prototype.compare.call(a, b, bAt, bAt + length, aAt, aAt + length) !== 0);
   }
 
   /** Brings the shared screen up to date. Undefined if nothing differs. A picture too large for it is cut at right and bottom. */
   publish(nowNs: number): PublishedFrame | undefined {
+    this.lastNs = nowNs;
+    if (this.words[ScreenWord.WIDTH] === 0 || this.display.isDirty(nowNs)) this.bringUp(nowNs);
+    const rect = this.unreported;
+    if (!rect) return undefined;
+    this.unreported = undefined;
+    return { rect, screenWidth: this.words[ScreenWord.WIDTH] ?? 0, screenHeight: this.words[ScreenWord.HEIGHT] ?? 0 };
+  }
+
+  /** The screen as of the last publish(), but to the last dot, as a PNG file; null before anything was published. */
+  screenshot(): Uint8Array<ArrayBuffer> | null {
+    if (this.words[ScreenWord.WIDTH] === 0) return null;
+    this.bringUp(this.lastNs);
+    return encodePng(this.words[ScreenWord.WIDTH] ?? 0, this.words[ScreenWord.HEIGHT] ?? 0, this.sharedBytes);
+  }
+
+  private bringUp(nowNs: number): void {
     const { words } = this;
-    if (words[ScreenWord.WIDTH] !== 0 && !this.display.isDirty(nowNs)) return undefined;
     const size = this.display.size();
-    if (size.width < 1 || size.height < 1) return undefined;
-    this.render(size.width, size.height, nowNs);
+    if (size.width < 1 || size.height < 1) return;
+    const rows = this.draw(size.width, size.height, nowNs);
     const width = Math.min(size.width, SCREEN_MAX_WIDTH);
     const height = Math.min(size.height, SCREEN_MAX_HEIGHT);
     const isNewSize = words[ScreenWord.WIDTH] !== width || words[ScreenWord.HEIGHT] !== height;
-    const rect = isNewSize ? { x: 0, y: 0, width, height } : this.difference(size.width, width, height);
-    if (!rect) return undefined;
+    const rect = isNewSize ? { x: 0, y: 0, width, height } : rows && this.difference(rows, size.width, width, height);
+    if (!rect) return;
     const begun = ((words[ScreenWord.BEGUN] ?? 0) + 1) | 0;
     Atomics.store(words, ScreenWord.BEGUN, begun);
     words[ScreenWord.WIDTH] = width;
@@ -46,33 +69,32 @@ export class ScreenPublisher {
       this.shared.set(this.drawn.subarray(from, from + rect.width), y * width + rect.x);
     }
     Atomics.store(words, ScreenWord.ENDED, begun);
-    return { rect, screenWidth: width, screenHeight: height };
+    this.unreported = isNewSize || !this.unreported ? rect : union(this.unreported, rect);
   }
 
-  /** The shared screen as a PNG file, or null before anything was published. */
-  screenshot(): Uint8Array<ArrayBuffer> | null {
-    const width = this.words[ScreenWord.WIDTH] ?? 0;
-    const height = this.words[ScreenWord.HEIGHT] ?? 0;
-    return width === 0 ? null : encodePng(width, height, this.sharedBytes);
-  }
-
-  private render(width: number, height: number, nowNs: number): void {
+  /** Brings `drawn` up to date and gives the rows that may have changed. */
+  private draw(width: number, height: number, nowNs: number): RowRange | null {
     const pixels = width * height;
     if (this.drawn.length < pixels) {
       this.drawn = new Uint32Array(pixels);
       this.drawnBytes = Buffer.from(this.drawn.buffer);
     }
+    const isNewSize = this.drawnWidth !== width || this.drawnHeight !== height;
+    this.drawnWidth = width;
+    this.drawnHeight = height;
+    if (this.display.update) return this.display.update(this.drawn.subarray(0, pixels), isNewSize, nowNs);
     this.display.render(this.drawnBytes.subarray(0, pixels * 4), nowNs);
+    return { first: 0, last: height - 1 };
   }
 
-  /** Smallest rectangle around all pixels that differ. `stride` is the width of what was drawn. */
-  private difference(stride: number, width: number, height: number): DirtyRect | undefined {
+  /** Smallest rectangle around all pixels of these rows that differ. `stride` is the width of what was drawn. */
+  private difference(rows: RowRange, stride: number, width: number, height: number): DirtyRect | undefined {
     const { drawn, shared, drawnBytes, sharedBytes } = this;
     let top = -1;
     let bottom = -1;
     let left = width;
     let right = -1;
-    for (let y = 0; y < height; y++) {
+    for (let y = rows.first; y <= rows.last && y < height; y++) {
       const row = y * stride;
       const old = y * width;
       if (drawnBytes.compare(sharedBytes, old * 4, (old + width) * 4, row * 4, (row + width) * 4) === 0) continue;
@@ -87,4 +109,10 @@ export class ScreenPublisher {
     }
     return top < 0 ? undefined : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
   }
+}
+
+function union(a: DirtyRect, b: DirtyRect): DirtyRect {
+  const x = Math.min(a.x, b.x);
+  const y = Math.min(a.y, b.y);
+  return { x, y, width: Math.max(a.x + a.width, b.x + b.width) - x, height: Math.max(a.y + a.height, b.y + b.height) - y };
 }

@@ -4,6 +4,9 @@
 import type { VgaRegisters } from "./vga-registers.ts";
 
 export const PLANE_BYTES = 0x10000;
+/** Addresses whose changes are noted together: about a line of most modes. */
+const BLOCK_BITS = 6;
+const BLOCK = 1 << BLOCK_BITS;
 
 /** Four plane bits spread over the four bytes of a word. */
 const SPREAD = Uint32Array.from({ length: 16 }, (_, bits) =>
@@ -17,7 +20,11 @@ export class VgaPlanes {
   private readonly registers: VgaRegisters;
   /** The latches: all four planes of the address read last. */
   latch = 0;
+  /** Set when display memory has changed, and by plane (bits 0-3) which; cleared by whoever has drawn it. */
   isChanged = true;
+  changedPlanes = 15;
+  /** By block of addresses. */
+  private readonly changedBlocks = new Uint8Array(PLANE_BYTES / BLOCK).fill(1);
 
   constructor(registers: VgaRegisters) {
     this.registers = registers;
@@ -81,6 +88,27 @@ export class VgaPlanes {
     if (now === old) return;
     this.words[at] = now;
     this.isChanged = true;
+    this.changedPlanes |= planes;
+    this.changedBlocks[at >> BLOCK_BITS] = 1;
+  }
+
+  /** True if a byte at one of these addresses has changed; from a higher one to a lower one, everything counts. */
+  isRangeChanged(from: number, to: number): boolean {
+    const [first, last] = from <= to ? [from >> BLOCK_BITS, to >> BLOCK_BITS] : [0, this.changedBlocks.length - 1];
+    for (let block = first; block <= last; block++) if (this.changedBlocks[block] !== 0) return true;
+    return false;
+  }
+
+  markAll(): void {
+    this.isChanged = true;
+    this.changedPlanes = 15;
+    this.changedBlocks.fill(1);
+  }
+
+  markDrawn(): void {
+    this.isChanged = false;
+    this.changedPlanes = 0;
+    this.changedBlocks.fill(0);
   }
 
   /** What a CPU byte becomes in the four planes: rotation, set/reset, logic with the latches, bit mask. */

@@ -9,6 +9,10 @@ const SEQUENCER_MASKS = [0x03, 0x3d, 0x0f, 0x3f, 0x0e];
 const GRAPHICS_MASKS = [0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff];
 const ATTRIBUTE_MASKS = [...new Array<number>(16).fill(0x3f), 0xef, 0xff, 0x3f, 0x0f, 0x0f];
 const CRTC_COUNT = 25;
+/** Bits that the picture depends on; the rest only says how the processor's accesses work. */
+const SEQUENCER_SHOWN = [0, 0x29, 0, 0x3f, 0];
+const GRAPHICS_SHOWN = [0, 0, 0, 0, 0, 0x60, 0x01, 0, 0];
+const CURSOR_REGISTERS = [0x0a, 0x0b, 0x0e, 0x0f];
 const DAC_BYTES = 768;
 const DOT_CLOCKS_HZ = [25_175_000, 28_322_000, 25_175_000, 25_175_000];
 
@@ -51,8 +55,10 @@ export class VgaRegisters {
   readonly dac: Uint8Array = new Uint8Array(DAC_BYTES);
   misc = 0;
   dacMask = 0xff;
-  /** Set when a value changed that the picture may depend on. */
+  /** Set when a value changed that the whole picture may depend on. */
   isChanged = true;
+  /** Set when the text cursor's place or shape changed. */
+  isCursorChanged = true;
   /** True while the DAC takes 8 bits a component (a VBE setting). */
   isDac8Bit = false;
   private feature = 0;
@@ -141,7 +147,7 @@ export class VgaRegisters {
         this.sequencerIndex = value & 7;
         break;
       case 0x3c5:
-        this.store(this.sequencer, this.sequencerIndex, value & (SEQUENCER_MASKS[this.sequencerIndex] ?? 0));
+        this.store(this.sequencer, this.sequencerIndex, value & (SEQUENCER_MASKS[this.sequencerIndex] ?? 0), SEQUENCER_SHOWN[this.sequencerIndex]);
         break;
       case 0x3c6:
         this.isChanged ||= this.dacMask !== value;
@@ -164,7 +170,7 @@ export class VgaRegisters {
         this.graphicsIndex = value & 0x0f;
         break;
       case 0x3cf:
-        this.store(this.graphics, this.graphicsIndex, value & (GRAPHICS_MASKS[this.graphicsIndex] ?? 0));
+        this.store(this.graphics, this.graphicsIndex, value & (GRAPHICS_MASKS[this.graphicsIndex] ?? 0), GRAPHICS_SHOWN[this.graphicsIndex]);
         break;
       default:
         this.writeCrtcPort(port, value);
@@ -183,6 +189,9 @@ export class VgaRegisters {
     // Bit 7 of register 11h protects 0 to 7, but for the line compare bit in 7.
     if (index <= 7 && (this.crtc[0x11] ?? 0) & 0x80) {
       if (index === 7) this.store(this.crtc, 7, ((this.crtc[7] ?? 0) & ~0x10) | (value & 0x10));
+    } else if (CURSOR_REGISTERS.includes(index)) {
+      this.isCursorChanged ||= this.crtc[index] !== value;
+      this.crtc[index] = value;
     } else {
       this.store(this.crtc, index, value);
     }
@@ -199,10 +208,12 @@ export class VgaRegisters {
     this.isAttributeData = !this.isAttributeData;
   }
 
-  private store(file: Uint8Array, index: number, value: number): void {
-    if (index >= file.length || file[index] === value) return;
+  /** `shown`: the bits that the picture depends on. */
+  private store(file: Uint8Array, index: number, value: number, shown = 0xff): void {
+    const old = file[index];
+    if (old === undefined || old === value) return;
     file[index] = value;
-    this.isChanged = true;
+    this.isChanged ||= ((old ^ value) & shown) !== 0;
   }
 
   private readDac(): number {
@@ -225,14 +236,16 @@ export class VgaRegisters {
     const clocking = this.sequencer[1] ?? 0;
     const dotsPerSecond = (DOT_CLOCKS_HZ[(this.misc >> 2) & 3] ?? 25_175_000) / (clocking & 8 ? 2 : 1);
     const lineNs = ((crtc(0) + 5) * (clocking & 1 ? 8 : 9) * 1e9) / dotsPerSecond;
-    const lineTotal = this.vertical(0x06, 0, 5) + 2;
-    const retraceStart = this.vertical(0x10, 2, 7);
-    const retraceLines = (crtc(0x11) - retraceStart) & 15 || 16;
+    // With mode control bit 2 the vertical counter moves on every second line.
+    const vertical = crtc(0x17) & 4 ? 2 : 1;
+    const lineTotal = (this.vertical(0x06, 0, 5) + 2) * vertical;
+    const retraceStart = this.vertical(0x10, 2, 7) * vertical;
+    const retraceLines = ((crtc(0x11) - this.vertical(0x10, 2, 7)) & 15 || 16) * vertical;
     const inLines = this.clock.nowNs() / lineNs;
     const line = Math.floor(inLines) % lineTotal;
     const isInRetrace = line >= retraceStart && line < retraceStart + retraceLines;
     const isPastLine = (inLines % 1) * (crtc(0) + 5) > crtc(1) + 1;
-    return (isInRetrace ? 8 : 0) | (isPastLine || line > this.vertical(0x12, 1, 6) ? 1 : 0);
+    return (isInRetrace ? 8 : 0) | (isPastLine || line >= (this.vertical(0x12, 1, 6) + 1) * vertical ? 1 : 0);
   }
 
   /** A 10-bit vertical count: a register, and its bits 8 and 9 in the overflow register. */

@@ -1,43 +1,31 @@
 // VGA alphanumeric modes: characters in plane 0, attributes in plane 1, fonts in plane 2 (IBM PS/2 Hardware Interface Technical
-// Reference, "Alphanumeric Modes"): 8 and 9 dot cells, two fonts, blinking, underline, cursor, split screen.
-// Not modelled: horizontal panning, cursor skew.
-import type { TextScreen } from "../../display/display.ts";
+// Reference, "Alphanumeric Modes"): 8 and 9 dot cells, two fonts, blinking, underline, cursor, panning, split screen, double scan.
+// Only rows of characters that have changed are drawn. Not modelled: cursor skew.
+import type { RowRange, TextScreen } from "../../display/display.ts";
 import type { VgaRegisters } from "./vga-registers.ts";
-import { attributeColours, dacColours, planeAddress, rowOf, type VgaScan, vgaScan } from "./vga-scan.ts";
+import {
+  attributeColours, blinkPhase, dacColours, isBlinkOn, isCursorOn, planeAddress, type ScanLine, scanLine, type VgaScan, vgaScan,
+} from "./vga-scan.ts";
 
-/** 16 frames at 70 Hz on, 16 off: the cursor. Characters blink at half that rate. */
-export const CURSOR_PHASE_NS = 228_000_000;
 const GLYPH_BYTES = 32;
 /** Plane 2 offsets of the eight fonts, by sequencer register 3's numbers. */
 const FONT_OFFSETS = [0x0000, 0x4000, 0x8000, 0xc000, 0x2000, 0x6000, 0xa000, 0xe000];
 
-/** Which of the two halves of their periods cursor and characters are in: changes exactly when the picture may. */
-export function blinkPhase(nowNs: number): number {
-  return Math.floor(nowNs / CURSOR_PHASE_NS) & 3;
-}
-
-const isCursorOn = (phase: number): boolean => (phase & 1) === 0;
-const isBlinkOn = (phase: number): boolean => (phase & 2) === 0;
-
-/** True if the blink phase shows in the picture: the cursor is on the screen, or a character blinks. */
-export function doesBlink(registers: VgaRegisters, planes: Uint8Array): boolean {
-  const screen = readTextScreen(registers, planes);
-  if (screen.cursor.visible) return true;
-  if (((registers.attribute[0x10] ?? 0) & 8) === 0) return false;
-  for (let at = 1; at < screen.cells.length; at += 2) if ((screen.cells[at] ?? 0) & 0x80) return true;
-  return false;
+export function textSize(registers: VgaRegisters): { width: number; height: number } {
+  const { columns, cellWidth, rawLines, doubles } = vgaScan(registers);
+  return { width: columns * cellWidth, height: Math.max(1, Math.floor(rawLines / doubles)) };
 }
 
 export function readTextScreen(registers: VgaRegisters, planes: Uint8Array): TextScreen {
   const scan = vgaScan(registers);
-  const rows = Math.max(1, Math.floor(scan.lines / scan.cellHeight));
+  const rows = Math.max(1, Math.floor(scan.rawLines / (scan.cellHeight * scan.doubles)));
   const cells = new Uint8Array(scan.columns * rows * 2);
   const place = cursorPlace(registers, scan);
   const cursor = { column: 0, row: 0, visible: false };
   for (let row = 0; row < rows; row++) {
-    const { start, row: rowInMemory } = rowOf(scan, row * scan.cellHeight);
+    const { first } = scanLine(scan, row * scan.cellHeight * scan.doubles);
     for (let column = 0; column < scan.columns; column++) {
-      const counter = (start + rowInMemory * scan.rowStep + column) & 0xffff;
+      const counter = (first + column) & 0xffff;
       const at = planeAddress(registers.crtc, counter, 0) * 4;
       cells[(row * scan.columns + column) * 2] = planes[at] ?? 0;
       cells[(row * scan.columns + column) * 2 + 1] = planes[at + 1] ?? 0;
@@ -47,7 +35,14 @@ export function readTextScreen(registers: VgaRegisters, planes: Uint8Array): Tex
   return { columns: scan.columns, rows, cells, cursor };
 }
 
-function cursorPlace(registers: VgaRegisters, scan: VgaScan): { counter: number; first: number; last: number; isEnabled: boolean } {
+interface Cursor {
+  counter: number;
+  first: number;
+  last: number;
+  isEnabled: boolean;
+}
+
+function cursorPlace(registers: VgaRegisters, scan: VgaScan): Cursor {
   const { crtc } = registers;
   const first = (crtc[0x0a] ?? 0) & 0x1f;
   const last = Math.min((crtc[0x0b] ?? 0) & 0x1f, scan.cellHeight - 1);
@@ -59,43 +54,143 @@ function cursorPlace(registers: VgaRegisters, scan: VgaScan): { counter: number;
   };
 }
 
-/** Draws all scan lines; `into` is scan.columns * scan.cellWidth by scan.lines. */
-export function drawText(registers: VgaRegisters, planes: Uint8Array, into: Uint32Array, nowNs: number): void {
+/** Everything that is the same for all cells of a picture. */
+interface Look {
+  scan: VgaScan;
+  crtc: Uint8Array;
+  planes: Uint8Array;
+  colours: Uint32Array;
+  control: number;
+  fontA: number;
+  fontB: number;
+  /** Line of the underline, or -1. */
+  underline: number;
+  phase: number;
+  cursor: Cursor;
+}
+
+export class TextPainter {
+  /** By plane address: character and attribute as they were drawn last. */
+  private readonly drawn = new Uint16Array(0x10000);
+  private cursor: Cursor = { counter: 0, first: 0, last: 0, isEnabled: false };
+  private phase = 0;
+  /** What was drawn last changes with the blink phase: the cursor is on the screen, or a character blinks. */
+  private showsBlinking = false;
+
+  /** True if the phase of blinking is another than drawn, and shows. */
+  isPhaseStale(nowNs: number): boolean {
+    return this.showsBlinking && this.phase !== blinkPhase(nowNs);
+  }
+
+  /** Draws what differs from the last picture, or everything. */
+  draw(registers: VgaRegisters, planes: Uint8Array, into: Uint32Array, isWhole: boolean, nowNs: number): RowRange | null {
+    const look = lookOf(registers, planes, nowNs);
+    const { scan, crtc } = look;
+    // Where the row scan counter goes into the address, a row has more cells than are compared below.
+    isWhole ||= ((crtc[0x17] ?? 0) & 3) !== 3;
+    const { width, height } = textSize(registers);
+    const pan = pannedDots(scan);
+    const panned = new Uint32Array(pan > 0 ? width + scan.cellWidth : 0);
+    const columns = scan.columns + (pan > 0 ? 1 : 0);
+    const isNewPhase = this.phase !== look.phase;
+    const hasCursorChanged = isNewPhase || JSON.stringify(this.cursor) !== JSON.stringify(look.cursor);
+    const cursors = [this.cursor.counter, look.cursor.counter];
+    let range: RowRange | null = null;
+    let checked = -1;
+    let isRowStale = false;
+    const redrawn: number[] = [];
+    this.showsBlinking = false;
+    for (let y = 0; y < height; y++) {
+      const line = scanLine(scan, y * scan.doubles);
+      if (line.first !== checked) {
+        checked = line.first;
+        isRowStale = isWhole;
+        for (let column = 0; column < columns; column++) {
+          const counter = (line.first + column) & 0xffff;
+          const address = planeAddress(crtc, counter, 0);
+          const attribute = planes[address * 4 + 1] as number;
+          if (this.drawn[address] !== ((planes[address * 4] as number) | (attribute << 8))) isRowStale = true;
+          if (attribute & 0x80 && look.control & 8) {
+            this.showsBlinking = true;
+            if (isNewPhase) isRowStale = true;
+          }
+          if (counter === look.cursor.counter && look.cursor.isEnabled) this.showsBlinking = true;
+          if (hasCursorChanged && cursors.includes(counter)) isRowStale = true;
+        }
+        if (isRowStale) redrawn.push(line.first);
+      }
+      if (!isRowStale) continue;
+      const row = into.subarray(y * width, (y + 1) * width);
+      if (pan > 0 && line.isPanned) {
+        drawLine(look, line, columns, panned);
+        row.set(panned.subarray(pan, pan + width));
+      } else {
+        drawLine(look, line, scan.columns, row);
+      }
+      range ??= { first: y, last: y };
+      range.last = y;
+    }
+    // Only now: the same characters may stand on the screen twice.
+    for (const first of redrawn) {
+      for (let column = 0; column < columns; column++) {
+        const address = planeAddress(crtc, (first + column) & 0xffff, 0);
+        this.drawn[address] = (planes[address * 4] as number) | ((planes[address * 4 + 1] as number) << 8);
+      }
+    }
+    this.cursor = look.cursor;
+    this.phase = look.phase;
+    return range;
+  }
+}
+
+function lookOf(registers: VgaRegisters, planes: Uint8Array, nowNs: number): Look {
   const scan = vgaScan(registers);
-  const { columns, cellWidth } = scan;
-  const colours = attributeColours(registers, dacColours(registers));
   const control = registers.attribute[0x10] ?? 0;
   const fontSelect = registers.sequencer[3] ?? 0;
-  const fontB = FONT_OFFSETS[(fontSelect & 3) | ((fontSelect >> 2) & 4)] ?? 0;
-  const fontA = FONT_OFFSETS[((fontSelect >> 2) & 3) | ((fontSelect >> 3) & 4)] ?? 0;
-  const underline = control & 2 ? (registers.crtc[0x14] ?? 0) & 0x1f : -1;
-  const phase = blinkPhase(nowNs);
-  const cursor = cursorPlace(registers, scan);
-  const showsCursor = cursor.isEnabled && isCursorOn(phase);
+  return {
+    scan,
+    crtc: registers.crtc,
+    planes,
+    colours: attributeColours(registers, dacColours(registers)),
+    control,
+    fontA: FONT_OFFSETS[((fontSelect >> 2) & 3) | ((fontSelect >> 3) & 4)] ?? 0,
+    fontB: FONT_OFFSETS[(fontSelect & 3) | ((fontSelect >> 2) & 4)] ?? 0,
+    underline: control & 2 ? (registers.crtc[0x14] ?? 0) & 0x1f : -1,
+    phase: blinkPhase(nowNs),
+    cursor: cursorPlace(registers, scan),
+  };
+}
+
+/** Dots to the left: with 9-dot cells 8 means none, and the others one more than they say. */
+function pannedDots(scan: VgaScan): number {
+  if (scan.cellWidth === 8) return scan.pixelPan & 7;
+  return scan.pixelPan >= 8 ? 0 : scan.pixelPan + 1;
+}
+
+function drawLine(look: Look, line: ScanLine, columns: number, into: Uint32Array): void {
+  const { scan, crtc, planes, colours, control, cursor, phase } = look;
+  const { first, rowScan } = line;
+  const { cellWidth } = scan;
+  const inCursor = cursor.isEnabled && isCursorOn(phase) && rowScan >= cursor.first && rowScan <= cursor.last;
   let out = 0;
-  for (let line = 0; line < scan.lines; line++) {
-    const { start, row, rowScan } = rowOf(scan, line);
-    const first = start + row * scan.rowStep;
-    const inCursor = showsCursor && rowScan >= cursor.first && rowScan <= cursor.last;
-    for (let column = 0; column < columns; column++) {
-      const counter = (first + column) & 0xffff;
-      const at = planeAddress(registers.crtc, counter, rowScan) * 4;
-      const character = planes[at] ?? 0;
-      const attribute = planes[at + 1] ?? 0;
-      const font = attribute & 8 ? fontA : fontB;
-      let dots = (planes[(font + character * GLYPH_BYTES + rowScan) * 4 + 2] ?? 0) << 1;
-      // The ninth dot is blank, except for the line drawing characters, which join.
-      if (control & 4 && (character & 0xe0) === 0xc0) dots |= (dots >> 1) & 1;
-      if (rowScan === underline && (attribute & 0x77) === 1) dots = 0x1ff;
-      let background = attribute >> 4;
-      if (control & 8) {
-        background &= 7;
-        if (attribute & 0x80 && !isBlinkOn(phase)) dots = 0;
-      }
-      if (inCursor && counter === cursor.counter) dots = 0x1ff;
-      const ink = colours[attribute & 15] ?? 0;
-      const paper = colours[background] ?? 0;
-      for (let dot = 0; dot < cellWidth; dot++) into[out++] = dots & (0x100 >> dot) ? ink : paper;
+  for (let column = 0; column < columns; column++) {
+    const counter = (first + column) & 0xffff;
+    const at = planeAddress(crtc, counter, rowScan) * 4;
+    const character = planes[at] ?? 0;
+    const attribute = planes[at + 1] ?? 0;
+    const font = attribute & 8 ? look.fontA : look.fontB;
+    let dots = (planes[(font + character * GLYPH_BYTES + rowScan) * 4 + 2] ?? 0) << 1;
+    // The ninth dot is blank, except for the line drawing characters, which join.
+    if (control & 4 && (character & 0xe0) === 0xc0) dots |= (dots >> 1) & 1;
+    if (rowScan === look.underline && (attribute & 0x77) === 1) dots = 0x1ff;
+    let background = attribute >> 4;
+    if (control & 8) {
+      background &= 7;
+      if (attribute & 0x80 && !isBlinkOn(phase)) dots = 0;
     }
+    if (inCursor && counter === cursor.counter) dots = 0x1ff;
+    const ink = colours[attribute & 15] ?? 0;
+    const paper = colours[background] ?? 0;
+    for (let dot = 0; dot < cellWidth; dot++) into[out++] = dots & (0x100 >> dot) ? ink : paper;
   }
 }

@@ -372,10 +372,11 @@ for (const [bits, white, red] of [
     picture();
     assert.ok(!vga.isDirty(clock.nowNs()));
     framebuffer.set([...white, ...red], (5 * 800 + 6) * white.length);
-    assert.ok(
-      Array.from({ length: 8 }, () => vga.isDirty(clock.nowNs())).includes(true),
-      "a changed pixel is noticed within eight looks",
-    );
+    const looks = Array.from({ length: 4 }, () => {
+      clock.advance(6 * MS);
+      return vga.isDirty(clock.nowNs());
+    });
+    assert.ok(looks.includes(true), "a changed pixel is noticed within four looks");
     const { at } = picture();
     assert.deepEqual([at(5, 5), at(6, 5), at(7, 5), at(8, 5)], ["000000", "ffffff", "ff0000", "000000"]);
   });
@@ -476,9 +477,160 @@ test("any register values give a picture of the size they say", () => {
   }
 });
 
+test("two lines of the picture may show the same memory", () => {
+  const { vga, set, print, clock } = adapter();
+  set(0x3d4, 0x13, 0); // every row is the first
+  const picture = new Uint32Array(720 * 400);
+  vga.update(picture, true, clock.nowNs());
+  print("\xdb", 5);
+  const rows = vga.update(picture, false, clock.nowNs());
+  assert.deepEqual(rows, { first: 0, last: 399 });
+  assert.equal(picture[399 * 720 + 45], 0xffaaaaaa);
+});
+
+test("only rows of text that changed are drawn, and those of the cursor's places", () => {
+  const { vga, set, print, clock } = adapter();
+  const picture = new Uint32Array(720 * 400);
+  vga.update(picture, true, clock.nowNs());
+  assert.equal(vga.update(picture, false, clock.nowNs()), null);
+  print("x", 80 * 3);
+  assert.deepEqual(vga.update(picture, false, clock.nowNs()), { first: 48, last: 63 });
+  set(0x3d4, 0x0f, 80 * 2);
+  assert.ok(vga.isDirty(clock.nowNs()));
+  assert.deepEqual(vga.update(picture, false, clock.nowNs()), { first: 0, last: 47 });
+  clock.advance(230 * MS);
+  assert.deepEqual(vga.update(picture, false, clock.nowNs()), { first: 32, last: 47 });
+});
+
+test("what is drawn bit by bit is what is drawn at once, in every mode", () => {
+  const a = adapter(1 << 20);
+  const numbers = new SeededRandom(7);
+  const modes = [
+    () => {},
+    () => enterMode13(a),
+    () => a.set(0x3d4, 0x14, 0),
+    () => a.set(0x3ce, 5, 0),
+    () => setDispi(a.dispi, [[1, 320], [2, 200], [3, 16], [4, 1]]),
+  ];
+  for (const enter of modes) {
+    enter();
+    const { width, height } = a.vga.size();
+    const kept = new Uint32Array(width * height);
+    a.vga.update(kept, true, a.clock.nowNs());
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 5; i++) a.mmio.write(0xa0000 + numbers.below(0x20000), 1, numbers.below(256));
+      a.framebuffer[numbers.below(0x20000)] = numbers.below(256);
+      if (round % 5 === 0) a.clock.advance(230 * MS);
+      a.vga.update(kept, false, a.clock.nowNs());
+      const whole = new Uint32Array(width * height);
+      a.vga.update(whole, true, a.clock.nowNs());
+      assert.ok(Buffer.from(kept.buffer).equals(Buffer.from(whole.buffer)));
+    }
+  }
+});
+
+test("pictures far from square dots are stretched: 40 columns, and 200 lines of 640", () => {
+  const { vga, set, print, picture } = adapter();
+  set(0x3d4, 0x11, 0);
+  set(0x3d4, 0x01, 39);
+  assert.deepEqual(vga.size(), { width: 720, height: 400 });
+  print("\xdb", 1);
+  const { at } = picture();
+  assert.deepEqual([at(17, 5), at(18, 5), at(35, 5), at(36, 5)], ["000000", "aaaaaa", "aaaaaa", "000000"]);
+  set(0x3d4, 0x01, 79);
+  set(0x3d4, 0x09, 0xc7); // double scan, rows of 8
+  assert.deepEqual([vga.size(), vga.text()?.rows], [{ width: 720, height: 400 }, 25]);
+});
+
+test("text is panned by dots, lines and characters", () => {
+  const { print, picture, set, attribute } = adapter();
+  print("\xdb\xdb \xdb", 80);
+  attribute(0x13, 2); // three dots to the left with cells of nine
+  set(0x3d4, 0x08, 4); // four lines up
+  const { at } = picture();
+  assert.deepEqual([at(0, 12), at(14, 12), at(15, 12), at(24, 12), at(24, 11)], ["aaaaaa", "aaaaaa", "000000", "aaaaaa", "000000"]);
+  set(0x3d4, 0x08, 0x20);
+  assert.equal(picture().at(8, 16), "000000", "the space is third, now second");
+  attribute(0x13, 8);
+  assert.equal(picture().at(0, 16), "aaaaaa");
+});
+
+test("graphics are panned by dots, but not below a fixed split", () => {
+  const a = adapter();
+  enterMode13(a);
+  a.ports.write(0x3c8, 1, 1);
+  for (let c = 0; c < 3; c++) a.ports.write(0x3c9, 1, 63);
+  a.set(0x3d4, 0x11, 0);
+  a.mmio.write(0xa0000 + 5, 1, 1);
+  a.attribute(0x13, 4);
+  assert.equal(a.picture().at(3, 0), "ffffff", "two dots of 256 colours");
+  a.set(0x3d4, 0x18, 99); // raw line 100 is picture line 50
+  a.set(0x3d4, 0x07, 0x0f);
+  a.set(0x3d4, 0x09, 0x01);
+  assert.equal(a.picture().at(3, 50), "ffffff");
+  a.attribute(0x10, 0x61);
+  assert.deepEqual([a.picture().at(3, 0), a.picture().at(5, 50)], ["ffffff", "ffffff"]);
+});
+
+test("dots blink in 16 colours by turning over their top bit", () => {
+  const a = adapter();
+  a.set(0x3d4, 0x11, 0);
+  const setup: [number, number, number][] = [[0x3c4, 1, 1], [0x3c4, 2, 15], [0x3c4, 4, 6], [0x3d4, 9, 0x40], [0x3d4, 0x17, 0xe3], [0x3ce, 5, 0], [0x3ce, 6, 5]];
+  for (const [port, index, value] of setup) a.set(port, index, value);
+  a.attribute(0x10, 0x09);
+  for (let i = 0; i < 0x8000; i++) a.mmio.write(0xa0000 + i, 1, 0);
+  a.set(0x3c4, 2, 1);
+  a.mmio.write(0xa0000, 1, 0x80);
+  assert.equal(a.picture().at(0, 0), "0000aa");
+  assert.ok(!a.vga.isDirty(a.clock.nowNs()));
+  a.clock.advance(460 * MS);
+  assert.ok(a.vga.isDirty(a.clock.nowNs()));
+  assert.equal(a.picture().at(0, 0), "5555ff");
+});
+
+test("registers that only steer accesses do not make the picture stale", () => {
+  const { vga, set, picture, clock } = adapter();
+  picture();
+  const steering: [number, number, number][] = [[0x3c4, 2, 5], [0x3ce, 0, 3], [0x3ce, 1, 3], [0x3ce, 3, 8], [0x3ce, 4, 1], [0x3ce, 8, 1]];
+  for (const [port, index, value] of steering) set(port, index, value);
+  assert.ok(!vga.isDirty(clock.nowNs()));
+});
+
+test("saved state holds the linear framebuffer, and one too large is refused", () => {
+  const a = adapter(1 << 20);
+  setDispi(a.dispi, [[1, 640], [2, 480], [3, 8], [4, 1]]);
+  a.framebuffer[700] = 4;
+  const saved = a.vga.save();
+  assert.equal((saved.framebuffer as Uint8Array).length, 701);
+  const b = adapter(1 << 20);
+  b.framebuffer.fill(9);
+  b.vga.load(structuredClone(saved));
+  assert.deepEqual([b.framebuffer[700], b.framebuffer[701], b.framebuffer[0]], [4, 0, 0]);
+  assert.equal(b.picture().at(60, 1), "aa0000");
+  a.framebuffer[(1 << 20) - 1] = 1;
+  assert.throws(() => adapter(1 << 16).vga.load(a.vga.save()), /framebuffer/);
+});
+
+test("status 1 follows the timing of the mode: 60 Hz with 480 lines", () => {
+  const { ports, set, clock } = adapter();
+  ports.write(0x3c2, 1, 0xe3);
+  set(0x3c4, 1, 1);
+  set(0x3d4, 0x11, 0x0c);
+  for (const [index, value] of [[6, 0x0b], [7, 0x3e], [0x10, 0xea], [0x12, 0xdf]] as const) set(0x3d4, index, value);
+  let retraces = 0;
+  let isIn = false;
+  for (let i = 0; i < 50_000; i++) {
+    const isNow = (ports.read(0x3da, 1) & 8) !== 0;
+    if (isNow && !isIn) retraces++;
+    isIn = isNow;
+    clock.advance(20_000);
+  }
+  assert.ok(retraces >= 59 && retraces <= 61, `${retraces} frames in a second`);
+});
+
 deviceConformance(
   "vga",
-  (bench) => new Vga("vga", { clock: bench.clock, framebuffer: new Uint8Array(0), mmio: new MmioBus(), mapFramebuffer: () => false }),
+  (bench) => new Vga("vga", { clock: bench.clock, framebuffer: new Uint8Array(0x10000), mmio: new MmioBus(), mapFramebuffer: () => false }),
   (vga) => {
     vga.writeReg(VGA_WINDOW.bank, 0x18000, 2, 0x1e41);
     vga.writeReg(1, 0x14, 2, 0x120e);

@@ -1,22 +1,22 @@
 // The display adapter: a VGA with the Bochs/QEMU "dispi" extension, as QEMU's standard VGA. Registers, planes and drawing have files
 // of their own; this one ties them to ports, the window at A0000h-BFFFFh, PCI and the picture.
 // After reset it stands in 80 by 25 text mode, as a video BIOS would leave it, because a kernel started directly expects that.
-import type { AccessSize, BusDevice, Device } from "../../bus/device.ts";
+import type { AccessSize, BusDevice, Device, ResetKind } from "../../bus/device.ts";
 import type { MmioBus } from "../../bus/mmio-bus.ts";
 import type { PciFunction, PciRom } from "../../bus/pci-function.ts";
-import type { DisplaySource, TextScreen } from "../../display/display.ts";
-import { type DeviceState, parseState } from "../../state/device-state.ts";
+import type { DisplaySource, MemoryComparison, RowRange, TextScreen } from "../../display/display.ts";
+import { type DeviceState, parseState, StateError } from "../../state/device-state.ts";
 import type { Clock } from "../../time/clock.ts";
-import { LinearFramebuffer, type LinearMode } from "./linear-framebuffer.ts";
+import { LinearFramebuffer } from "./linear-framebuffer.ts";
 import { VbeDispi } from "./vbe-dispi.ts";
-import { drawGraphics, graphicsSize } from "./vga-graphics.ts";
+import { doGraphicsBlink, drawGraphics, graphicsSize } from "./vga-graphics.ts";
 import { MODE_3, textFont, textPalette } from "./vga-modes.ts";
 import { vgaPciFunction } from "./vga.pci.ts";
 import { VgaPlanes } from "./vga-planes.ts";
 import { VgaRegisters } from "./vga-registers.ts";
-import { dacColours, vgaScan } from "./vga-scan.ts";
+import { blinkPhase, dacColours } from "./vga-scan.ts";
 import { VgaState } from "./vga.state.ts";
-import { blinkPhase, doesBlink, drawText, readTextScreen } from "./vga-text.ts";
+import { readTextScreen, TextPainter, textSize } from "./vga-text.ts";
 
 const MONO_BANK = 0;
 const COLOUR_BANK = 1;
@@ -33,6 +33,11 @@ export const VGA_PORTS = [
 
 /** The window into display memory, for the memory-mapped bus. */
 export const VGA_WINDOW = { base: 0xa0000, length: 0x20000, bank: WINDOW_BANK } as const;
+
+/** Below this ratio of height to width a picture's lines are doubled. */
+const FLATTEST = 0.45;
+/** Between two looks at an unchanged linear framebuffer. */
+const LOOK_NS = 5e6;
 
 const MMIO_PORTS = 0x400;
 const MMIO_DISPI = 0x500;
@@ -57,8 +62,15 @@ export class Vga implements Device, BusDevice, DisplaySource {
   private readonly planes: VgaPlanes;
   private readonly dispi: VbeDispi;
   private readonly linear: LinearFramebuffer;
-  /** Blink phase drawn last, or -1 if nothing on the screen blinks. */
+  private readonly painter = new TextPainter();
+  /** Blink phase of the graphics drawn last, or -1 if they do not blink. */
   private drawnPhase = -1;
+  /** The kind of picture drawn last: another is drawn whole. */
+  private drawnKind = "";
+  /** The picture in its own dots, where what is shown has them stretched. */
+  private unstretched = new Uint32Array(0);
+  /** When a look at the linear framebuffer last found nothing. */
+  private cleanLookNs = -Infinity;
 
   constructor(id: string, options: VgaOptions) {
     this.id = id;
@@ -92,7 +104,7 @@ export class Vga implements Device, BusDevice, DisplaySource {
       bytes[((i >> 4) * 32 + (i & 15)) * 4 + 2] = row;
     });
     this.planes.latch = 0;
-    this.planes.isChanged = true;
+    this.planes.markAll();
   }
 
   /** A VBE mode with the linear framebuffer, cleared: what VBE function 4F02h does. */
@@ -184,21 +196,40 @@ export class Vga implements Device, BusDevice, DisplaySource {
   }
 
   isDirty(nowNs: number): boolean {
-    if (this.registers.isChanged || this.dispi.isChanged) return true;
+    const { registers, planes } = this;
+    if (registers.isChanged || this.dispi.isChanged) return true;
     const mode = this.dispi.mode();
-    if (mode) return this.linear.isChanged(mode);
-    return this.planes.isChanged || (this.drawnPhase >= 0 && this.drawnPhase !== blinkPhase(nowNs));
+    if (mode) {
+      // The guest may halt a thousand times a second, and each time somebody asks.
+      if (nowNs < this.cleanLookNs + LOOK_NS && nowNs >= this.cleanLookNs) return false;
+      if (this.linear.isChanged(mode)) return true;
+      this.cleanLookNs = nowNs;
+      return false;
+    }
+    if (planes.isChanged) return true;
+    if (registers.isGraphics) return this.drawnPhase >= 0 && this.drawnPhase !== blinkPhase(nowNs);
+    return registers.isCursorChanged || this.painter.isPhaseStale(nowNs);
   }
 
   size(): { width: number; height: number } {
+    const { width, height } = this.ownSize();
+    const stretch = this.stretch(width, height);
+    return { width: width * stretch.x, height: height * stretch.y };
+  }
+
+  /** The picture's own dots. */
+  private ownSize(): { width: number; height: number } {
     const mode = this.dispi.mode();
     if (mode) return { width: mode.width, height: mode.height };
-    if (this.registers.isGraphics) {
-      const { width, height } = graphicsSize(this.registers);
-      return { width, height };
-    }
-    const scan = vgaScan(this.registers);
-    return { width: scan.columns * scan.cellWidth, height: scan.lines };
+    if (!this.registers.isGraphics) return textSize(this.registers);
+    const { width, height } = graphicsSize(this.registers);
+    return { width, height };
+  }
+
+  /** Dots of 640 by 200 are twice as high as wide and those of 360 by 400 twice as wide as high: these are shown twice. */
+  private stretch(width: number, height: number): { x: 1 | 2; y: 1 | 2 } {
+    if (this.dispi.isEnabled) return { x: 1, y: 1 };
+    return { x: height > width ? 2 : 1, y: height < width * FLATTEST ? 2 : 1 };
   }
 
   render(into: Uint8Array | Uint8ClampedArray, nowNs: number): void {
@@ -207,24 +238,57 @@ export class Vga implements Device, BusDevice, DisplaySource {
     // Words need an aligned start; a caller's buffer need not have one.
     const isAligned = (into.byteOffset & 3) === 0;
     const words = isAligned ? new Uint32Array(into.buffer, into.byteOffset, width * height) : new Uint32Array(width * height);
-    this.draw(words, this.dispi.mode(), nowNs);
+    this.update(words, true, nowNs);
     if (!isAligned) into.set(new Uint8Array(words.buffer));
-    this.registers.isChanged = this.planes.isChanged = this.dispi.isChanged = false;
   }
 
-  private draw(words: Uint32Array, mode: LinearMode | null, nowNs: number): void {
-    const { registers, planes } = this;
-    this.drawnPhase = -1;
-    if (mode) {
-      this.linear.draw(mode, dacColours(registers), words);
-    } else if (!registers.isScreenOn) {
-      words.fill(0xff000000);
-    } else if (registers.isGraphics) {
-      drawGraphics(registers, planes.bytes, words);
-    } else {
-      drawText(registers, planes.bytes, words, nowNs);
-      if (doesBlink(registers, planes.bytes)) this.drawnPhase = blinkPhase(nowNs);
+  update(into: Uint32Array, isWhole: boolean, nowNs: number): RowRange | null {
+    const { width, height } = this.ownSize();
+    const stretch = this.stretch(width, height);
+    if (into.length < width * stretch.x * height * stretch.y) throw new RangeError(`A picture of ${width} by ${height} dots does not fit`);
+    if (stretch.x === 1 && stretch.y === 1) return this.draw(into, width, height, isWhole, nowNs);
+    if (this.unstretched.length !== width * height) {
+      this.unstretched = new Uint32Array(width * height);
+      isWhole = true;
     }
+    const rows = this.draw(this.unstretched, width, height, isWhole, nowNs);
+    if (!rows) return null;
+    const range = { first: rows.first * stretch.y, last: rows.last * stretch.y + stretch.y - 1 };
+    const shownWidth = width * stretch.x;
+    for (let y = range.first; y <= range.last; y++) {
+      const from = Math.floor(y / stretch.y) * width;
+      for (let x = 0; x < shownWidth; x++) into[y * shownWidth + x] = this.unstretched[from + (stretch.x === 2 ? x >> 1 : x)] as number;
+    }
+    return range;
+  }
+
+  compareWith(differs: MemoryComparison): void {
+    this.linear.differs = differs;
+  }
+
+  private draw(words: Uint32Array, width: number, height: number, isWhole: boolean, nowNs: number): RowRange | null {
+    const { registers, planes } = this;
+    const mode = this.dispi.mode();
+    const kind = mode ? "linear" : !registers.isScreenOn ? "off" : registers.isGraphics ? "graphics" : "text";
+    isWhole ||= registers.isChanged || this.dispi.isChanged || kind !== this.drawnKind;
+    this.drawnKind = kind;
+    let rows: RowRange | null = null;
+    if (mode) {
+      rows = this.linear.draw(mode, dacColours(registers), words, isWhole);
+    } else if (kind === "off") {
+      if (isWhole) rows = { first: 0, last: height - 1 };
+      if (isWhole) words.fill(0xff000000, 0, width * height);
+    } else if (kind === "graphics") {
+      const phase = doGraphicsBlink(registers) ? blinkPhase(nowNs) : -1;
+      rows = drawGraphics(registers, planes, words, isWhole || phase !== this.drawnPhase, nowNs);
+      this.drawnPhase = phase;
+    } else {
+      const isNewFont = (planes.changedPlanes & 0b1100) !== 0;
+      rows = this.painter.draw(registers, planes.bytes, words, isWhole || isNewFont, nowNs);
+    }
+    registers.isChanged = registers.isCursorChanged = this.dispi.isChanged = false;
+    planes.markDrawn();
+    return rows;
   }
 
   text(): TextScreen | null {
@@ -232,7 +296,8 @@ export class Vga implements Device, BusDevice, DisplaySource {
     return readTextScreen(this.registers, this.planes.bytes);
   }
 
-  reset(): void {
+  reset(kind: ResetKind): void {
+    if (kind === "power") this.linear.memory.fill(0);
     this.dispi.reset();
     this.enterTextMode();
     this.pci.reset();
@@ -241,11 +306,12 @@ export class Vga implements Device, BusDevice, DisplaySource {
   save(): DeviceState {
     return {
       kind: "vga",
-      version: 1,
+      version: 2,
       registers: this.registers.save(),
       planes: Uint8Array.from(this.planes.bytes),
       latch: this.planes.latch,
       dispi: this.dispi.save(),
+      framebuffer: withoutZeros(this.linear.memory),
       pci: this.pci.save(),
     };
   }
@@ -253,10 +319,14 @@ export class Vga implements Device, BusDevice, DisplaySource {
   load(state: unknown): void {
     const saved = parseState(VgaState, state, this.id);
     this.pci.check(saved.pci);
+    const { memory } = this.linear;
+    if (saved.framebuffer.length > memory.length) throw new StateError(`Saved state of ${this.id} is not usable: framebuffer: too large`);
     this.registers.load(saved.registers);
     this.planes.bytes.set(saved.planes);
     this.planes.latch = saved.latch;
-    this.planes.isChanged = true;
+    this.planes.markAll();
+    memory.set(saved.framebuffer);
+    memory.fill(0, saved.framebuffer.length);
     this.dispi.load(saved.dispi);
     this.syncDacWidth();
     this.pci.load(saved.pci);
@@ -268,4 +338,11 @@ export class Vga implements Device, BusDevice, DisplaySource {
     const what = mode ? `linear, ${mode.bitsPerPixel} bits` : this.registers.isGraphics ? "graphics" : "text";
     return { mode: `${what}, ${width} x ${height}` };
   }
+}
+
+/** A copy up to the last byte that is not 0: most of a framebuffer is never drawn to. */
+function withoutZeros(memory: Uint8Array): Uint8Array {
+  let end = memory.length;
+  while (end > 0 && memory[end - 1] === 0) end--;
+  return memory.slice(0, end);
 }
