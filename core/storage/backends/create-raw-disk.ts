@@ -4,12 +4,10 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, statfs, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { DISK_MAX_BYTES, DISK_MIN_BYTES } from "../../api/contract.ts";
 import { ImageError } from "../image-error.ts";
 import { giveName } from "./give-name.ts";
 
-export const DISK_MIN_BYTES = 1024 * 1024;
-/** Most that a file position can say without loss, less than every file system allows anyway. */
-export const DISK_MAX_BYTES = 2 ** 50;
 const SECTOR = 512;
 
 export interface NewDisk {
@@ -24,7 +22,7 @@ export interface NewDisk {
 /** Throws ImageError. `size` is rounded up to whole sectors. */
 export async function createRawDisk(path: string, size: number): Promise<NewDisk> {
   if (!Number.isFinite(size) || size < DISK_MIN_BYTES || size > DISK_MAX_BYTES) {
-    throw new ImageError("badRequest", `A disk has between 1 MiB and 1024 TiB, not ${size} bytes: ${path}`);
+    throw new ImageError("badRequest", `A disk has between 1 MiB and 2 TiB, not ${size} bytes: ${path}`);
   }
   const sizeBytes = Math.ceil(size / SECTOR) * SECTOR;
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
