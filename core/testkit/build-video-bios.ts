@@ -9,6 +9,8 @@ import { textFont } from "../devices/display/vga-modes.ts";
 import { deriveFont } from "./derive-vga-fonts.ts";
 
 const SOURCE = fileURLToPath(new URL("../firmware/vgabios/", import.meta.url));
+/** Of image.ts, not of this file. */
+const IMPORT = 'import { decodeBase64 } from "../../base/base64.ts";';
 
 /** The image, or null where there is no nasm. Throws what nasm says about the source. */
 export function assembleVideoBios(): Uint8Array | null {
@@ -39,7 +41,7 @@ if (import.meta.main) {
   writeFileSync(
     join(SOURCE, "image.ts"),
     `// The video BIOS as the machine has it at C0000h. Made by core/testkit/build-video-bios.ts from vgabios.asm: do not edit.
-import { decodeBase64 } from "../../base/base64.ts";
+${IMPORT}
 
 const IMAGE =
 ${lines.map((line) => `  "${line}"`).join(" +\n")};

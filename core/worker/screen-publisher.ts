@@ -1,7 +1,6 @@
 // Draws the machine's picture into the shared screen, changed part only, and says which part that was. Writes are bracketed by
 // two counters (see ScreenWord), so that a reader in another thread knows a torn picture when it has copied one.
 import { type DirtyRect, SCREEN_MAX_HEIGHT, SCREEN_MAX_WIDTH, SCREEN_PIXELS_OFFSET, ScreenWord } from "../api/worker-protocol.ts";
-import type { RowRange } from "../display/display.ts";
 import type { Machine } from "../machine/machine.ts";
 import { encodePng } from "./png.ts";
 
@@ -16,11 +15,11 @@ export class ScreenPublisher {
   private readonly words: Int32Array;
   private readonly shared: Uint32Array;
   private readonly sharedBytes: Buffer;
-  /** The picture as drawn last, of drawnWidth * drawnHeight. */
+  /** A picture that has to be cut, or of a display that always draws everything. */
   private drawn = new Uint32Array(0);
   private drawnBytes = Buffer.alloc(0);
-  private drawnWidth = 0;
-  private drawnHeight = 0;
+  /** The display itself drew what the shared screen has. */
+  private isDrawnShared = false;
   /** Put into the shared screen and not reported yet. */
   private unreported: DirtyRect | undefined;
   private lastNs = 0;
@@ -51,50 +50,56 @@ export class ScreenPublisher {
   }
 
   private bringUp(nowNs: number): void {
-    const { words } = this;
-    const size = this.display.size();
+    const { words, display } = this;
+    const size = display.size();
     if (size.width < 1 || size.height < 1) return;
-    const rows = this.draw(size.width, size.height, nowNs);
     const width = Math.min(size.width, SCREEN_MAX_WIDTH);
     const height = Math.min(size.height, SCREEN_MAX_HEIGHT);
     const isNewSize = words[ScreenWord.WIDTH] !== width || words[ScreenWord.HEIGHT] !== height;
-    const rect = isNewSize ? { x: 0, y: 0, width, height } : rows && this.difference(rows, size.width, width, height);
-    if (!rect) return;
+    const isCut = size.width !== width || size.height !== height;
     const begun = ((words[ScreenWord.BEGUN] ?? 0) + 1) | 0;
-    Atomics.store(words, ScreenWord.BEGUN, begun);
+    let rect: DirtyRect | undefined;
+    if (display.update && !isCut) {
+      // Straight into the shared screen, whose rows are the picture's.
+      Atomics.store(words, ScreenWord.BEGUN, begun);
+      const rows = display.update(this.shared.subarray(0, width * height), isNewSize || !this.isDrawnShared, nowNs);
+      this.isDrawnShared = true;
+      if (rows) rect = { x: 0, y: rows.first, width, height: rows.last - rows.first + 1 };
+      if (isNewSize) rect = { x: 0, y: 0, width, height };
+    } else {
+      this.isDrawnShared = false;
+      this.draw(size.width, size.height, nowNs);
+      rect = isNewSize ? { x: 0, y: 0, width, height } : this.difference(size.width, width, height);
+      if (!rect) return;
+      Atomics.store(words, ScreenWord.BEGUN, begun);
+      for (let y = rect.y; y < rect.y + rect.height; y++) {
+        const from = y * size.width + rect.x;
+        this.shared.set(this.drawn.subarray(from, from + rect.width), y * width + rect.x);
+      }
+    }
     words[ScreenWord.WIDTH] = width;
     words[ScreenWord.HEIGHT] = height;
-    for (let y = rect.y; y < rect.y + rect.height; y++) {
-      const from = y * size.width + rect.x;
-      this.shared.set(this.drawn.subarray(from, from + rect.width), y * width + rect.x);
-    }
     Atomics.store(words, ScreenWord.ENDED, begun);
-    this.unreported = isNewSize || !this.unreported ? rect : union(this.unreported, rect);
+    if (rect) this.unreported = isNewSize || !this.unreported ? rect : union(this.unreported, rect);
   }
 
-  /** Brings `drawn` up to date and gives the rows that may have changed. */
-  private draw(width: number, height: number, nowNs: number): RowRange | null {
+  private draw(width: number, height: number, nowNs: number): void {
     const pixels = width * height;
     if (this.drawn.length < pixels) {
       this.drawn = new Uint32Array(pixels);
       this.drawnBytes = Buffer.from(this.drawn.buffer);
     }
-    const isNewSize = this.drawnWidth !== width || this.drawnHeight !== height;
-    this.drawnWidth = width;
-    this.drawnHeight = height;
-    if (this.display.update) return this.display.update(this.drawn.subarray(0, pixels), isNewSize, nowNs);
     this.display.render(this.drawnBytes.subarray(0, pixels * 4), nowNs);
-    return { first: 0, last: height - 1 };
   }
 
-  /** Smallest rectangle around all pixels of these rows that differ. `stride` is the width of what was drawn. */
-  private difference(rows: RowRange, stride: number, width: number, height: number): DirtyRect | undefined {
+  /** Smallest rectangle around all pixels that differ. `stride` is the width of what was drawn. */
+  private difference(stride: number, width: number, height: number): DirtyRect | undefined {
     const { drawn, shared, drawnBytes, sharedBytes } = this;
     let top = -1;
     let bottom = -1;
     let left = width;
     let right = -1;
-    for (let y = rows.first; y <= rows.last && y < height; y++) {
+    for (let y = 0; y < height; y++) {
       const row = y * stride;
       const old = y * width;
       if (drawnBytes.compare(sharedBytes, old * 4, (old + width) * 4, row * 4, (row + width) * 4) === 0) continue;
