@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import fs, { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { after, afterEach, mock, test } from "node:test";
 import { ImageFile } from "./image-file.ts";
 import { lockImage, writerOf } from "./image-lock.ts";
 
@@ -18,6 +19,19 @@ function file(sizeBytes: number): string {
   return path;
 }
 const identity = (path: string) => statSync(path, { bigint: true });
+
+afterEach(() => {
+  mock.restoreAll();
+  syncBuiltinESMExports();
+});
+/** From now on the module under test calls this instead. */
+function replace<K extends "fdatasync" | "readSync" | "writeSync">(name: K, behaviour: unknown) {
+  // The replacements take what the callers here pass, not every overload.
+  const made = mock.method(fs, name, behaviour as (typeof fs)[K]);
+  syncBuiltinESMExports();
+  return made;
+}
+const failure = (code: string) => Object.assign(new Error(code), { code });
 
 test("the io thread refuses what leaves the file, whoever asks, and the file does not grow", async () => {
   const path = file(4096);
@@ -70,4 +84,51 @@ test("a lock whose owner does not answer is held all the same", { skip: process.
   await new Promise<void>((resolve) => silent.listen(`\0ringfence-image-${dev}-${ino}`, resolve));
   assert.deepEqual(await lockImage({ dev, ino }, "late"), { heldBy: "another program" });
   silent.close();
+});
+
+test("a flush is a flush on the host: once for what has been written, never for nothing", async () => {
+  const image = await ImageFile.open(file(1 << 20), true, "test");
+  const calls = replace("fdatasync", (_fd: number, done: (error: null) => void) => setImmediate(done, null)).mock;
+  await image.flush();
+  assert.equal(calls.callCount(), 0);
+  image.write(0, Uint8Array.of(1));
+  await image.flush();
+  await image.flush();
+  assert.equal(calls.callCount(), 1);
+  image.write(0, new Uint8Array(4096)); // over a one: it has to be written
+  await image.close();
+  assert.equal(calls.callCount(), 2);
+});
+
+test("once a flush has failed all that follow fail: the host may have thrown the data away", async () => {
+  const image = await ImageFile.open(file(4096), true, "test");
+  const results = [failure("ENOSPC"), null];
+  replace("fdatasync", (_fd: number, done: (error: unknown) => void) => setImmediate(done, results.shift()));
+  image.write(0, Uint8Array.of(1));
+  assert.equal(await image.flush(), "noSpace");
+  image.write(1, Uint8Array.of(1));
+  assert.equal(await image.flush(), "noSpace");
+  await image.close();
+});
+
+test("a full disk, a bad sector, and reads and writes that do only a part", async () => {
+  const path = file(4096);
+  const image = await ImageFile.open(path, true, "test");
+  const { readSync, writeSync } = fs;
+  replace("writeSync", () => {
+    throw failure("ENOSPC");
+  });
+  assert.equal(image.write(0, Uint8Array.of(1)), "noSpace");
+  replace("readSync", () => {
+    throw failure("EIO");
+  });
+  assert.equal(image.read(0, new Uint8Array(1)), "io");
+  mock.restoreAll();
+  replace("writeSync", (fd: number, data: Uint8Array, at: number, length: number, offset: number) => writeSync(fd, data, at, Math.min(length, 100), offset));
+  replace("readSync", (fd: number, data: Uint8Array, at: number, length: number, offset: number) => readSync(fd, data, at, Math.min(length, 70), offset));
+  const data = Uint8Array.from({ length: 1000 }, (_, i) => i & 0xff);
+  const back = new Uint8Array(1000);
+  assert.deepEqual([image.write(11, data), image.read(11, back)], [null, null]);
+  assert.deepEqual(back, data);
+  await image.close();
 });

@@ -72,11 +72,14 @@ export class ImageFile {
     if (data.length >= ZERO_CHECK_BYTES && this.isZero(data) && this.readsAsZero(offset, data.length)) return null;
     this.isDirty = true;
     for (let done = 0; done < data.length; ) {
+      let count = 0;
       try {
-        done += writeSync(this.fd, data, done, data.length - done, offset + done);
+        count = writeSync(this.fd, data, done, data.length - done, offset + done);
       } catch (error) {
         return blockErrorOf(error);
       }
+      if (count === 0) return "io";
+      done += count;
     }
     return null;
   }
