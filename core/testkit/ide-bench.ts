@@ -116,17 +116,22 @@ export class IdeDriver {
     this.out(6, 0xa0 | (this.drive << 4));
   }
 
+  /** Features, count, LBA low, mid and high. */
+  private outAll(values: readonly number[]): void {
+    for (const [i, value] of values.entries()) this.out(1 + i, value);
+  }
+
   issue(c: IdeCommand): void {
     const { features = 0, count = 0, lba = 0 } = c;
     const byte = (n: number): number => Math.floor(lba / 2 ** (8 * n)) & 0xff;
     if (c.chs) {
       const [cylinder, head, sector] = c.chs;
       this.out(6, 0xa0 | (this.drive << 4) | head);
-      [features, count, sector, cylinder & 0xff, cylinder >> 8].forEach((value, i) => this.out(1 + i, value));
+      this.outAll([features, count, sector, cylinder & 0xff, cylinder >> 8]);
     } else {
       this.out(6, 0xe0 | (this.drive << 4) | (c.isExtended ? 0 : byte(3) & 15));
-      if (c.isExtended) [features >> 8, count >> 8, byte(3), byte(4), byte(5)].forEach((value, i) => this.out(1 + i, value));
-      [features & 0xff, count & 0xff, byte(0), byte(1), byte(2)].forEach((value, i) => this.out(1 + i, value));
+      if (c.isExtended) this.outAll([features >> 8, count >> 8, byte(3), byte(4), byte(5)]);
+      this.outAll([features & 0xff, count & 0xff, byte(0), byte(1), byte(2)]);
     }
     this.out(7, c.command);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FlatCpu, longMachine, protectedMachine } from "../../testkit/flat-cpu.ts";
+import { type FlatCpu, longMachine, protectedMachine } from "../../testkit/flat-cpu.ts";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
 import * as L from "../state/layout.ts";
 

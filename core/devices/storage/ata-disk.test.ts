@@ -279,7 +279,8 @@ class Queue {
   constructor(medium: FaultyBackend) {
     this.disk = new AtaDisk("sata", { medium, interface: "serial", serialNumber: "S" }, {
       dataPhase: (phase: AtaDataPhase) => {
-        const memory = (this.memory[phase.slot] ??= new Uint8Array(1 << 20));
+        const memory = this.memory[phase.slot] ?? new Uint8Array(1 << 20);
+        this.memory[phase.slot] = memory;
         if (phase.direction === "in") memory.set(phase.data, phase.offset);
         else phase.data.set(memory.subarray(phase.offset, phase.offset + phase.data.length));
         this.disk.dataMoved(phase.slot);

@@ -158,45 +158,64 @@ export class AtapiCd implements AtaDevice, BlockClient, RemovableDrive, PacketDr
   // ---- ATA commands --------------------------------------------------------------------------
 
   start(slot: number, r: AtaRegisters): void {
-    if (r.command === A.COMMAND_DEVICE_RESET) return this.transport.commandDone(slot, this.reset("soft"), false);
-    if (this.task || this.power === "sleep") return this.abort(slot, r);
+    if (r.command === A.COMMAND_DEVICE_RESET) {
+      this.transport.commandDone(slot, this.reset("soft"), false);
+      return;
+    }
+    if (this.task || this.power === "sleep") {
+      this.abort(slot, r);
+      return;
+    }
     switch (r.command) {
       case COMMAND_PACKET: {
         this.power = "active";
         const task = this.newTask(slot, r, "packet", new Uint8Array(PACKET_BYTES));
-        return this.transport.dataPhase(this.phaseOf(task));
+        this.transport.dataPhase(this.phaseOf(task));
+        return;
       }
       case 0xa1: { // IDENTIFY PACKET DEVICE
         const { serialNumber, isSerialAta, options, transferMode } = this;
         const model = options.model ?? "Ringfence CD/DVD-ROM";
         const facts = { serialNumber, model, isSerialAta, isSecond: options.isSecond === true, transferMode };
-        return this.transport.dataPhase(this.phaseOf(this.newTask(slot, r, "identify", identifyPacketDevice(facts))));
+        this.transport.dataPhase(this.phaseOf(this.newTask(slot, r, "identify", identifyPacketDevice(facts))));
+        return;
       }
       case A.COMMAND_EXECUTE_DIAGNOSTIC:
-        return this.transport.commandDone(slot, A.signature(true), true);
+        this.transport.commandDone(slot, A.signature(true), true);
+        return;
       case 0x20: case 0xec: // READ SECTORS, IDENTIFY DEVICE: not these, and the signature says why
-        return this.transport.commandDone(
+        this.transport.commandDone(
           slot, { ...A.signature(true), status: OK | A.STATUS_ERR, error: A.ERROR_ABRT, device: r.device }, true,
         );
+        return;
       case 0xe0: case 0xe2: case 0x94: case 0x96:
         this.power = "standby";
-        return this.finish(slot, r, {});
+        this.finish(slot, r, {});
+        return;
       case 0xe1: case 0xe3: case 0x95: case 0x97:
         this.power = "idle";
-        return this.finish(slot, r, {});
+        this.finish(slot, r, {});
+        return;
       case 0xe5: case 0x98:
-        return this.finish(slot, r, { count: this.power === "standby" ? 0x00 : this.power === "idle" ? 0x80 : 0xff });
+        this.finish(slot, r, { count: this.power === "standby" ? 0x00 : this.power === "idle" ? 0x80 : 0xff });
+        return;
       case 0xe6: case 0x99:
         this.power = "sleep";
-        return this.finish(slot, r, {});
+        this.finish(slot, r, {});
+        return;
       case 0xef: { // SET FEATURES
         const mode = (r.features & 0xff) === 0x03 ? transferModeOf(r.count & 0xff, this.transferMode) : null;
-        if (mode === null) return this.abort(slot, r);
+        if (mode === null) {
+          this.abort(slot, r);
+          return;
+        }
         this.transferMode = mode;
-        return this.finish(slot, r, {});
+        this.finish(slot, r, {});
+        return;
       }
       default:
-        return this.abort(slot, r);
+        this.abort(slot, r);
+        return;
     }
   }
 
@@ -224,18 +243,23 @@ export class AtapiCd implements AtaDevice, BlockClient, RemovableDrive, PacketDr
     switch (task.stage) {
       case "identify":
         this.task = null;
-        return this.finish(slot, task.registers, {}, false);
+        this.finish(slot, task.registers, {}, false);
+        return;
       case "packet":
         task.packet = task.data;
         task.data = new Uint8Array(0);
         if (task.packet[0] !== 0x03) this.sense = S.NO_SENSE;
-        return this.carryOut(task, null);
+        this.carryOut(task, null);
+        return;
       case "parameters":
-        return this.carryOut(task, task.data);
+        this.carryOut(task, task.data);
+        return;
       case "reply":
-        return this.good(task);
+        this.good(task);
+        return;
       case "sectors":
-        return this.sectorsMoved(task);
+        this.sectorsMoved(task);
+        return;
       case "medium":
         return;
     }
@@ -245,23 +269,34 @@ export class AtapiCd implements AtaDevice, BlockClient, RemovableDrive, PacketDr
     const outcome = executePacket(this, task.packet, parameters);
     switch (outcome.kind) {
       case "good":
-        return this.good(task);
+        this.good(task);
+        return;
       case "check":
-        return this.check(task, outcome.sense);
+        this.check(task, outcome.sense);
+        return;
       case "reply":
-        if (outcome.data.length === 0) return this.good(task);
+        if (outcome.data.length === 0) {
+          this.good(task);
+          return;
+        }
         task.data = outcome.data;
-        return this.move(task, "reply");
+        this.move(task, "reply");
+        return;
       case "parameters":
         task.data = new Uint8Array(outcome.length);
-        return this.move(task, "parameters");
+        this.move(task, "parameters");
+        return;
       case "sectors":
-        if (outcome.count === 0 || partBytes(outcome.parts) === 0) return this.good(task);
+        if (outcome.count === 0 || partBytes(outcome.parts) === 0) {
+          this.good(task);
+          return;
+        }
         task.lba = outcome.lba;
         task.left = outcome.count;
         task.parts = outcome.parts;
         task.chunkLimit = Math.floor(A.CHUNK_BYTES / RAW_SECTOR);
-        return this.readSectors(task);
+        this.readSectors(task);
+        return;
     }
   }
 
@@ -269,7 +304,10 @@ export class AtapiCd implements AtaDevice, BlockClient, RemovableDrive, PacketDr
   private move(task: AtapiTask, stage: "reply" | "parameters" | "sectors"): void {
     task.stage = stage;
     const phase = this.phaseOf(task);
-    if (phase.blockBytes > 0) return this.transport.dataPhase(phase);
+    if (phase.blockBytes > 0) {
+      this.transport.dataPhase(phase);
+      return;
+    }
     this.task = null;
     this.abort(task.slot, task.registers);
   }
@@ -308,12 +346,14 @@ export class AtapiCd implements AtaDevice, BlockClient, RemovableDrive, PacketDr
     if (task?.stage !== "medium" || task.slot !== tag) return;
     if (error === null) {
       if (task.parts !== PART_DATA) task.data = withParts(task);
-      return this.move(task, "sectors");
+      this.move(task, "sectors");
+      return;
     }
     // Sector by sector, those before the bad one can still be read.
     if (task.chunk > 1) {
       task.chunkLimit = 1;
-      return this.readSectors(task);
+      this.readSectors(task);
+      return;
     }
     this.check(task, error === "removed" ? (this.notReady() ?? S.MEDIUM_CHANGED) : { ...S.UNRECOVERED_READ_ERROR, information: task.lba });
   }
@@ -323,8 +363,14 @@ export class AtapiCd implements AtaDevice, BlockClient, RemovableDrive, PacketDr
     task.lba += task.chunk;
     task.left -= task.chunk;
     task.data = new Uint8Array(0);
-    if (task.left === 0) return this.good(task);
-    if (task.isCut) return this.cutOff(task);
+    if (task.left === 0) {
+      this.good(task);
+      return;
+    }
+    if (task.isCut) {
+      this.cutOff(task);
+      return;
+    }
     this.readSectors(task);
   }
 

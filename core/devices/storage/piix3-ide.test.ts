@@ -420,7 +420,11 @@ deviceConformance(
   "PIIX3 IDE",
   (bench) => {
     const media: Timeless[] = [];
-    const pump = { onTimer: () => media.forEach((medium) => medium.deliver()) };
+    const pump = {
+      onTimer: () => {
+        for (const medium of media) medium.deliver();
+      },
+    };
     const timers = bench.timers(() => pump);
     const medium = (): Timeless => {
       const made = new Timeless(patternedBytes(300 * 512), { onReady: () => timers.arm("deliver", 0) });

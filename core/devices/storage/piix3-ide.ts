@@ -2,7 +2,7 @@
 // ports and interrupts, decoded when the command register and the channel's IDETIM say so, and a bus master for each at BAR 4.
 // Timing registers hold what is written; transfers take as long as the medium does.
 import { z } from "zod";
-import { type AccessSize, type BusDevice, type Device, type IrqLine, type ResetKind } from "../../bus/device.ts";
+import type { AccessSize, BusDevice, Device, IrqLine, ResetKind } from "../../bus/device.ts";
 import { portBar } from "../../bus/pci-bus.ts";
 import { PciFunction, PciFunctionState } from "../../bus/pci-function.ts";
 import type { PortBus } from "../../bus/port-bus.ts";
@@ -12,7 +12,8 @@ import { type DeviceState, type PlainData, parseState } from "../../state/device
 import { AtaDisk } from "./ata-disk.ts";
 import { AtapiCd } from "./atapi-cd.ts";
 import { BUS_MASTER_BYTES } from "./ide-bus-master.ts";
-import { type DriveMaker, IdeChannel, IdeChannelState } from "./ide-channel.ts";
+import { IdeChannel, IdeChannelState } from "./ide-channel.ts";
+import type { DriveMaker } from "./ide-drive.ts";
 
 const Piix3IdeState = z.strictObject({
   kind: z.literal("piix3-ide"),
