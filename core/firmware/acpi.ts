@@ -1,5 +1,5 @@
-// ACPI tables (ACPI 6.4, chapter 5.2) for the 440FX board: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET, DSDT. The machine is always in
-// ACPI mode, so there is no SMI command. Fixed power button, no sleep states but soft off.
+// ACPI tables (ACPI 6.4, chapter 5.2) for the 440FX board: RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET, DSDT. Fixed power
+// button; S1 and the sleep button where the board has them, soft off always.
 import { ByteView, joinBytes } from "./byte-view.ts";
 import { dsdtCode } from "./dsdt.ts";
 
@@ -16,6 +16,15 @@ export interface AcpiBoard {
   /** Left out: no HPET. */
   hpetBase?: number;
   comPorts: readonly { base: number; irq: number }[];
+  lptPorts?: readonly { base: number; irq: number }[];
+  /** A floppy controller at 3F0h. */
+  hasFloppy?: boolean;
+  /** The sleep button is fixed hardware, like the power button; a board without it says so. */
+  hasSleepButton?: boolean;
+  /** SLP_TYP of S1; left out: no such state. */
+  s1SleepType?: number;
+  /** Where ACPI mode is switched on and off; left out: it is always on. */
+  smiCommand?: { port: number; enable: number; disable: number };
   /** Memory that the host bridge passes on to PCI. */
   pciWindow: { base: number; end: number };
 }
@@ -34,8 +43,9 @@ const LAPIC_BASE = 0xfee00000;
 const IOAPIC_BASE = 0xfec00000;
 const RESET_PORT = 0xcf9;
 const RESET_VALUE = 0x06;
-/** WBINVD works; C1 on all processors; sleep button and RTC wake are not fixed features; reset register. */
-const FADT_FLAGS = 0x01 | 0x04 | 0x20 | 0x40 | 0x400;
+/** WBINVD works; C1 on all processors; RTC wake is not a fixed feature; reset register. */
+const FADT_FLAGS = 0x01 | 0x04 | 0x40 | 0x400;
+const FADT_NO_SLEEP_BUTTON = 0x20;
 const FADT_TIMER_32 = 0x100;
 const IAPC_LEGACY_DEVICES = 0x01;
 const IAPC_8042 = 0x02;
@@ -115,6 +125,11 @@ function fadt(board: AcpiBoard, dsdt: number, facs: number): Uint8Array {
   view.put32(40, dsdt);
   view.put8(45, 1); // preferred profile: desktop
   view.put16(46, board.sciIrq);
+  if (board.smiCommand) {
+    view.put32(48, board.smiCommand.port);
+    view.put8(52, board.smiCommand.enable);
+    view.put8(53, board.smiCommand.disable);
+  }
   view.put32(56, pmBase);
   view.put32(64, pmBase + 4);
   view.put32(76, pmBase + 8);
@@ -126,7 +141,8 @@ function fadt(board: AcpiBoard, dsdt: number, facs: number): Uint8Array {
   view.put8(106, 0); // day alarm
   view.put8(108, 0x32); // CMOS century
   view.put16(109, IAPC_LEGACY_DEVICES | IAPC_8042);
-  view.put32(112, FADT_FLAGS | (board.pmTimerBits === 32 ? FADT_TIMER_32 : 0));
+  const timer = board.pmTimerBits === 32 ? FADT_TIMER_32 : 0;
+  view.put32(112, FADT_FLAGS | timer | (board.hasSleepButton ? 0 : FADT_NO_SLEEP_BUTTON));
   putPortAddress(view, 116, RESET_PORT, 8);
   view.put8(128, RESET_VALUE);
   view.put64(132, facs);

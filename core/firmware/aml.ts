@@ -91,6 +91,8 @@ export const resources = (...descriptors: Aml[]): Aml => buffer(join(...descript
 export const ioPorts = (base: number, length: number): Aml => of(0x47, 0x01, ...little(base, 2), ...little(base, 2), 1, length);
 /** An ISA interrupt: edge, active high, exclusive. */
 export const isaIrq = (irq: number): Aml => of(0x22, ...little(1 << irq, 2));
+/** A channel of the ISA DMA controllers: compatibility timing, bytes. */
+export const isaDma = (channel: number): Aml => of(0x2a, 1 << channel, 0x00);
 export const fixedMemory = (base: number, length: number): Aml => of(0x86, 9, 0, 1, ...little(base, 4), ...little(length, 4));
 /** Level, active high, shared: what PIRQ lines become. The first number lies at byte 5. */
 export const sharedInterrupts = (irqs: readonly number[]): Aml =>

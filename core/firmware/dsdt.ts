@@ -22,7 +22,8 @@ export function dsdtCode(board: AcpiBoard): Uint8Array {
         aml.name("_CRS", aml.resources(aml.ioPorts(board.pmBase, 0x40), aml.ioPorts(0x4d0, 2), aml.ioPorts(0x92, 1))),
       ),
     ),
-    // PM1 control's SLP_TYP for soft off.
+    // PM1 control's SLP_TYP by sleep state.
+    ...(board.s1SleepType === undefined ? [] : [aml.name("\\_S1", aml.pack(board.s1SleepType, board.s1SleepType, 0, 0))]),
     aml.name("\\_S5", aml.pack(board.s5SleepType, board.s5SleepType, 0, 0)),
   ]);
 }
@@ -79,6 +80,7 @@ function isaBridge(board: AcpiBoard): aml.Aml {
     aml.name("_ADR", 0x00010000),
     aml.pciConfigRegion("PIRQ", 0x60, 4),
     aml.byteFields("PIRQ", ["PRQ0", "PRQ1", "PRQ2", "PRQ3"]),
+    isaDevice("DMAC", "PNP0200", aml.ioPorts(0x00, 16), aml.ioPorts(0x80, 16), aml.ioPorts(0xc0, 32), aml.isaDma(4)),
     isaDevice("PIC_", "PNP0000", aml.ioPorts(0x20, 2), aml.ioPorts(0xa0, 2), aml.isaIrq(2)),
     isaDevice("TMR_", "PNP0100", aml.ioPorts(0x40, 4), aml.isaIrq(0)),
     isaDevice("RTC_", "PNP0B00", aml.ioPorts(0x70, 2), aml.isaIrq(8)),
@@ -94,6 +96,17 @@ function isaBridge(board: AcpiBoard): aml.Aml {
         aml.name("_CRS", aml.resources(aml.ioPorts(base, 8), aml.isaIrq(irq))),
       ),
     ),
+    ...(board.lptPorts ?? []).map(({ base, irq }, i) =>
+      aml.device(
+        `LPT${i + 1}`,
+        aml.name("_HID", aml.eisaId("PNP0400")),
+        aml.name("_UID", i + 1),
+        aml.name("_CRS", aml.resources(aml.ioPorts(base, 8), aml.isaIrq(irq))),
+      ),
+    ),
+    ...(board.hasFloppy
+      ? [isaDevice("FDC0", "PNP0700", aml.ioPorts(0x3f2, 4), aml.ioPorts(0x3f7, 1), aml.isaIrq(6), aml.isaDma(2))]
+      : []),
   );
 }
 
