@@ -2,7 +2,9 @@
 // preload bridge, the WebSocket client and the CLI all derive from it; adding a call is one line here plus its handler.
 import { z } from "zod";
 import { BootSource, Drive, Firmware, RAM_MAX_MIB, RAM_MIN_MIB, VmConfig } from "./vm-config.ts";
-import { ActivityLight, ErrorCode, InputEvent, ScreenText, TrashEntry, VmRecord, VmStats } from "./vm-state.ts";
+import { KnownSystem, SystemDownload } from "./known-systems.ts";
+import { MediumInfo } from "./medium-info.ts";
+import { ActivityLight, Download, ErrorCode, InputEvent, ScreenText, TrashEntry, VmRecord, VmStats } from "./vm-state.ts";
 
 const Id = z.object({ id: z.string().min(1).max(200) });
 const Done = z.object({});
@@ -38,7 +40,7 @@ export const calls = {
     request: z.object({}),
     reply: z.object({
       version: z.string(), platform: z.string(), hostMemoryMiB: z.number(), hostFreeMemoryMiB: z.number(), hostCores: z.number(),
-      libraryPath: z.string(), /** Which host runs the app. */ host: z.enum(["electron", "headless"]),
+      libraryPath: z.string(), /** Where downloads and uploads go. */ mediaPath: z.string(), /** Which host runs the app. */ host: z.enum(["electron", "headless"]),
     }),
   },
   "vm.list": { request: z.object({}), reply: z.object({ vms: z.array(VmRecord) }) },
@@ -46,7 +48,7 @@ export const calls = {
     request: Parts.partial().required({ memoryMiB: true, boot: true }).extend({ name: Name, capPercent: z.int().min(1).max(100).default(100), notes: Parts.shape.notes.default("") }),
     reply: z.object({ vm: VmRecord }),
   },
-  /** Changes the saved configuration. Name and notes at any time, the rest while off. */
+  /** Changes the saved configuration, in every state. What a running machine is made of waits for its next start (see `pending`). */
   "vm.update": {
     request: Id.extend({ name: Name.optional() }).extend(Parts.partial().shape),
     reply: z.object({ vm: VmRecord }),
@@ -92,8 +94,24 @@ export const calls = {
   /** Looks for a file before the user commits to it. `path` may start with ~. */
   "file.probe": {
     request: z.object({ path: z.string().min(1).max(4096) }),
-    reply: z.object({ exists: z.boolean(), sizeBytes: z.number(), kind: z.enum(["linux", "multiboot", "pvh", "image", "unknown", "missing", "folder"]) }),
+    reply: z.object({
+      exists: z.boolean(),
+      sizeBytes: z.number(),
+      /** What a kernel is that can be started directly; otherwise what it is not. */
+      kind: z.enum(["linux", "multiboot", "pvh", "unknown", "missing", "folder"]),
+      /** What is on it, for a file that could be read. */
+      medium: MediumInfo.nullable(),
+    }),
   },
+  /** Systems that the wizard knows, the user's own first, and what is wrong with the lists. */
+  "systems.list": { request: z.object({}), reply: z.object({ systems: z.array(KnownSystem), problems: z.array(z.string()) }) },
+  "download.list": { request: z.object({}), reply: z.object({ downloads: z.array(Download) }) },
+  /** Fetches a file into the media folder; one that was fetched before, in part or whole, is taken up where it was left. */
+  "download.start": { request: SystemDownload, reply: z.object({ download: Download }) },
+  /** Stops it and keeps what is there. */
+  "download.pause": { request: Id, reply: Done },
+  /** Stops it and deletes what is there. */
+  "download.cancel": { request: Id, reply: Done },
   /** Entries of a folder on the host, for the browse dialog. Folders first, by name. */
   "file.list": {
     request: z.object({ path: z.string().max(4096) }),
@@ -112,6 +130,7 @@ export const events = {
   "vm.activity": z.object({ id: z.string(), lights: z.array(ActivityLight) }),
   /** The text screen, null in a graphics mode, to peers that watch it. */
   "vm.text": z.object({ id: z.string(), screen: ScreenText.nullable() }),
+  "download.changed": Download,
   "app.notice": z.object({ level: z.enum(["info", "warning", "error"]), code: ErrorCode, message: z.string(), vmId: z.string().optional() }),
 } as const;
 
@@ -136,6 +155,9 @@ export const FRAME_HEADER_BYTES = 20;
 /** Where the headless host takes WebSocket connections. Text messages are CallMessage one way, ReplyMessage or EventMessage the
  *  other; binary messages are screen frames. */
 export const SOCKET_PATH = "/ws";
+/** Where it takes files: PUT with `?name=`, answered with the JSON of UploadReply, or another status and a sentence. */
+export const UPLOAD_PATH = "/upload";
+export const UploadReply = z.object({ path: z.string() });
 
 /** What the preload script puts on `window.ringfenceBridge`. A reply is the whole message, because errors that cross a context
  *  bridge lose their code; onEvent and onFrame give back how to stop listening. */
@@ -143,4 +165,6 @@ export interface PreloadBridge {
   call(method: CallName, params: unknown): Promise<ReplyMessage>;
   onEvent(listener: (message: EventMessage) => void): () => void;
   onFrame(listener: (frame: ArrayBuffer) => void): () => void;
+  /** Where a file that was dropped on the window is, empty if it is none on a disk. `file` is the page's own File. */
+  pathOf(file: unknown): string;
 }

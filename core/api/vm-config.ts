@@ -50,6 +50,9 @@ export const BootSource = z.discriminatedUnion("kind", [
 ]);
 export type BootSource = z.infer<typeof BootSource>;
 
+/** Rows of the CPU model table (core/cpu/models), for choosing one. */
+export const CPU_MODEL_NAMES = ["ringfence64", "ringfence64-intel", "ringfence32"] as const;
+
 export const VmConfig = z.strictObject({
   version: z.literal(CONFIG_VERSION),
   id: z.uuid(),

@@ -9,12 +9,15 @@ export type VmStatus = z.infer<typeof VmStatus>;
 /** Codes that the user interface translates; `message` is English and has the details. */
 export const ErrorCode = z.enum([
   "badRequest", "notFound", "wrongState", "configUnreadable", "configNewer", "libraryBusy", "diskFull", "ioFailed",
-  "fileMissing", "notAKernel", "initrdTooLarge", "notEnoughMemory", "tripleFault", "workerCrashed", "unsupported", "internal",
+  "fileMissing", "notAKernel", "initrdTooLarge", "notEnoughMemory", "tripleFault", "workerCrashed", "unsupported", "downloadFailed", "internal",
 ]);
 export type ErrorCode = z.infer<typeof ErrorCode>;
 
 export const Failure = z.object({ code: ErrorCode, message: z.string(), /** Registers and the like, many lines. */ detail: z.string().optional() });
 export type Failure = z.infer<typeof Failure>;
+
+export const PendingChange = z.enum(["memoryMiB", "cpuModel", "engine", "boot", "drives", "firmware", "devices"]);
+export type PendingChange = z.infer<typeof PendingChange>;
 
 /** One machine as the list shows it. `config` is null exactly when status is `broken`. */
 export const VmRecord = z.object({
@@ -31,6 +34,8 @@ export const VmRecord = z.object({
   capPercent: z.number(),
   /** How the running guest takes its pointer: `absolute` once it uses the tablet. Absent: `relative`. */
   pointer: z.enum(["relative", "absolute"]).optional(),
+  /** Parts of the configuration that were changed while the machine is on, and wait for its next start. Absent: none. */
+  pending: z.array(PendingChange).optional(),
 });
 export type VmRecord = z.infer<typeof VmRecord>;
 
@@ -46,6 +51,24 @@ export const VmStats = z.object({
   haltedPercent: z.number(),
 });
 export type VmStats = z.infer<typeof VmStats>;
+
+/** A file that is fetched from the network. */
+export const Download = z.object({
+  id: z.string(),
+  url: z.string(),
+  /** Where the file is, or will be when it is whole. */
+  path: z.string(),
+  /** `cancelled` is the last that is heard of one. */
+  state: z.enum(["running", "paused", "done", "failed", "cancelled"]),
+  receivedBytes: z.number(),
+  /** Null where the server does not say. */
+  totalBytes: z.number().nullable(),
+  bytesPerSecond: z.number(),
+  /** The checksum was known and is right. */
+  isVerified: z.boolean(),
+  failure: Failure.nullable(),
+});
+export type Download = z.infer<typeof Download>;
 
 /** What blinks while it works. */
 export const ActivityLight = z.enum(["disk", "cd", "floppy", "network", "sound"]);

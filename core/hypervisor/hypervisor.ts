@@ -63,10 +63,6 @@ export class Hypervisor {
 
   async update(id: string, patch: VmPatch): Promise<VmRecord> {
     const handle = await this.handle(id);
-    const { name: _name, notes: _notes, capPercent: _cap, ...hardware } = patch;
-    if (handle.isOn && Object.values(hardware).some((value) => value !== undefined)) {
-      throw new VmError("wrongState", "What the machine is made of can be changed only while it is off.");
-    }
     handle.setEntry(await this.library.update(id, patch));
     return handle.record();
   }

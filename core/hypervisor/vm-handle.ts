@@ -7,6 +7,7 @@ import { type OwnFiles, startOf } from "./boot-source.ts";
 import { hostPath } from "./host-path.ts";
 import type { LockFile } from "./lock-file.ts";
 import type { ScreenReader } from "./screen-reader.ts";
+import { pendingChanges } from "./pending-changes.ts";
 import { messageOf, VmError } from "./vm-error.ts";
 import type { LibraryEntry } from "./vm-library.ts";
 import { type SpawnVmWorker, type ThreadEnd, type ThreadTimeouts, VmThread } from "./vm-thread.ts";
@@ -40,6 +41,8 @@ export class VmHandle {
   private lock: LockFile | undefined;
   private capPercent: number | undefined;
   private pointer: VmRecord["pointer"];
+  /** What the running machine was made from. */
+  private started: VmConfig | undefined;
   private frameIntervalMs = 0;
   private backlog: Uint8Array[] = [];
   private backlogBytes = 0;
@@ -62,7 +65,9 @@ export class VmHandle {
     const capPercent = this.capPercent ?? config?.cpu.capPercent ?? 100;
     if (!config) return { id, folder, path, status: "broken", config: null, failure, capPercent };
     const pointer = this.pointer === undefined ? {} : { pointer: this.pointer };
-    return { id, folder, path, status: this.status, config, failure: this.failure, capPercent, ...pointer };
+    const changes = this.started === undefined ? [] : pendingChanges(this.started, config);
+    const pending = changes.length === 0 ? {} : { pending: changes };
+    return { id, folder, path, status: this.status, config, failure: this.failure, capPercent, ...pointer, ...pending };
   }
 
   /** What the library says now. A machine that runs keeps the configuration it has if the new one cannot be read. */
@@ -79,6 +84,7 @@ export class VmHandle {
     this.require("start", "off", "error");
     this.lock = lock();
     this.capPercent = config.cpu.capPercent;
+    this.started = config;
     this.backlog = [];
     this.backlogBytes = 0;
     try {
@@ -193,6 +199,7 @@ export class VmHandle {
     this.thread = undefined;
     this.pointer = undefined;
     this.capPercent = undefined;
+    this.started = undefined;
     this.lock?.release();
     this.lock = undefined;
     if (end.kind === "failed") this.set("error", end.failure);

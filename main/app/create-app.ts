@@ -2,21 +2,31 @@
 // against the contract on the way in and on the way out, and whatever goes wrong becomes a reply with a code. Events go to every
 // peer, serial output and pictures to those that watch.
 import { availableParallelism, freemem, totalmem } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { type CallInput, CallMessage, type CallName, type CallReply, calls, type ReplyMessage } from "../../core/api/contract.ts";
+import { USER_SYSTEMS_FILE } from "../../core/api/known-systems.ts";
 import type { ErrorCode } from "../../core/api/vm-state.ts";
 import type { Hypervisor, HypervisorEvent } from "../../core/hypervisor/hypervisor.ts";
+import { loadKnownSystems } from "../../core/hypervisor/media.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
+import { Downloads } from "./downloads.ts";
 import { listFolder, probeFile } from "./file-probe.ts";
 import { FrameFanout } from "./frame-fanout.ts";
 import { Peer, type PeerPort } from "./peer.ts";
+import { receiveFile, removeUnfinished } from "./received-files.ts";
 import { TextFanout } from "./text-fanout.ts";
 
 const MIB = 1024 * 1024;
+/** In the library, where a machine's folder would not be looked for. */
+const MEDIA_FOLDER = ".media";
 
 export interface AppOptions {
   hypervisor: Hypervisor;
   version: string;
   host: "electron" | "headless";
+  /** The app's own list of known systems; the user's is in the library's folder. */
+  systemsPath: string;
   /** For faults of our own, which the user can only report. */
   log(message: string): void;
 }
@@ -29,6 +39,8 @@ export interface Connection {
 
 export interface App {
   connect(port: PeerPort): Connection;
+  /** Takes a file into the media folder and settles with its path there. Rejects with VmError. `sizeBytes`: what was announced. */
+  receiveFile(name: string, data: Readable, sizeBytes: number | null): Promise<string>;
   /** Powers all machines off and gives the library back. */
   close(): Promise<void>;
 }
@@ -42,7 +54,12 @@ export function createApp(options: AppOptions): App {
   const peers = new Set<Peer>();
   const frames = new FrameFanout(hypervisor, peers);
   const texts = new TextFanout(hypervisor, peers);
-  const handlers = makeHandlers(options, frames, texts);
+  const mediaPath = join(hypervisor.library.path, MEDIA_FOLDER);
+  const downloads = new Downloads(mediaPath, (download) => {
+    for (const peer of peers) peer.send("download.changed", download);
+  });
+  const handlers = makeHandlers(options, { frames, texts, downloads, mediaPath });
+  if (!libraryFault) void removeUnfinished(mediaPath);
   const unsubscribe = hypervisor.subscribe((event) => fanOut(event, peers, frames, texts));
   return {
     connect(port) {
@@ -57,7 +74,9 @@ export function createApp(options: AppOptions): App {
         },
       };
     },
+    receiveFile: (name, data, sizeBytes) => receiveFile(mediaPath, name, data, sizeBytes),
     async close() {
+      await downloads.close();
       unsubscribe();
       frames.close();
       texts.close();
@@ -141,7 +160,15 @@ function defined<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], u
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
-function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFanout, texts: TextFanout): Handlers {
+interface Parts {
+  frames: FrameFanout;
+  texts: TextFanout;
+  downloads: Downloads;
+  mediaPath: string;
+}
+
+function makeHandlers({ hypervisor, version, host, systemsPath }: AppOptions, { frames, texts, downloads, mediaPath }: Parts): Handlers {
+  const systems = () => loadKnownSystems(systemsPath, join(hypervisor.library.path, USER_SYSTEMS_FILE));
   const done = async (work: Promise<void>) => {
     await work;
     return {};
@@ -154,6 +181,7 @@ function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFa
       hostFreeMemoryMiB: Math.floor(freemem() / MIB),
       hostCores: availableParallelism(),
       libraryPath: hypervisor.library.path,
+      mediaPath,
       host,
     }),
     "vm.list": async () => ({ vms: await hypervisor.list() }),
@@ -200,7 +228,12 @@ function makeHandlers({ hypervisor, version, host }: AppOptions, frames: FrameFa
     "trash.restore": async ({ id }) => ({ vm: await hypervisor.restore(id) }),
     "trash.remove": ({ id }) => done(hypervisor.library.removeFromTrash(id)),
     "trash.empty": async () => ({ removed: await hypervisor.library.emptyTrash() }),
-    "file.probe": ({ path }) => probeFile(path),
+    "systems.list": systems,
+    "download.list": async () => ({ downloads: downloads.list() }),
+    "download.start": async (source) => ({ download: await downloads.start(source) }),
+    "download.pause": ({ id }) => done(downloads.pause(id)),
+    "download.cancel": ({ id }) => done(downloads.cancel(id)),
+    "file.probe": async ({ path }) => probeFile(path, (await systems()).systems),
     "file.list": ({ path }) => listFolder(path),
   };
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { parseKnownSystems } from "../../core/api/known-systems.ts";
 import { listFolder, probeFile } from "./file-probe.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ringfence-probe-"));
@@ -11,7 +12,7 @@ let count = 0;
 const kindOf = async (bytes: Uint8Array) => {
   const path = join(folder, `file-${count++}`);
   writeFileSync(path, bytes);
-  return (await probeFile(path)).kind;
+  return (await probeFile(path, [])).kind;
 };
 
 function linux(): Buffer {
@@ -56,21 +57,35 @@ test("kernels are told apart by their headers", async () => {
   assert.equal(await kindOf(elf64(18, 0x7fffffff)), "unknown");
 });
 
-test("disks and CDs are images, the rest is unknown", async () => {
-  const disk = Buffer.alloc(1024);
-  disk.writeUInt16LE(0xaa55, 0x1fe);
-  assert.equal(await kindOf(disk), "image");
-  const cd = Buffer.alloc(0x8800);
-  cd.write("CD001", 0x8001);
-  assert.equal(await kindOf(cd), "image");
+test("a CD image is a medium and no kernel, and belongs to the system whose label it has", async () => {
+  const cd = Buffer.alloc(0x9000);
+  cd.write("\u0001CD001\u0001", 0x8000, "latin1");
+  cd.write("RESCUE".padEnd(32), 0x8028);
+  cd.writeUInt16LE(2048, 0x8080);
+  cd.writeUInt32LE(18, 0x8050);
+  cd.write("\u00ffCD001\u0001", 0x8800, "latin1");
+  const path = join(folder, "rescue.iso");
+  writeFileSync(path, cd);
+  const { systems } = parseKnownSystems(
+    JSON.stringify({
+      version: 1,
+      systems: [{ id: "rescue", name: "Rescue", family: "other", bits: 32, memoryMiB: { minimum: 4, recommended: 8 }, diskMiB: 0, recognise: [{ label: "resc*" }] }],
+    }),
+    "test",
+  );
+  const probe = await probeFile(path, systems);
+  assert.deepEqual([probe.kind, probe.medium?.kind, probe.medium?.label, probe.medium?.system], ["unknown", "cd", "RESCUE", "rescue"]);
+});
+
+test("anything else is unknown, and a file all the same", async () => {
   assert.equal(await kindOf(Buffer.from("hello")), "unknown");
   assert.equal(await kindOf(Buffer.alloc(0)), "unknown");
 });
 
 test("a missing file, a folder and the home folder", async () => {
-  assert.deepEqual(await probeFile(join(folder, "none")), { exists: false, sizeBytes: 0, kind: "missing" });
-  assert.equal((await probeFile(folder)).kind, "folder");
-  assert.equal((await probeFile("~")).kind, "folder");
+  assert.deepEqual(await probeFile(join(folder, "none"), []), { exists: false, sizeBytes: 0, kind: "missing", medium: null });
+  assert.equal((await probeFile(folder, [])).kind, "folder");
+  assert.equal((await probeFile("~", [])).kind, "folder");
 });
 
 test("a folder is listed folders first, without hidden and dead entries", async () => {

@@ -1,48 +1,49 @@
-// What a file on the host is, by its first bytes, so that a user hears of a mistake before the machine does. Only what tells the
-// kinds apart is looked at; whether a kernel is sound is for the loader to say.
+// What a file on the host is, so that a user hears of a mistake before the machine does: a kernel that can be started directly, by
+// its first bytes (whether it is sound is for the loader to say), and what medium it is.
 import { open, readdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import type { CallReply } from "../../core/api/contract.ts";
+import type { KnownSystem } from "../../core/api/known-systems.ts";
 import { hostPath } from "../../core/hypervisor/host-path.ts";
+import { recognizeFile } from "../../core/hypervisor/media.ts";
 import { messageOf, systemErrorCode, VmError } from "../../core/hypervisor/vm-error.ts";
 
 type Probe = CallReply<"file.probe">;
 type Listing = CallReply<"file.list">;
 
-/** Multiboot headers lie in the first 8 KiB, an ISO 9660 descriptor at 32 KiB; ELF notes of a kernel early in the file. */
+/** Multiboot headers lie in the first 8 KiB, ELF notes of a kernel early in the file. */
 const HEAD_BYTES = 256 * 1024;
 const MULTIBOOT_WITHIN = 8192;
 const MOST_ENTRIES = 5000;
 
-export async function probeFile(path: string): Promise<Probe> {
+export async function probeFile(path: string, systems: readonly KnownSystem[]): Promise<Probe> {
   const absolute = hostPath(path, homedir());
   try {
     const info = await stat(absolute);
-    if (info.isDirectory()) return { exists: true, sizeBytes: 0, kind: "folder" };
-    if (!info.isFile()) return { exists: true, sizeBytes: 0, kind: "unknown" };
+    if (info.isDirectory()) return { exists: true, sizeBytes: 0, kind: "folder", medium: null };
+    if (!info.isFile()) return { exists: true, sizeBytes: 0, kind: "unknown", medium: null };
     const file = await open(absolute, "r");
     try {
       const { bytesRead, buffer } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-      return { exists: true, sizeBytes: info.size, kind: kindOf(buffer.subarray(0, bytesRead), info.size) };
+      const medium = await recognizeFile(absolute, systems);
+      return { exists: true, sizeBytes: info.size, kind: kindOf(buffer.subarray(0, bytesRead)), medium };
     } finally {
       await file.close();
     }
   } catch (error) {
     const code = systemErrorCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return { exists: false, sizeBytes: 0, kind: "missing" };
+    if (code === "ENOENT" || code === "ENOTDIR") return { exists: false, sizeBytes: 0, kind: "missing", medium: null };
     throw new VmError("ioFailed", `${absolute} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function kindOf(head: Buffer, sizeBytes: number): Probe["kind"] {
+function kindOf(head: Buffer): Probe["kind"] {
   const u16 = (at: number) => (at + 2 <= head.length ? head.readUInt16LE(at) : 0);
   // Linux boot protocol: boot flag and "HdrS".
   if (u16(0x1fe) === 0xaa55 && head.toString("latin1", 0x202, 0x206) === "HdrS") return "linux";
   if (hasMultibootHeader(head)) return "multiboot";
   if (hasPvhNote(head)) return "pvh";
-  // A boot sector at the start of whole sectors, or an ISO 9660 volume descriptor.
-  if ((u16(0x1fe) === 0xaa55 && sizeBytes % 512 === 0) || head.toString("latin1", 0x8001, 0x8006) === "CD001") return "image";
   return "unknown";
 }
 

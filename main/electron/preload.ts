@@ -1,6 +1,6 @@
 // Runs in the page's process before the page, sandboxed. Gives it three functions and nothing else: no channel names, no
 // ipcRenderer. What crosses is cloned, and checked on the other side.
-import { contextBridge, ipcRenderer } from "electron";
+import { contextBridge, ipcRenderer, webUtils } from "electron";
 import { CHANNEL_CALL, CHANNEL_EVENT, CHANNEL_FRAME, CHANNEL_FRAME_SEEN } from "./channels.ts";
 
 let lastId = 0;
@@ -16,6 +16,7 @@ ipcRenderer.on(CHANNEL_FRAME, () => ipcRenderer.send(CHANNEL_FRAME_SEEN));
 
 contextBridge.exposeInMainWorld("ringfenceBridge", {
   call: (method: unknown, params: unknown) => ipcRenderer.invoke(CHANNEL_CALL, { id: ++lastId, method: String(method), params }),
+  pathOf: (file: File) => webUtils.getPathForFile(file),
   onEvent: (listener: (message: unknown) => void) => on(CHANNEL_EVENT, listener),
   onFrame: (listener: (frame: unknown) => void) =>
     on(CHANNEL_FRAME, (frame) => {

@@ -3,7 +3,7 @@ import { Hypervisor } from "../../core/hypervisor/hypervisor.ts";
 import { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
 import { type App, createApp } from "../app/create-app.ts";
-import { demoKernelPath, VERSION, workerEntry } from "./places.ts";
+import { demoKernelPath, systemsPath, workerEntry, VERSION } from "./places.ts";
 
 export interface MakeAppOptions {
   libraryPath: string;
@@ -18,5 +18,5 @@ export function makeApp({ libraryPath, host, log, machineModule }: MakeAppOption
   const library = new VmLibrary(libraryPath, "app");
   const spawn = workerSpawner(workerEntry());
   const hypervisor = new Hypervisor(library, { spawn, demoKernel: demoKernelPath(), ...(machineModule === undefined ? {} : { machineModule }) });
-  return createApp({ hypervisor, version: VERSION, host, log });
+  return createApp({ hypervisor, version: VERSION, host, systemsPath: systemsPath(), log });
 }

@@ -19,6 +19,11 @@ export function demoKernelPath(): string {
   return join(ROOT, "assets", "guests", "demo", "demo.elf");
 }
 
+/** Systems that the wizard knows. */
+export function systemsPath(): string {
+  return join(ROOT, "assets", "guests", "systems.json");
+}
+
 export function rendererFolder(): string {
   return fileURLToPath(new URL("../../dist/renderer/", import.meta.url));
 }

@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { SOCKET_PATH } from "../../core/api/contract.ts";
+import type { z } from "zod";
+import { SOCKET_PATH, UPLOAD_PATH, type UploadReply } from "../../core/api/contract.ts";
+import { VmError } from "../../core/hypervisor/vm-error.ts";
 import type { App } from "../app/create-app.ts";
 import { Access } from "./access.ts";
 import { securityHeaders } from "../platform/page-headers.ts";
@@ -33,6 +35,8 @@ export interface Server {
 /** Rejects if the port is taken. */
 export async function startServer({ app, rendererFolder, port }: ServerOptions): Promise<Server> {
   const http = createServer();
+  // A large file may take longer than a request usually does.
+  http.requestTimeout = 0;
   await new Promise<void>((resolve, reject) => {
     http.once("error", reject);
     http.listen({ host: "127.0.0.1", port, exclusive: true }, () => resolve());
@@ -41,7 +45,8 @@ export async function startServer({ app, rendererFolder, port }: ServerOptions):
   const access = new Access(bound);
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: LARGEST_MESSAGE_BYTES });
   http.on("request", (request, response) => {
-    respond(request, response, access, rendererFolder).catch(() => response.destroy());
+    const answer = request.method === "PUT" ? receive(request, response, access, app) : respond(request, response, access, rendererFolder);
+    answer.catch(() => response.destroy());
   });
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // A client that goes away during the handshake is nobody's fault.
@@ -83,6 +88,31 @@ async function respond(request: IncomingMessage, response: ServerResponse, acces
   const cache = file.isImmutable ? "private, max-age=31536000, immutable" : "no-cache";
   response.writeHead(200, { ...headers, "content-type": file.type, "content-length": file.body.length, "cache-control": cache });
   response.end(request.method === "HEAD" ? undefined : file.body);
+}
+
+/** A file for the media folder, from a page of our own: another site's page may send a PUT, but not with our cookie or origin. */
+async function receive(request: IncomingMessage, response: ServerResponse, access: Access, app: App): Promise<void> {
+  const answer = (status: number, text: string, type = "text/plain") =>
+    response.writeHead(status, { ...securityHeaders(), "content-type": `${type}; charset=utf-8`, "cache-control": "no-store", connection: "close" }).end(text);
+  const refused = uploadRefusal(request, access);
+  if (refused) return void answer(...refused);
+  const name = new URL(request.url ?? "", "http://host").searchParams.get("name") ?? "";
+  const length = request.headers["content-length"];
+  try {
+    const path = await app.receiveFile(name, request, length === undefined ? null : Number(length));
+    answer(200, JSON.stringify({ path } satisfies z.output<typeof UploadReply>), "application/json");
+  } catch (error) {
+    // Of a file that broke off nobody is left to hear.
+    if (response.destroyed) return;
+    answer(error instanceof VmError && error.code === "diskFull" ? 507 : 500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+function uploadRefusal(request: IncomingMessage, access: Access): [status: number, text: string] | undefined {
+  if (!access.isOwnHost(request)) return [421, "This host answers only to its own name."];
+  if (!access.isOwnOrigin(request) || !access.isSignedIn(request)) return [403, "Only a page of this host may send files."];
+  if (request.url?.split("?", 1)[0] !== UPLOAD_PATH) return [405, "Only files for the media folder are taken."];
+  return undefined;
 }
 
 function refusal(request: IncomingMessage, access: Access): string | undefined {

@@ -7,6 +7,7 @@ import { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import type { VmWorkerPort } from "../../core/hypervisor/vm-thread.ts";
 import type { VmWorkerStart } from "../../core/api/worker-protocol.ts";
 import { type App, createApp } from "../app/create-app.ts";
+import { systemsPath } from "../platform/places.ts";
 
 export interface FakeApp<W> {
   app: App;
@@ -28,7 +29,7 @@ export function fakeApp<W extends VmWorkerPort>(Thread: new (start: VmWorkerStar
     return worker;
   };
   const hypervisor = new Hypervisor(new VmLibrary(path, "app"), { spawn, demoKernel: "/demo.elf" });
-  const app = createApp({ hypervisor, version: "1.2.3", host: "headless", log: (message) => logged.push(message) });
+  const app = createApp({ hypervisor, version: "1.2.3", host: "headless", systemsPath: systemsPath(), log: (message) => logged.push(message) });
   return {
     app,
     path,

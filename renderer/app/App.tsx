@@ -6,6 +6,7 @@ import { NoticeCenter } from "../components/NoticeCenter.tsx";
 import { StatusBar } from "../components/StatusBar.tsx";
 import { ConfirmPower } from "../features/details/ConfirmPower.tsx";
 import { CreateWizard } from "../features/create/CreateWizard.tsx";
+import { DropTarget } from "../features/create/DropTarget.tsx";
 import { DetailsPane } from "../features/details/DetailsPane.tsx";
 import { EmptyLibrary } from "../features/library/EmptyLibrary.tsx";
 import { MachineList } from "../features/library/MachineList.tsx";
@@ -33,7 +34,7 @@ function Shell() {
   const { t } = useTranslation();
   const { view } = useServices();
   const page = useView((state) => state.page);
-  const wizardOpen = useView((state) => state.wizardOpen);
+  const wizard = useView((state) => state.wizard);
   const announcement = useView((state) => state.announcement);
   return (
     <div className="rf-shell">
@@ -49,7 +50,8 @@ function Shell() {
       </div>
       <StatusBar />
       <NoticeCenter />
-      {wizardOpen && <CreateWizard onClose={() => view.setState({ wizardOpen: false })} />}
+      {wizard !== null && <CreateWizard start={wizard} onClose={() => view.setState({ wizard: null })} />}
+      <DropTarget />
       <ConfirmPower />
       <div className="rf-visually-hidden" role="status" aria-live="polite" data-testid="live-region">
         {announcement}

@@ -32,7 +32,7 @@ export const theme = createTheme({
   components: {
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: "subtle", color: "gray", size: "md" } }),
     Button: Button.extend({ defaultProps: { size: "xs", variant: "default" } }),
-    Menu: Menu.extend({ defaultProps: { shadow: "md", transitionProps: { duration: 80 } } }),
+    Menu: Menu.extend({ defaultProps: { shadow: "md", withInitialFocusPlaceholder: false, transitionProps: { duration: 80 } } }),
     Modal: Modal.extend({ defaultProps: { centered: false, transitionProps: { duration: 100 }, yOffset: "8dvh", padding: "lg" } }),
     NumberInput: NumberInput.extend({ defaultProps: { size: "xs" } }),
     SegmentedControl: SegmentedControl.extend({ defaultProps: { size: "xs" } }),

@@ -32,6 +32,10 @@ export interface Bridge {
   onConnection(listener: (connection: Connection) => void): () => void;
   /** Events may have been missed (a gap in the sequence, or a new connection): read everything anew. */
   onResync(listener: () => void): () => void;
+  /** Where a file that was dropped on the window is on the app's host; null where a browser does not tell. */
+  pathOf(file: File): string | null;
+  /** Copies a file into the app's media folder and settles with its path there. Rejects with a BridgeError, or the signal's reason. */
+  upload(file: File, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<string>;
   /** Tries to connect now rather than at `retryAt`. */
   reconnect(): void;
   close(): void;

@@ -4,9 +4,10 @@
 import type { CallInput, CallName, CallReply, CallRequest, EventData, EventName } from "../../core/api/contract.ts";
 import { calls } from "../../core/api/contract.ts";
 import { CONFIG_VERSION } from "../../core/api/vm-config.ts";
-import type { VmRecord, VmStatus } from "../../core/api/vm-state.ts";
+import type { PendingChange, VmRecord, VmStatus } from "../../core/api/vm-state.ts";
 import type { Connection } from "./bridge.ts";
 import { BridgeError } from "./bridge.ts";
+import { FAKE_SYSTEMS, FakeDownloads, MEDIA_FOLDER } from "./fake-downloads.ts";
 import { FakeFiles } from "./fake-files.ts";
 import { FakeShell } from "./fake-shell.ts";
 import { COLUMNS, drawText, screenLines, thumbnailOf } from "./fake-screen.ts";
@@ -44,6 +45,10 @@ export class FakeBridge extends InboxBridge {
   readonly #machines = new Map<string, Machine>();
   readonly #trash = new Map<string, { entry: { id: string; name: string; deletedAt: string; path: string }; machine: Machine }>();
   readonly #files = new FakeFiles();
+  readonly #downloads = new FakeDownloads((download) => {
+    if (download.state === "done") this.#files.add(download.path, download.receivedBytes);
+    this.#emit("download.changed", download);
+  });
   readonly #ticker: ReturnType<typeof setInterval>;
   #connection: Connection = { state: "open" };
   #sequence = 0;
@@ -79,6 +84,21 @@ export class FakeBridge extends InboxBridge {
     this.inbox.newConnection();
   }
 
+  override pathOf(): null {
+    return null;
+  }
+
+  override async upload(file: File, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<string> {
+    for (let tenth = 1; tenth <= 10; tenth++) {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      signal.throwIfAborted();
+      onProgress((file.size * tenth) / 10);
+    }
+    const path = `${MEDIA_FOLDER}/${file.name}`;
+    this.#files.add(path, file.size);
+    return path;
+  }
+
   /** As if the host had gone. */
   loseConnection(): void {
     this.#connection = { state: "lost", attempt: 1, retryAt: Date.now() + 5000 };
@@ -87,6 +107,7 @@ export class FakeBridge extends InboxBridge {
 
   override close(): void {
     clearInterval(this.#ticker);
+    this.#downloads.close();
     this.inbox.clear();
   }
 
@@ -98,6 +119,7 @@ export class FakeBridge extends InboxBridge {
       hostFreeMemoryMiB: 3100,
       hostCores: 2,
       libraryPath: LIBRARY,
+      mediaPath: MEDIA_FOLDER,
       host: "headless",
     }),
     "vm.list": () => ({ vms: [...this.#machines.values()].map((m) => m.record) }),
@@ -114,9 +136,9 @@ export class FakeBridge extends InboxBridge {
       const { config, status } = machine.record;
       if (config === null) throw new BridgeError("configUnreadable", "The configuration cannot be read");
       const hardware = defined({ ...parts, cpuModel, engine });
-      if (Object.keys(hardware).length > 0 && status !== "off" && status !== "error") throw new BridgeError("wrongState", "Turn the machine off first");
+      const pending = isOn(status) ? [...new Set([...(machine.record.pending ?? []), ...(Object.keys(hardware) as PendingChange[])])] : [];
       const cpu = { ...config.cpu, ...defined({ model: cpuModel, engine }) };
-      this.#change(machine, { config: { ...config, ...defined({ ...parts, name, notes }), cpu } });
+      this.#change(machine, { config: { ...config, ...defined({ ...parts, name, notes }), cpu }, ...(pending.length > 0 ? { pending } : {}) });
       return { vm: machine.record };
     },
     "vm.start": ({ id }) => {
@@ -233,6 +255,17 @@ export class FakeBridge extends InboxBridge {
       const removed = this.#trash.size;
       this.#trash.clear();
       return { removed };
+    },
+    "systems.list": () => ({ systems: FAKE_SYSTEMS, problems: [] }),
+    "download.list": () => ({ downloads: this.#downloads.list() }),
+    "download.start": (what) => ({ download: this.#downloads.start(what) }),
+    "download.pause": ({ id }) => {
+      this.#downloads.pause(id);
+      return {};
+    },
+    "download.cancel": ({ id }) => {
+      this.#downloads.cancel(id);
+      return {};
     },
     "file.probe": ({ path }) => this.#files.probe(path),
     "file.list": ({ path }) => this.#files.list(path),

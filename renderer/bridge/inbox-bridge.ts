@@ -9,6 +9,8 @@ export abstract class InboxBridge implements Bridge {
 
   abstract call<N extends CallName>(method: N, params: CallRequest<N>): Promise<CallReply<N>>;
   abstract onConnection(listener: (connection: Connection) => void): () => void;
+  abstract pathOf(file: File): string | null;
+  abstract upload(file: File, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<string>;
   abstract reconnect(): void;
   abstract close(): void;
 

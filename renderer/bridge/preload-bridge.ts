@@ -10,6 +10,7 @@ export interface PreloadApi {
   call(method: string, params: unknown): Promise<unknown>;
   onEvent(listener: (message: unknown) => void): () => void;
   onFrame(listener: (message: ArrayBuffer) => void): () => void;
+  pathOf(file: File): string;
 }
 
 declare global {
@@ -44,6 +45,15 @@ export class PreloadBridge extends InboxBridge {
   override onConnection(listener: (connection: Connection) => void): () => void {
     listener({ state: "open" });
     return () => {};
+  }
+
+  override pathOf(file: File): string | null {
+    return this.#api.pathOf(file) || null;
+  }
+
+  /** Files here have paths; what has none (a picture dragged from a page) is no file that could be copied. */
+  override async upload(file: File): Promise<string> {
+    throw new BridgeError("unsupported", `${file.name} is not a file on a disk`);
   }
 
   override reconnect(): void {}

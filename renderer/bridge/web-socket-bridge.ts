@@ -6,6 +6,7 @@ import { BridgeError } from "./bridge.ts";
 import { readReply } from "./inbox.ts";
 import { InboxBridge } from "./inbox-bridge.ts";
 import { Listeners } from "./listeners.ts";
+import { uploadFile } from "./upload.ts";
 
 const RETRY_MS = [250, 500, 1000, 2000, 5000];
 
@@ -78,6 +79,14 @@ export class WebSocketBridge extends InboxBridge {
   override onConnection(listener: (connection: Connection) => void): () => void {
     listener(this.#connection);
     return this.#connections.add(listener);
+  }
+
+  override pathOf(): null {
+    return null;
+  }
+
+  override upload(file: File, onProgress: (sentBytes: number) => void, signal: AbortSignal): Promise<string> {
+    return uploadFile(file, onProgress, signal);
   }
 
   override reconnect(): void {

@@ -10,7 +10,7 @@ export function Panel({
 }: {
   title: string;
   aside?: ReactNode;
-  width?: "half" | "wide" | "narrow";
+  width?: "half" | "wide" | "narrow" | "full";
   children: ReactNode;
 }) {
   const id = useId();

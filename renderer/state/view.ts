@@ -2,11 +2,20 @@
 import { createStore } from "zustand/vanilla";
 import type { PowerAction } from "./power.ts";
 
+/** A medium that was dropped on the window: by its path on the host, or, where a browser does not tell that, as a file. */
+export interface WizardStart {
+  path?: string;
+  file?: File;
+}
+
+export const TABS = ["overview", "console", "hardware"] as const;
+
 export interface ViewState {
   page: "machines" | "trash" | "settings";
   selected: string | null;
-  tab: "overview" | "console";
-  wizardOpen: boolean;
+  tab: (typeof TABS)[number];
+  /** What the new-machine wizard begins with; null while it is closed. */
+  wizard: WizardStart | null;
   /** The browse dialog lies over another dialog, which must leave Escape and the focus to it. */
   browsing: boolean;
   /** The action that waits for the user's yes. */
@@ -24,7 +33,7 @@ export function createViewStore() {
     page: "machines",
     selected: null,
     tab: "overview",
-    wizardOpen: false,
+    wizard: null,
     browsing: false,
     asking: null,
     busy: {},

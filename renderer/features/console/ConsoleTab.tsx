@@ -112,7 +112,8 @@ export function ConsoleTab({ machine }: { machine: VmRecord }) {
               >
                 {t("console.cad")}
               </BlockedButton>
-              <Menu position="bottom-end">
+              {/* Inside the console, so that it shows in full screen too. */}
+              <Menu position="bottom-end" withinPortal={false}>
                 <Menu.Target>
                   <Button px={6} aria-label={t("console.keys")} disabled={!running}>
                     <ChevronDown size={14} aria-hidden="true" />

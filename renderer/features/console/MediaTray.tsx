@@ -70,7 +70,7 @@ function DriveMenu({ machine, drive, lit }: { machine: VmRecord; drive: Drive; l
   const offered = recent.filter((r) => r.kind === kind && r.path !== drive.path);
   return (
     <>
-      <Menu position="top-start">
+      <Menu position="top-start" withinPortal={false}>
         <Menu.Target>
           <UnstyledButton
             className="rf-tray-drive"

@@ -3,12 +3,19 @@ import { Button, TextInput } from "@mantine/core";
 import { CircleAlert, CircleCheck, FolderOpen } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { CallReply } from "../../../core/api/contract.ts";
 import { useServices } from "../../app/services.ts";
 import { formatBytes } from "../../i18n/format.ts";
 import { BrowseDialog } from "./BrowseDialog.tsx";
 import type { Probe } from "./wizard-state.ts";
 
 const PAUSE_MS = 250;
+
+/** Keys under `create.probe.`. */
+function describe({ kind, medium }: CallReply<"file.probe">) {
+  if (kind !== "unknown" || medium === null || medium.kind === "kernel") return kind;
+  return medium.kind === "unknown" ? "unknown" : medium.kind;
+}
 
 interface Props {
   label: string;
@@ -41,7 +48,7 @@ export function PathField({ label, placeholder, path, probe, error, onPath, onPr
   }, [bridge, path]);
   const found =
     probe.state === "found" && probe.result.exists
-      ? t(`create.probe.${probe.result.kind}`, { size: formatBytes(probe.result.sizeBytes, i18n.language) })
+      ? t(`create.probe.${describe(probe.result)}`, { size: formatBytes(probe.result.sizeBytes, i18n.language) })
       : null;
   return (
     <div className="rf-path">

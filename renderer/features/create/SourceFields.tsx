@@ -1,83 +1,57 @@
-// What a machine starts from: the choice, and for a kernel its files. Used by the wizard and by the details page.
-import { Badge, Radio, TextInput } from "@mantine/core";
-import { Cpu, Disc3, Sparkles } from "lucide-react";
+// What a new machine starts from: the choice, and the fields that belong to it.
+import { Radio } from "@mantine/core";
+import { CloudDownload, Cpu, Disc3, Sparkles } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { PathField } from "./PathField.tsx";
-import type { Change, Draft, SourceKind } from "./wizard-state.ts";
-import { problemOf } from "./wizard-state.ts";
+import { DownloadFields } from "./DownloadFields.tsx";
+import { KernelFields } from "./KernelFields.tsx";
+import { MediumFields } from "./MediumFields.tsx";
+import type { Change, Draft, Surroundings } from "./wizard-state.ts";
+import { SOURCE_KINDS } from "./wizard-state.ts";
 
-const CHOICES = [
-  { kind: "demo", icon: Sparkles },
-  { kind: "kernel", icon: Cpu },
-] as const satisfies readonly { kind: SourceKind; icon: unknown }[];
+const ICONS = { demo: Sparkles, medium: Disc3, download: CloudDownload, kernel: Cpu } as const;
 
-export function SourceFields({ draft, change }: { draft: Draft; change: (change: Change) => void }) {
+interface Props {
+  draft: Draft;
+  change: (change: Change) => void;
+  systems: Surroundings["systems"];
+  /** A file that a browser would not tell the path of. */
+  file: File | null;
+  onFileDone: () => void;
+}
+
+export function SourceFields({ draft, change, systems, file, onFileDone }: Props) {
   const { t } = useTranslation();
-  const problem = problemOf(draft, 0);
-  const of = (field: "kernel" | "initrd"): string | null =>
-    problem?.startsWith(field) && problem !== "kernelNeeded" && !problem.endsWith("Looking") ? t(`create.problem.${problem}`) : null;
   return (
     <>
       <Radio.Group
         value={draft.kind}
-        onChange={(kind) => change({ type: "kind", kind: kind === "kernel" ? "kernel" : "demo" })}
+        onChange={(value) => change({ type: "kind", kind: SOURCE_KINDS.find((kind) => kind === value) ?? "demo" })}
         label={t("create.source")}
         size="sm"
       >
-        <div className="rf-choices">
-          {CHOICES.map(({ kind, icon: Icon }) => (
-            <Radio.Card
-              key={kind}
-              value={kind}
-              className="rf-choice"
-              data-testid={`source-${kind}`}
-              aria-label={t(`create.${kind}`)}
-              data-autofocus={draft.kind === kind || undefined}
-            >
-              <Icon size={22} aria-hidden="true" />
-              <strong>{t(`create.${kind}`)}</strong>
-              <span>{t(`create.${kind}Text`)}</span>
-            </Radio.Card>
-          ))}
-          <Radio.Card value="image" className="rf-choice" disabled aria-label={t("create.image")} aria-describedby="coming">
-            <Disc3 size={22} aria-hidden="true" />
-            <strong>
-              {t("create.image")}{" "}
-              <Badge size="xs" variant="default" component="span">
-                {t("create.coming")}
-              </Badge>
-            </strong>
-            <span>{t("create.imageText")}</span>
-            <span id="coming">{t("create.comingText")}</span>
-          </Radio.Card>
+        <div className="rf-choices rf-choices-four">
+          {SOURCE_KINDS.map((kind) => {
+            const Icon = ICONS[kind];
+            return (
+              <Radio.Card
+                key={kind}
+                value={kind}
+                className="rf-choice"
+                data-testid={`source-${kind}`}
+                aria-label={t(`create.${kind}`)}
+                data-autofocus={draft.kind === kind || undefined}
+              >
+                <Icon size={22} aria-hidden="true" />
+                <strong>{t(`create.${kind}`)}</strong>
+                <span>{t(`create.${kind}Text`)}</span>
+              </Radio.Card>
+            );
+          })}
         </div>
       </Radio.Group>
-      {draft.kind === "kernel" && (
-        <div className="rf-fields">
-          {(["kernel", "initrd"] as const).map((field) => (
-            <PathField
-              key={field}
-              testId={`${field}-path`}
-              label={t(`create.${field}Path`)}
-              placeholder={t(`create.${field}Placeholder`)}
-              path={draft[field]}
-              probe={field === "kernel" ? draft.kernelProbe : draft.initrdProbe}
-              error={of(field)}
-              onPath={(path) => change({ type: "path", field, path })}
-              onProbe={(path, probe) => change({ type: "probe", field, path, probe })}
-            />
-          ))}
-          <TextInput
-            label={t("create.append")}
-            value={draft.append}
-            maxLength={4095}
-            spellCheck={false}
-            classNames={{ input: "rf-mono" }}
-            onChange={(event) => change({ type: "append", append: event.currentTarget.value })}
-            data-testid="append"
-          />
-        </div>
-      )}
+      {draft.kind === "medium" && <MediumFields draft={draft} change={change} systems={systems} file={file} onFileDone={onFileDone} />}
+      {draft.kind === "download" && <DownloadFields change={change} systems={systems} />}
+      {draft.kind === "kernel" && <KernelFields draft={draft} change={change} />}
     </>
   );
 }

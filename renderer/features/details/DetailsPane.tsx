@@ -1,12 +1,14 @@
 // The right side for one machine: name and state, power, then its tabs. A folder that cannot be read has neither.
 import { Tabs } from "@mantine/core";
-import { LayoutDashboard, SquareTerminal } from "lucide-react";
+import { Cpu, LayoutDashboard, SquareTerminal } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { VmRecord } from "../../../core/api/vm-state.ts";
 import { useServices, useView } from "../../app/services.ts";
 import { StatusMark } from "../../components/StatusMark.tsx";
 import { machineName } from "../../state/machines.ts";
+import { TABS } from "../../state/view.ts";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
+import { HardwareTab } from "../hardware/HardwareTab.tsx";
 import { BrokenPanel } from "./BrokenPanel.tsx";
 import { FailurePanel } from "./FailurePanel.tsx";
 import { OverviewTab } from "./OverviewTab.tsx";
@@ -33,7 +35,7 @@ export function DetailsPane({ machine }: { machine: VmRecord }) {
         <Tabs
           className="rf-tabs"
           value={tab}
-          onChange={(value) => view.setState({ tab: value === "console" ? "console" : "overview" })}
+          onChange={(value) => view.setState({ tab: TABS.find((name) => name === value) ?? "overview" })}
           keepMounted={false}
         >
           <Tabs.List aria-label={t("details.tabs", { name })}>
@@ -43,9 +45,15 @@ export function DetailsPane({ machine }: { machine: VmRecord }) {
             <Tabs.Tab value="console" leftSection={<SquareTerminal size={14} aria-hidden="true" />}>
               {t("details.console")}
             </Tabs.Tab>
+            <Tabs.Tab value="hardware" leftSection={<Cpu size={14} aria-hidden="true" />}>
+              {t("details.hardware")}
+            </Tabs.Tab>
           </Tabs.List>
           <Tabs.Panel value="overview" className="rf-tab-scroll">
             <OverviewTab machine={machine} config={machine.config} />
+          </Tabs.Panel>
+          <Tabs.Panel value="hardware" className="rf-tab-scroll">
+            <HardwareTab machine={machine} config={machine.config} />
           </Tabs.Panel>
           <Tabs.Panel value="console" className="rf-tab-fill">
             <ConsoleTab machine={machine} />

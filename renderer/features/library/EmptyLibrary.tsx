@@ -35,7 +35,7 @@ export function EmptyLibrary() {
         <Button
           variant="subtle"
           leftSection={<Plus size={15} aria-hidden="true" />}
-          onClick={() => services.view.setState({ wizardOpen: true })}
+          onClick={() => services.view.setState({ wizard: {} })}
           data-testid="new-machine"
         >
           {t("empty.own")}

@@ -55,7 +55,7 @@ export function MachineList({ machines, shown }: { machines: VmRecord[]; shown: 
           variant="filled"
           fullWidth
           leftSection={<Plus size={15} aria-hidden="true" />}
-          onClick={() => view.setState({ wizardOpen: true })}
+          onClick={() => view.setState({ wizard: {} })}
           data-testid="new-machine"
         >
           {t("library.new")}

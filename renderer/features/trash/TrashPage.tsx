@@ -1,12 +1,13 @@
-// Deleted machines, newest first, and the way back. Emptying the trash is left to the user's file manager for now.
-import { Button, Table } from "@mantine/core";
+// Deleted machines, newest first: the way back, and the end.
+import { Button, Modal, Table } from "@mantine/core";
 import { ArchiveRestore, Trash2 } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { TrashEntry } from "../../../core/api/vm-state.ts";
 import { restoreMachine } from "../../app/actions.ts";
 import { useMachines, useServices } from "../../app/services.ts";
 import { formatDate } from "../../i18n/format.ts";
+import { addNotice, errorNotice } from "../../state/notices.ts";
 
 export function TrashPage() {
   const { t, i18n } = useTranslation();
@@ -14,26 +15,38 @@ export function TrashPage() {
   const machines = useMachines((state) => state.machines);
   const [entries, setEntries] = useState<TrashEntry[] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
+  /** What the user is asked about: one entry, or all. */
+  const [asking, setAsking] = useState<TrashEntry | "all" | null>(null);
   const known = Object.keys(machines).length;
+  const round = useRef(0);
+  const load = async (): Promise<void> => {
+    const mine = ++round.current;
+    try {
+      const reply = await services.bridge.call("trash.list", {});
+      if (mine !== round.current) return;
+      setEntries(reply.entries.toSorted((a, b) => (a.deletedAt < b.deletedAt ? 1 : -1)));
+      setFailure(null);
+    } catch (error) {
+      if (mine === round.current) setFailure(error instanceof Error ? error.message : String(error));
+    }
+  };
   // biome-ignore lint/correctness/useExhaustiveDependencies: a machine that comes or goes may have come from or gone to the trash.
   useEffect(() => {
-    let current = true;
-    services.bridge.call("trash.list", {}).then(
-      (reply) => {
-        if (!current) return;
-        setEntries(reply.entries.toSorted((a, b) => (a.deletedAt < b.deletedAt ? 1 : -1)));
-        setFailure(null);
-      },
-      (error: Error) => {
-        if (current) setFailure(error.message);
-      },
-    );
-    return () => {
-      current = false;
-    };
+    void load();
   }, [services.bridge, known]);
   const restore = async (entry: TrashEntry): Promise<void> => {
     if (await restoreMachine(services, entry.id, entry.name)) setEntries((old) => old?.filter((e) => e.id !== entry.id) ?? null);
+  };
+  const remove = async (what: TrashEntry | "all"): Promise<void> => {
+    setAsking(null);
+    try {
+      if (what === "all") await services.bridge.call("trash.empty", {});
+      else await services.bridge.call("trash.remove", { id: what.id });
+    } catch (error) {
+      addNotice(services.notices, errorNotice(t("trash.removeFailed"), error));
+    }
+    // Also after a failure some may be gone.
+    await load();
   };
   return (
     <main id="main" className="rf-main rf-page" tabIndex={-1} aria-busy={entries === null && failure === null} data-testid="trash">
@@ -52,7 +65,12 @@ export function TrashPage() {
       )}
       {entries !== null && entries.length > 0 && (
         <>
-          <p className="rf-dim">{t("trash.text")}</p>
+          <div className="rf-trash-top">
+            <p className="rf-dim">{t("trash.text")}</p>
+            <Button leftSection={<Trash2 size={14} aria-hidden="true" />} onClick={() => setAsking("all")} data-testid="trash-empty">
+              {t("trash.emptyAll")}
+            </Button>
+          </div>
           <Table className="rf-table" highlightOnHover verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>
@@ -80,6 +98,9 @@ export function TrashPage() {
                       onClick={() => void restore(entry)}
                     >
                       {t("trash.restore")}
+                    </Button>{" "}
+                    <Button size="compact-xs" aria-label={t("trash.removeNamed", { name: entry.name })} onClick={() => setAsking(entry)}>
+                      {t("trash.remove")}
                     </Button>
                   </Table.Td>
                 </Table.Tr>
@@ -87,6 +108,26 @@ export function TrashPage() {
             </Table.Tbody>
           </Table>
         </>
+      )}
+      {asking !== null && (
+        <Modal
+          opened
+          onClose={() => setAsking(null)}
+          title={asking === "all" ? t("trash.askAll") : t("trash.askOne", { name: asking.name })}
+          size="sm"
+          closeButtonProps={{ "aria-label": t("common.close") }}
+          data-testid="confirm"
+        >
+          <p className="rf-modal-text">{t("trash.askText")}</p>
+          <div className="rf-modal-buttons">
+            <Button data-autofocus onClick={() => setAsking(null)}>
+              {t("common.cancel")}
+            </Button>
+            <Button variant="filled" color="red" onClick={() => void remove(asking)} data-testid="confirm-yes">
+              {asking === "all" ? t("trash.emptyAll") : t("trash.remove")}
+            </Button>
+          </div>
+        </Modal>
       )}
     </main>
   );

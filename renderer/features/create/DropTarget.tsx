@@ -1,0 +1,50 @@
+// A file dropped anywhere on the window begins a new machine from it. The browser's own answer, to leave the page for the file,
+// is never wanted.
+import { Disc3 } from "lucide-react";
+import { useEffect, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useServices } from "../../app/services.ts";
+
+export function DropTarget() {
+  const { t } = useTranslation();
+  const { bridge, view } = useServices();
+  const [over, setOver] = useState(false);
+  useEffect(() => {
+    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+    const onOver = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(true);
+    };
+    const onLeave = (event: DragEvent): void => {
+      // Out of the window, not from one element to the next.
+      if (event.relatedTarget === null) setOver(false);
+    };
+    const onDrop = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      event.preventDefault();
+      setOver(false);
+      const file = event.dataTransfer?.files[0];
+      if (file === undefined) return;
+      const path = bridge.pathOf(file);
+      view.setState({ wizard: path === null ? { file } : { path } });
+    };
+    document.addEventListener("dragover", onOver);
+    document.addEventListener("dragleave", onLeave);
+    document.addEventListener("drop", onDrop);
+    return () => {
+      document.removeEventListener("dragover", onOver);
+      document.removeEventListener("dragleave", onLeave);
+      document.removeEventListener("drop", onDrop);
+    };
+  }, [bridge, view]);
+  if (!over) return null;
+  return (
+    <div className="rf-drop" data-testid="drop">
+      <div>
+        <Disc3 size={40} aria-hidden="true" />
+        <strong>{t("create.drop")}</strong>
+      </div>
+    </div>
+  );
+}
