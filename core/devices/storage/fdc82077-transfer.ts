@@ -27,6 +27,8 @@ const GIVE_UP_NS = 10_000_000;
 /** How often a masked DMA channel is looked at, and for how long. */
 const DMA_POLL_NS = 500_000;
 const DMA_PATIENCE_NS = 100_000_000;
+/** How long the processor may leave the FIFO alone: much longer than the 16 bytes of the real one last. */
+const FIFO_PATIENCE_NS = 20_000_000;
 const TURN_NS = 200_000_000;
 
 export interface FdcTransferHost {
@@ -37,7 +39,7 @@ export interface FdcTransferHost {
   /** DMA rather than the FIFO moves the bytes, and its outputs are not gated off. */
   usesDma(): boolean;
   isDmaGateOpen(): boolean;
-  /** Calls proceed() at that time. */
+  /** Calls proceed() at that time; 0: not. */
   arm(deadlineNs: number): void;
   /** The FIFO wants the processor, or no longer. */
   fifoChanged(): void;
@@ -131,6 +133,7 @@ export class FdcTransfer {
   private hand(): void {
     this.s.step = "move";
     this.s.overrunNs = this.host.nowNs() + DMA_PATIENCE_NS;
+    this.s.seenAt = -1;
     this.move();
   }
 
@@ -164,6 +167,7 @@ export class FdcTransfer {
       return;
     }
     s.step = "block";
+    host.arm(0);
     drive.events?.onActivity(isWrite ? "write" : "read");
     const offset = this.offset();
     // An image that ends early reads as zeroes there, and cannot be written.
@@ -200,7 +204,7 @@ export class FdcTransfer {
       return;
     }
     if (!host.usesDma()) {
-      host.fifoChanged();
+      this.watchFifo();
       return;
     }
     host.dma.request(true);
@@ -217,10 +221,28 @@ export class FdcTransfer {
       if (isWrite) this.taken();
       else this.ended();
     } else if (host.nowNs() >= s.overrunNs) {
-      this.fail(ST1_OVERRUN);
+      this.overrun();
     } else {
       host.arm(host.nowNs() + DMA_POLL_NS);
     }
+  }
+
+  /** Without a TC this is how a processor that has all it wanted ends a command. */
+  private watchFifo(): void {
+    const { s, host } = this;
+    if (s.seenAt === s.at) {
+      this.overrun();
+      return;
+    }
+    s.seenAt = s.at;
+    host.arm(host.nowNs() + FIFO_PATIENCE_NS);
+    host.fifoChanged();
+  }
+
+  private overrun(): void {
+    const { s } = this;
+    if (s.kind === "read" || s.kind === "write") s.r = (s.r + Math.floor(s.at / SECTOR_BYTES)) & 0xff;
+    this.fail(ST1_OVERRUN);
   }
 
   /** The FIFO has a byte for the processor, or room for one. */

@@ -34,6 +34,8 @@ export const FdcTransferState = z
     /** Bytes of the sectors under way, and how many have gone to or come from the host. */
     data: bytes(0, MAX_SECTORS_PER_TRACK * SECTOR_BYTES),
     at: z.int().min(0).max(MAX_SECTORS_PER_TRACK * SECTOR_BYTES),
+    /** `at` when the FIFO was last looked after, or -1. */
+    seenAt: z.int().min(-1).max(MAX_SECTORS_PER_TRACK * SECTOR_BYTES),
     isTerminal: z.boolean(),
     /** When the DMA channel has kept the controller waiting too long. */
     overrunNs: timeNs,

@@ -455,6 +455,23 @@ describe("fdc82077 data through the FIFO", () => {
     assert.deepEqual(b.results().slice(0, 2), [0x40, 0x80]);
     assert.deepEqual([b.medium.contents[16 * 512], b.medium.contents[17 * 512 + 511]], [0x11, 0x22]);
   });
+
+  test("a processor that has had enough gets an overrun, with the sector at which it stopped", () => {
+    const b = nonDma();
+    b.command(0x46, 0, 0, 0, 3, 2, 18, 0x1b, 0xff);
+    b.bench.clock.advance(MS);
+    for (let i = 0; i < 1024; i++) b.read(FIFO);
+    const { rises } = b.bench.irq();
+    b.bench.clock.advance(100 * MS);
+    assert.equal(b.bench.irq().rises, rises + 1);
+    assert.deepEqual(b.results(), [0x40, 0x10, 0, 0, 0, 5, 2]);
+    b.command(0x45, 0, 0, 0, 3, 2, 18, 0x1b, 0xff);
+    b.bench.clock.advance(MS);
+    for (let i = 0; i < 512; i++) b.write(FIFO, 0x33);
+    b.bench.clock.advance(100 * MS);
+    assert.deepEqual(b.results(), [0x40, 0x10, 0, 0, 0, 4, 2]);
+    assert.deepEqual([b.medium.contents[2 * 512], b.medium.contents[3 * 512]], [0x33, 3]);
+  });
 });
 
 test("fdc82077: random commands with any parameters all come to an end, and leave the controller usable", () => {

@@ -438,8 +438,8 @@ function transferOf(name: FdcCommandName, bytes: number[]): FdcTransferState {
   const transfer: FdcTransferState = {
     kind: "read", step: "find", unit: second & 3, head: (second >> 2) & 1, isMultiTrack: (first & MULTI_TRACK) !== 0,
     isSingleDensity: (first & MFM) === 0, wantsDeleted: name === "readDeleted", skips: (first & SKIP) !== 0, c: third, h: fourth,
-    r: fifth, n: sixth, eot: seventh, sectorLimit: 0, extra: 0, hasSought: false, data: new Uint8Array(0), at: 0, isTerminal: false,
-    overrunNs: 0,
+    r: fifth, n: sixth, eot: seventh, sectorLimit: 0, extra: 0, hasSought: false, data: new Uint8Array(0), at: 0, seenAt: -1,
+    isTerminal: false, overrunNs: 0,
   };
   switch (name) {
     case "readId":
