@@ -25,7 +25,7 @@ export interface PrdResult {
 
 /** Moves `data` to or from the table's bytes from `offset` on. */
 export function movePrd(memory: DmaView, { gpa, entries }: PrdTable, offset: number, data: Uint8Array, isToMemory: boolean): PrdResult {
-  const batch = new Uint8Array(BATCH * ENTRY_BYTES);
+  const batch = new Uint8Array(Math.min(BATCH, entries) * ENTRY_BYTES);
   const view = new DataView(batch.buffer);
   const end = offset + data.length;
   let wantsInterrupt = false;

@@ -3,9 +3,12 @@ import { describe, test } from "node:test";
 import { MmioBus } from "../../bus/mmio-bus.ts";
 import { PciBus } from "../../bus/pci-bus.ts";
 import type { DmaView } from "../../memory/guest-memory.ts";
+import type { BlockBackend } from "../../storage/block.ts";
+import type { Deliverable } from "../../storage/completions.ts";
 import { MemoryBackend } from "../../storage/memory-backend.ts";
 import type { DeviceBench } from "../../testkit/device-bench.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
+import { FaultyBackend } from "../../testkit/faulty-disk.ts";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
 import { Ahci, AHCI_REGISTER_BYTES } from "./ahci.ts";
 import { AtaDisk } from "./ata-disk.ts";
@@ -76,7 +79,7 @@ function queued(command: number, lba: number, sectors: number, tag: number): num
 
 class Bench {
   readonly ram = new Ram();
-  readonly disk = new MemoryBackend(numbered(SECTORS * 512));
+  readonly disk: MemoryBackend = new MemoryBackend(numbered(SECTORS * 512));
   readonly cd: AtapiCd;
   readonly ahci: Ahci;
   readonly pci: PciBus;
@@ -84,13 +87,19 @@ class Bench {
   pirq = false;
   messages: number[] = [];
 
-  constructor(cdContents: MemoryBackend | null = new MemoryBackend(numbered(CD_BLOCKS * 2048), { isReadOnly: true })) {
+  private readonly medium: BlockBackend & Deliverable;
+
+  constructor(
+    cdContents: MemoryBackend | null = new MemoryBackend(numbered(CD_BLOCKS * 2048), { isReadOnly: true }),
+    medium?: BlockBackend & Deliverable,
+  ) {
+    this.medium = medium ?? this.disk;
     let cd: AtapiCd | undefined;
     this.ahci = new Ahci("ahci", {
       memory: this.ram,
       mmio: this.mmio,
       drives: [
-        (transport) => new AtaDisk("disk0", { medium: this.disk, interface: "serial", serialNumber: "RF0" }, transport),
+        (transport) => new AtaDisk("disk0", { medium: this.medium, interface: "serial", serialNumber: "RF0" }, transport),
         (transport) => (cd = new AtapiCd("cd0", { medium: cdContents, interface: "serial", serialNumber: "RF1" }, transport)),
       ],
     });
@@ -156,7 +165,7 @@ class Bench {
     this.settle();
   }
   settle(): void {
-    for (let rounds = 0; rounds < 1000 && this.disk.deliver() > 0; rounds++);
+    for (let idle = 0; idle < 20; idle++) while (this.medium.deliver() > 0) idle = 0;
   }
   prdbc(slot: number): number {
     return this.ram.view.getUint32(LIST + slot * 32 + 4, true);
@@ -386,6 +395,43 @@ describe("ahci commands", () => {
     b.setPort(0, PX_CMD, 0x11);
     b.issue(0, { fis: fis(0x2f, { 4: 0x10, 7: 0x40, 12: 1 }), regions: [[DATA, 512]] });
     assert.equal((b.ram.bytes[DATA] ?? 0) & 0x1f, 4);
+  });
+
+  test("a bad sector ends the queue with set device bits, the log names it, and the drive goes on after that", () => {
+    const faulty = new FaultyBackend(new MemoryBackend(numbered(SECTORS * 512)), { seed: 1 });
+    const b = new Bench(null, faulty).start();
+    for (const tag of [1, 6]) b.prepare(tag, { fis: queued(0x60, 40 + tag, 1, tag), regions: [[DATA + tag * 512, 512]] });
+    faulty.failNext("read", "io");
+    b.setPort(0, PX_SACT, 0x42);
+    b.setPort(0, PX_CI, 0x42);
+    b.settle();
+    assert.equal(b.port(0, PX_IS), 0x40000008);
+    assert.equal(b.port(0, PX_TFD), 0x4051);
+    assert.equal((b.port(0, PX_SACT) >> 1) & 1, 1);
+    b.setPort(0, PX_CMD, 0x10);
+    b.setPort(0, PX_IS, 0xffffffff);
+    b.setPort(0, PX_CMD, 0x11);
+    b.issue(0, { fis: fis(0x2f, { 4: 0x10, 7: 0x40, 12: 1 }), regions: [[DATA, 512]] });
+    assert.deepEqual([b.ram.bytes[DATA], b.ram.bytes[DATA + 3], b.ram.bytes[DATA + 4]], [1, 0x40, 41]);
+    b.prepare(1, { fis: queued(0x60, 41, 1, 1), regions: [[DATA, 512]] });
+    b.setPort(0, PX_SACT, 2);
+    b.setPort(0, PX_CI, 2);
+    b.settle();
+    assert.equal(b.port(0, PX_SACT), 0);
+    assert.equal(b.numberAt(DATA), 41);
+  });
+
+  test("answers in any order complete the tags that they belong to", () => {
+    const faulty = new FaultyBackend(new MemoryBackend(numbered(SECTORS * 512)), { seed: 5, maxDelay: 6, reorder: true });
+    const b = new Bench(null, faulty).start();
+    for (let round = 0; round < 20; round++) {
+      for (let tag = 0; tag < 32; tag++) b.prepare(tag, { fis: queued(0x60, round * 64 + tag * 2, 2, tag), regions: [[DATA + tag * 1024, 1024]] });
+      b.setPort(0, PX_SACT, 0xffffffff);
+      b.setPort(0, PX_CI, 0xffffffff);
+      b.settle();
+      assert.equal(b.port(0, PX_SACT), 0);
+      for (let tag = 0; tag < 32; tag++) assert.equal(b.numberAt(DATA + tag * 1024 + 512), round * 64 + tag * 2 + 1);
+    }
   });
 
   test("SRST by two control FIS brings the signature back", () => {
