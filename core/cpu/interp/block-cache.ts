@@ -50,12 +50,12 @@ export class BlockCache {
   /** Blocks by the guest-physical page that their bytes lie in. */
   private readonly byPage = new Map<number, Set<Block>>();
   listener: CodeListener | undefined;
-  /** Physical addresses at which blocks have been decoded. */
-  private readonly starts = new Set<number>();
   /** Something made from code has gone while it may be running. */
   onRegionDropped: () => void = () => {};
   /** A page has been taken off the fast path of stores. */
-  onWriteTlbFlushed: () => void = () => {};
+  onWritesForgotten: () => void = () => {};
+  /** Pages whose code has all gone. They stay off that path until sweep(), as they often get new code at once. */
+  private readonly emptied = new Set<number>();
   /** For `vmInfo` and tests. */
   readonly counters = { blocks: 0, instructions: 0, invalidated: 0, flushes: 0 };
 
@@ -182,7 +182,6 @@ export class BlockCache {
     if (block.gpa >= TWO_32 || this.hostOf(block.gpa) === 0) return;
     const page = Math.floor(block.gpa / PAGE);
     const first = block.gpa % PAGE;
-    this.starts.add(block.gpa);
     this.mark(page, block, first, Math.min(first + block.length, PAGE));
     if (block.secondPage >= 0) this.mark(block.secondPage, block, 0, 64);
   }
@@ -203,15 +202,16 @@ export class BlockCache {
     }
     const entry = (L.PAGE_MAP >> 2) + page;
     const old = this.words[entry] as number;
-    if ((old & L.PAGE_HAS_CODE) === 0) {
-      this.words[entry] = old | L.PAGE_HAS_CODE;
-      this.flushWriteTlb();
-    }
+    if ((old & L.PAGE_HAS_CODE) !== 0) return;
+    this.words[entry] = (old | L.PAGE_HAS_CODE) & ~L.PAGE_WRITE_CACHED;
+    if ((old & L.PAGE_WRITE_CACHED) !== 0) this.forgetWrites(old & -PAGE);
   }
 
-  /** Whether a block that starts there has been decoded. */
-  isKnown(gpa: number): boolean {
-    return this.starts.has(gpa);
+  /** Where in the page of this address blocks have been decoded, by offset. */
+  startsIn(gpa: number): Set<number> {
+    const starts = new Set<number>();
+    for (const block of this.byPage.get(Math.floor(gpa / PAGE)) ?? []) if (block.recordCount > 0) starts.add(block.gpa % PAGE);
+    return starts;
   }
   /** The first record of the block at `rip`, or 0. */
   find(rip: number, gpa: number, mode: number): number {
@@ -241,12 +241,15 @@ export class BlockCache {
     }
   }
 
-  private flushWriteTlb(): void {
-    this.onWriteTlbFlushed();
-    for (let at = L.WRITE_TLB >> 2; at < (L.WRITE_TLB + L.TLB_BYTES) >> 2; at += 4) {
+  /** Takes a host page out of the write TLB. An entry's page address is its place, as far as the place tells. */
+  private forgetWrites(host: number): void {
+    for (let n = 0; n < L.TLB_BYTES / 16; n++) {
+      const at = (L.WRITE_TLB >> 2) + n * 4;
+      if (((host - (this.words[at + 2] as number)) & 0xfff000) !== n << 12) continue;
       this.words[at] = L.TLB_EMPTY;
       this.words[at + 1] = 0;
     }
+    this.onWritesForgotten();
   }
 
   /** Drops every block with bytes in [gpa, gpa+length). */
@@ -263,8 +266,20 @@ export class BlockCache {
         if (start < ((to + 63) & ~63) >>> 0 && end > from >>> 0) this.drop(block);
       }
       if (blocks.size > 0) this.remark(page, blocks);
-      else this.unmark(page);
+      else {
+        this.unmark(page);
+        this.emptied.add(page);
+      }
     }
+  }
+  /** Pages that have had no code for a while are ordinary ones again. Called now and then. */
+  sweep(): void {
+    for (const page of this.emptied) if (!this.byPage.has(page)) this.clearHasCode(page);
+    this.emptied.clear();
+  }
+  private clearHasCode(page: number): void {
+    const entry = (L.PAGE_MAP >> 2) + page;
+    this.words[entry] = (this.words[entry] as number) & ~L.PAGE_HAS_CODE;
   }
 
   private remark(page: number, blocks: Set<Block>): void {
@@ -282,7 +297,6 @@ export class BlockCache {
     const granules = (L.CODE_GRANULES >> 2) + page * 2;
     this.words[granules] = 0;
     this.words[granules + 1] = 0;
-    this.words[(L.PAGE_MAP >> 2) + page] = (this.words[(L.PAGE_MAP >> 2) + page] as number) & ~L.PAGE_HAS_CODE;
   }
 
   private drop(block: Block): void {
@@ -292,7 +306,6 @@ export class BlockCache {
       this.onRegionDropped();
       return;
     }
-    this.starts.delete(block.gpa);
     const chain = block.recordCount - 1;
     for (let n = 0; n < chain; n++) this.words[(block.firstRecord + n * L.REC_SIZE) >> 2] = this.image.pseudo.stale;
     // The chain knows where to go on without looking at the block's bytes; only its short cut goes.
@@ -320,8 +333,11 @@ export class BlockCache {
     this.counters.flushes++;
     for (const blocks of this.byPage.values()) for (const block of [...blocks]) block.onWritten?.();
     this.onRegionDropped();
-    this.starts.clear();
-    for (const page of [...this.byPage.keys()]) this.unmark(page);
+    for (const page of [...this.byPage.keys()]) {
+      this.unmark(page);
+      this.clearHasCode(page);
+    }
+    this.sweep();
     this.words.fill(0, L.BLOCK_TABLE >> 2, (L.BLOCK_TABLE + L.BLOCK_TABLE_BYTES) >> 2);
     this.words.fill(0, L.JUMP_CACHE >> 2, (L.JUMP_CACHE + L.JUMP_CACHE_BYTES) >> 2);
     this.next = L.RECORDS;

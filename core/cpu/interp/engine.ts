@@ -22,6 +22,7 @@ import { EXIT_BUDGET, EXIT_DECODE, EXIT_FAULT, EXIT_STALE } from "./transfer.ts"
 
 const TWO_32 = 0x1_0000_0000;
 const DR6 = L.DR + 6 * 8;
+const RUNS_A_SWEEP = 64;
 
 export interface EngineHooks extends Omit<CpuHooks, "halt"> {
   physical: PhysicalAccess;
@@ -98,7 +99,7 @@ export class Engine {
       },
     });
     this.exports = instance.exports as unknown as Exports;
-    this.blocks.onWriteTlbFlushed = () => forgetSites(this.cpu);
+    this.blocks.onWritesForgotten = () => forgetSites(this.cpu);
     this.blocks.onRegionDropped = () => this.requestExit();
     if (engine !== "interpreter") {
       const { blocks } = this;
@@ -115,6 +116,7 @@ export class Engine {
   }
   /** Instructions of the budget that come after the current slice. */
   private beyondSlice = 0;
+  private runs = 0;
   private runBudget = 0;
   private isInRun = false;
 
@@ -195,6 +197,7 @@ export class Engine {
     this.isInRun = true;
     words[L.LEFT >> 2] = budget;
     let outcome: RunOutcome = "budget";
+    if (++this.runs % RUNS_A_SWEEP === 0) this.blocks.sweep();
     while ((words[L.LEFT >> 2] as number) > 0) {
       words[L.EXIT_REQUEST >> 2] = 0;
       if (!this.takeInterrupts()) {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EngineBench } from "../../testkit/engine-bench.ts";
 import * as L from "../state/layout.ts";
+import { updateMode } from "../system/mode.ts";
 
 const CODE_16 = 0x009b;
 
@@ -13,6 +14,7 @@ test("the same offset in two code segments is different code, both ways and afte
   for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) cpu.setSegment(segment, 0, 0, 0xffff, 0x0093);
   cpu.setSegment(L.CS, 0x1000, 0x10000, 0xffff, CODE_16);
   cpu.setRip(0x100);
+  updateMode(cpu);
   // 1000:0100 inc ax; jmp 2000:0100. 2000:0100 inc bx; jmp 1000:0100
   b.poke(0x10100, 0x40, 0xea, 0x00, 0x01, 0x00, 0x20);
   b.poke(0x20100, 0x43, 0xea, 0x00, 0x01, 0x00, 0x10);

@@ -5,6 +5,7 @@ import * as L from "../state/layout.ts";
 import { isCode64, isNotCanonical } from "../state/state-nodes.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, I64, i32, i64 } from "../wasm/nodes.ts";
+import { noteWriteCached } from "./translate.ts";
 import { ACCESS_USER, ACCESS_WRITE } from "./walker.ts";
 
 export interface RefillFunctions {
@@ -38,6 +39,7 @@ export function defineRefill(module: ModuleBuilder, walk: Callee, pageEntry: Cal
       const page = f.let(call(pageEntry, gpa));
       f.if(i32.eqz(page), () => f.return(c32(0)));
       if (refusedBits !== 0) f.if(i32.and(page, c32(refusedBits)), () => f.return(c32(0)));
+      if (access === ACCESS_WRITE) noteWriteCached(f, gpa, page);
       f.store(entry, i64.xor(i64.and(ea, c64(-4096)), i64.load(c32(L.TLB_KEY))), table);
       f.store(entry, i32.sub(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(-4096))), table + 8);
       fill();

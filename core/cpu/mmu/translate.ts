@@ -23,6 +23,11 @@ export interface MemoryFunctions {
   commitWrite: Callee;
 }
 
+/** `gpa` and its PAGE_MAP entry are locals; the page is RAM. */
+export function noteWriteCached(f: FunctionBuilder, gpa: Node, page: Node): void {
+  f.store(i32.shl(i32.shrU(i32.wrap(gpa), c32(12)), c32(2)), i32.or(page, c32(L.PAGE_WRITE_CACHED)), L.PAGE_MAP);
+}
+
 const at = c32;
 const INFO_STACK = 0x100;
 const INFO_MODIFY = 0x200;
@@ -159,6 +164,7 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
         const page = f.let(call(pageEntry, gpa));
         f.if(i32.and(i32.ne(page, c32(0)), i32.eqz(i32.and(page, c32(L.PAGE_READ_ONLY | L.PAGE_HAS_CODE)))), () => {
           fillTlb(f, L.WRITE_TLB, ea, page);
+          noteWriteCached(f, gpa, page);
           f.return(hostOf(page, ea));
         });
         f.store(at(L.WRITE_SPLIT), size);

@@ -150,6 +150,8 @@ export const JUMP_CACHE_BYTES = 0x20000;
 export const PAGE_MAP = 0x400000;
 export const PAGE_READ_ONLY = 1;
 export const PAGE_HAS_CODE = 2;
+/** Stores may have a short way to the page, in the TLB or at a site of translated code. */
+export const PAGE_WRITE_CACHED = 4;
 /** For each such page, i64: bit n set if bytes [64n, 64n+64) have been decoded as code. */
 export const CODE_GRANULES = 0x800000;
 /** 256 Ki entries of 32 bytes: RIP i64, guest-physical address i64, mode key i32, record i32 (0: free). */

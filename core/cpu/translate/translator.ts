@@ -104,7 +104,8 @@ export class Translator implements CodeListener {
     const headAt = gpa % PAGE;
     const key = this.keyAt(host, headAt, mode);
     if (this.hopeless.has(key)) return;
-    const region = findRegion({ bytes: this.bytes, host, headAt, mode, isKnown: (at) => this.p.blocks.isKnown(gpa - headAt + at) });
+    const starts = this.p.blocks.startsIn(gpa);
+    const region = findRegion({ bytes: this.bytes, host, headAt, mode, isKnown: (at) => starts.has(at) });
     if (!region || (region.instructionCount < 3 && region.blocks.size < 2)) {
       this.counters.refused++;
       this.hopeless.add(key);
