@@ -27,6 +27,8 @@ export const FRAMEBUFFER_BASE = 0xe8000000;
 /** A port access takes about as long as on an ISA bus. */
 const PORT_NS = 1000;
 const CALL_BUDGET = 20_000_000;
+const FLAT_CODE = 0xc09b;
+const FLAT_DATA = 0xc093;
 
 export type Registers = Partial<Record<"ax" | "bx" | "cx" | "dx" | "si" | "di" | "bp" | "es", number>>;
 const GPRS = { ax: 0, cx: 1, dx: 2, bx: 3, bp: 5, si: 6, di: 7 } as const;
@@ -118,6 +120,27 @@ export class VideoBiosBench {
   /** Calls a far procedure. */
   callFar(segment: number, offset: number, registers: Registers): Required<Registers> {
     return this.execute([0x9a, offset & 0xff, offset >> 8, segment & 0xff, segment >> 8], registers);
+  }
+
+  /** Calls a near procedure in flat 32-bit protected mode, at `address`, and comes back to real mode. */
+  callProtected(address: number, registers: { bx?: number; ecx?: number; edx?: number; edi?: number }): number {
+    const { cpu } = this.engine;
+    this.poke(CALLER, 0xff, 0xd6, 0xf4); // call esi; hlt
+    cpu.set(L.CR0, L.CR0_PE | L.CR0_ET);
+    for (const segment of [L.ES, L.SS, L.DS, L.FS, L.GS]) cpu.setSegment(segment, 0x10, 0, 0xffffffff, FLAT_DATA);
+    cpu.setSegment(L.CS, 0x08, 0, 0xffffffff, FLAT_CODE);
+    for (const [number, value] of [[0, 0], [1, registers.ecx], [2, registers.edx], [3, registers.bx], [4, STACK], [6, address], [7, registers.edi]] as const) {
+      cpu.setGpr(number, value ?? 0);
+    }
+    cpu.setRip(CALLER);
+    updateMode(cpu);
+    this.engine.flushAll();
+    this.engine.isHalted = false;
+    const outcome = this.engine.run(CALL_BUDGET);
+    if (outcome !== "halted" || cpu.gpr(4) !== STACK) throw new Error(`The call did not return: ${outcome}`);
+    const status = cpu.gpr(0) & 0xffff;
+    resetCpu(cpu);
+    return status;
   }
 
   private execute(code: number[], registers: Registers): Required<Registers> {

@@ -195,6 +195,27 @@ test("4F0Ah: the protected mode interface lies in the ROM, with its ports", () =
   for (const at of [0, 2, 4]) assert.ok(table.getUint16(at, true) < cx);
 });
 
+test("4F0Ah: its 32-bit functions set window, start and palette", () => {
+  const bench = new VideoBiosBench();
+  bench.call({ ax: 0x4f02, bx: 0x4105 });
+  bench.call({ ax: 0x4f06, bx: 0, cx: 2048 });
+  const { es, di } = bench.call({ ax: 0x4f0a });
+  bench.poke(INFO, di & 0xff, di >> 8, es & 0xff, es >> 8);
+  const table = bench.behind(INFO);
+  const entry = (at: number): number => es * 16 + di + ((table[at] ?? 0) | ((table[at + 1] ?? 0) << 8));
+  assert.equal(bench.callProtected(entry(0), { edx: 9 }), SUCCESS);
+  assert.equal(bench.call({ ax: 0x4f05, bx: 0x0100 }).dx, 9);
+  const start = (2048 * 70 + 40) / 4;
+  assert.equal(bench.callProtected(entry(2), { ecx: start & 0xffff, edx: start >>> 16 }), SUCCESS);
+  const { cx, dx } = bench.call({ ax: 0x4f07, bx: 1 });
+  assert.deepEqual([cx, dx], [40, 70]);
+  assert.equal(bench.callProtected(entry(2), { bx: 0x80, ecx: 0, edx: 0 }), SUCCESS);
+  bench.poke(INFO, 3, 2, 1, 0);
+  assert.equal(bench.callProtected(entry(4), { ecx: 1, edx: 77, edi: INFO }), SUCCESS);
+  const colour = bench.call({ ax: 0x1015, bx: 77 });
+  assert.deepEqual([colour.dx >> 8, colour.cx], [1, 0x0203]);
+});
+
 test("4F10h: the screen goes dark and comes back", () => {
   const bench = new VideoBiosBench();
   assert.equal(bench.call({ ax: 0x4f10 }).bx, 0x0710);
