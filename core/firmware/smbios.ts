@@ -4,8 +4,8 @@ import { ByteView, joinBytes } from "./byte-view.ts";
 
 export interface SmbiosFacts {
   ramBytes: number;
-  /** As text: "00112233-4455-6677-8899-aabbccddeeff". */
-  uuid: string;
+  /** As text: "00112233-4455-6677-8899-aabbccddeeff". Left out: the machine has none. */
+  uuid?: string;
   cpu: { brand: string; signature: number; features: number; megahertz: number };
 }
 
@@ -28,7 +28,7 @@ export function buildSmbios(facts: SmbiosFacts): SmbiosFiles {
   for (let left = ramMib; left > 0; left -= DIMM_MAX_MIB) dimms.push(Math.min(left, DIMM_MAX_MIB));
   const structures = [
     biosInformation(),
-    systemInformation(facts.uuid),
+    systemInformation(facts.uuid ?? ""),
     chassis(),
     processor(facts.cpu),
     structure(16, HANDLE_ARRAY, 0x17, (v) => {
