@@ -432,16 +432,28 @@ deviceConformance(
       return made;
     };
     const irq = [bench.irq("irq14"), bench.irq("irq15")] as const;
-    return new IdeBench([diskOn(medium()), cdOn(medium()), diskOn(medium())], { isEnabled: false, irq }).ide;
+    const drives = [diskOn(medium()), cdOn(medium()), diskOn(medium()), cdOn(medium())];
+    return new IdeBench(drives, { isEnabled: false, irq }).ide;
   },
   (device) => {
+    const packet = (bank: number, ...bytes: number[]): void => {
+      device.writeReg(bank, 6, 1, 0xb0);
+      device.writeReg(bank, 5, 1, 0x80);
+      device.writeReg(bank, 7, 1, 0xa0);
+      for (let at = 0; at < 12; at += 2) device.writeReg(bank, 0, 2, (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8));
+    };
     device.enableChannels();
+    // Under way on each drive: a write by PIO, a read of a disc, a flush, the answer to a packet.
     device.writeReg(0, 2, 1, 4);
     device.writeReg(0, 6, 1, 0xe0);
     device.writeReg(0, 7, 1, 0x30);
     device.writeReg(0, 0, 4, 0x12345678);
-    device.writeReg(2, 2, 1, 1);
+    packet(0, 0x00);
+    packet(0, 0x28, 0, 0, 0, 0, 2, 0, 0, 3);
+    device.writeReg(2, 6, 1, 0xe0);
     device.writeReg(2, 7, 1, 0xe7);
+    packet(2, 0x12, 0, 0, 0, 36);
+    device.readReg(2, 0, 2);
     device.writeReg(4, 4, 4, 0x12340);
     device.writeReg(4, 0, 1, 9);
   },
