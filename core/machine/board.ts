@@ -8,7 +8,7 @@ import { assignPciResources } from "../bus/pci-assign.ts";
 import { PciBus } from "../bus/pci-bus.ts";
 import type { PciFunction, PciRom } from "../bus/pci-function.ts";
 import { PortBus } from "../bus/port-bus.ts";
-import { AcpiPm, PM1_CONTROL, SLEEP_TYPE_S5 } from "../devices/chipset/acpi-pm.ts";
+import { ACPI_DISABLE, ACPI_ENABLE, AcpiPm, PM1_CONTROL, SLEEP_TYPE_S5 } from "../devices/chipset/acpi-pm.ts";
 import { cmosImage } from "../devices/chipset/cmos-image.ts";
 import { Hpet } from "../devices/chipset/hpet.ts";
 import { Dma8237Pair } from "../devices/chipset/dma8237.ts";
@@ -54,7 +54,7 @@ const COM_PORTS = [
 ] as const;
 const LPT = { base: 0x378, irq: 7 };
 /** ISA interrupts of PIRQA to PIRQD as firmware sets them. */
-const PIRQ_IRQS = [10, 10, 11, 11] as const;
+export const PIRQ_IRQS = [10, 10, 11, 11] as const;
 /** PAM0 of the host bridge; 33h in each register: DRAM for loads and stores. */
 const PAM0 = 0x59, PAM_DRAM = 0x33;
 const APM_PORT = 0xb2;
@@ -65,7 +65,7 @@ const DEBUG_PORTS = 4;
 /** What the ACPI tables say about this board. */
 export const ACPI_BOARD: AcpiBoard = {
   apicIds: [0], ioApicId: 1, pmBase: PM_BASE, pmTimerBits: 32, s5SleepType: SLEEP_TYPE_S5, sciIrq: SCI_IRQ, hpetBase: HPET_BASE,
-  comPorts: COM_PORTS, pciWindow: PCI_WINDOW,
+  comPorts: COM_PORTS, lptPorts: [LPT], pciWindow: PCI_WINDOW, smiCommand: { port: APM_PORT, enable: ACPI_ENABLE, disable: ACPI_DISABLE },
 };
 
 export interface BoardPorts extends DriveEventsOf {
@@ -301,8 +301,8 @@ export function buildBoard(p: BoardPorts): Board {
   const prepare = (): void => {
     lapic.enterVirtualWireMode();
     if (!p.firmware) setUpAsFirmware();
-    // There is no system management mode to switch ACPI on: it is on from the start.
-    pm.writeReg(0, PM1_CONTROL, 2, SCI_ENABLE);
+    // Without firmware nobody may have looked for how to switch ACPI on: it is on from the start.
+    if (!p.firmware) pm.writeReg(0, PM1_CONTROL, 2, SCI_ENABLE);
   };
   prepare();
   return {

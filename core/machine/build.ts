@@ -2,7 +2,8 @@
 import type { InputEvent } from "../api/vm-state.ts";
 import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
 import { Engine, type EngineHooks } from "../cpu/interp/engine.ts";
-import { CPU_MODELS, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
+import { CPU_MODELS, type CpuModel, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
+import { cpuid, cpuSignature } from "../cpu/models/cpuid.ts";
 import * as L from "../cpu/state/layout.ts";
 import { dumpRegisters } from "../cpu/system/dump.ts";
 import { dumpCode } from "../cpu/system/dump-code.ts";
@@ -12,12 +13,13 @@ import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
 import { bootDirectly } from "../firmware/load.ts";
 import { systemBiosImage } from "../firmware/bios/image.ts";
+import { firmwareTables } from "../firmware/fw-cfg-files.ts";
 import { videoBiosImage } from "../firmware/vgabios/image.ts";
 import { PhysicalMap } from "../memory/physical-map.ts";
 import type { BlockBackend } from "../storage/block.ts";
 import { TimerQueue } from "../time/clock.ts";
 import { AddressDecode } from "./address-decode.ts";
-import { ACPI_BOARD, type Board, buildBoard, FRAMEBUFFER_BYTES } from "./board.ts";
+import { ACPI_BOARD, type Board, buildBoard, FRAMEBUFFER_BYTES, PIRQ_IRQS } from "./board.ts";
 import { enterState } from "./enter.ts";
 import { type FirmwareFacts, firmwareConfig } from "./firmware-config.ts";
 import { bootPaths } from "./boot-order.ts";
@@ -106,7 +108,7 @@ class PcMachine implements Machine {
       onA20: (isOn) => this.engine.setA20(isOn),
       memory: this.map,
       ...(config.boot.kind === "firmware"
-        ? { firmware: firmwareConfig(factsOf(config, config.boot)) }
+        ? { firmware: firmwareConfig(factsOf(config, config.boot, model)) }
         : {}),
       onInterrupt: (level) => engine?.setInterruptLine(level),
       onNmi: () => this.engine.raiseNmi(),
@@ -316,10 +318,15 @@ class PcMachine implements Machine {
   }
 }
 
-function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmware" }>): FirmwareFacts {
+function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmware" }>, model: CpuModel): FirmwareFacts {
   const bootOrder = bootPaths(boot.order, config.drives ?? []);
-  const files = new Map<string, Uint8Array>();
-  return { ramBytes: config.memoryMiB * MIB, bootOrder, hasBootMenu: boot.hasMenu === true, files };
+  const ramBytes = config.memoryMiB * MIB;
+  const leaf1 = new Uint32Array(4);
+  cpuid(model, 1, 0, { apicEnabled: true }, leaf1);
+  const cpu = { brand: model.brand, signature: cpuSignature(model), features: leaf1[3] ?? 0, megahertz: TSC_HZ / 1e6 };
+  const hasFloppy = config.drives?.some((drive) => drive.kind === "floppy") ?? false;
+  const files = firmwareTables({ board: { ...ACPI_BOARD, hasFloppy }, pirqIrqs: PIRQ_IRQS, ramBytes, cpu });
+  return { ramBytes, bootOrder, hasBootMenu: boot.hasMenu === true, files };
 }
 
 function imagesOf(config: MachineConfig): FirmwareImage {
