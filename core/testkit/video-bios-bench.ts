@@ -43,8 +43,9 @@ export class VideoBiosBench {
   readonly framebuffer: Uint8Array;
   readonly ram: Uint8Array;
   readonly engine: Engine;
-  /** Ports that were accessed, but for the VGA's and PCI configuration. */
+  /** Ports that were accessed, but for the VGA's, and for PCI configuration during POST. */
   readonly otherPorts: Set<number> = new Set();
+  private isInPost = true;
 
   constructor() {
     interpreter ??= buildInterpreter();
@@ -80,7 +81,7 @@ export class VideoBiosBench {
     this.vga.pci.writeConfig(0x04, 2, 2);
     const physical = new PhysicalBus(buffer, map, this.mmio);
     const note = (port: number): void => {
-      const isOurs = (port >= 0x3b0 && port < 0x3e0) || (port >= 0x1ce && port < 0x1d1) || (port >= 0xcf8 && port < 0xd00);
+      const isOurs = (port >= 0x3b0 && port < 0x3e0) || (port >= 0x1ce && port < 0x1d1) || (this.isInPost && port >= 0xcf8 && port < 0xd00);
       if (!isOurs) this.otherPorts.add(port);
       this.clock.advance(PORT_NS);
     };
@@ -111,6 +112,7 @@ export class VideoBiosBench {
   private post(): void {
     resetCpu(this.engine.cpu);
     this.callFar(ROM >> 4, 3, {});
+    this.isInPost = false;
   }
 
   /** Calls INT 10h with these registers, the others being 0, and gives all of them after. */

@@ -54,6 +54,10 @@ function cursorPlace(registers: VgaRegisters, scan: VgaScan): Cursor {
   };
 }
 
+function isSameCursor(a: Cursor, b: Cursor): boolean {
+  return a.counter === b.counter && a.first === b.first && a.last === b.last && a.isEnabled === b.isEnabled;
+}
+
 /** Everything that is the same for all cells of a picture. */
 interface Look {
   scan: VgaScan;
@@ -93,7 +97,7 @@ export class TextPainter {
     const panned = new Uint32Array(pan > 0 ? width + scan.cellWidth : 0);
     const columns = scan.columns + (pan > 0 ? 1 : 0);
     const isNewPhase = this.phase !== look.phase;
-    const hasCursorChanged = isNewPhase || JSON.stringify(this.cursor) !== JSON.stringify(look.cursor);
+    const hasCursorChanged = isNewPhase || !isSameCursor(this.cursor, look.cursor);
     const cursors = [this.cursor.counter, look.cursor.counter];
     let range: RowRange | null = null;
     let checked = -1;

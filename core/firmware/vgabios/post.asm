@@ -29,6 +29,9 @@ post:
   mov ax, DISPI_ID
   mov cx, 0xb0c5
   call dispi_write
+  call find_framebuffer
+  shr eax, 16
+  mov [FRAMEBUFFER_HIGH], ax
   mov ax, 0x0003
   pushf                                 ; the vector belongs to us by now, but a far call needs no vectors
   push cs
@@ -39,6 +42,40 @@ post:
   popf
   mov ax, 0x0020                        ; PnP BIOS: an initialized display device, and nothing to boot from
   retf
+
+; EAX = BAR 0 of 1234:1111 on PCI bus 0, or where Bochs has the framebuffer on a machine without PCI.
+find_framebuffer:
+  mov dx, 0xcf8
+  in eax, dx
+  push eax
+  mov ecx, 0x80000000
+.device:
+  mov eax, ecx
+  call .read
+  cmp eax, 0x11111234
+  je .found
+  add ecx, 0x800
+  cmp ecx, 0x80010000
+  jb .device
+  mov ebx, 0xe0000000
+  jmp .restore
+.found:
+  mov eax, ecx
+  mov al, 0x10
+  call .read
+  mov ebx, eax
+.restore:
+  pop eax
+  mov dx, 0xcf8
+  out dx, eax
+  mov eax, ebx
+  ret
+.read:
+  mov dx, 0xcf8
+  out dx, eax
+  mov dl, 0xfc
+  in eax, dx
+  ret
 
   align 4, db 0
 save_pointers:

@@ -211,8 +211,8 @@ vbe_mode_information:                   ; of mode CX, 256 bytes to ES:DI
   mov [es:di + 0x1d], al
   mov [es:di + 0x34], al
   mov [es:di + 0x35], al
-  call framebuffer_address
-  mov [es:di + 0x28], eax
+  mov ax, [FRAMEBUFFER_HIGH]            ; as at POST: a guest that runs this code itself need not let it at PCI
+  mov [es:di + 0x2a], ax
   mov dword [es:di + 0x3e], 230000000   ; dot clock
   jmp vbe_done
 
@@ -220,47 +220,6 @@ masks_15: db 5, 10, 5, 5, 5, 0, 1, 15
 masks_16: db 5, 11, 6, 5, 5, 0, 0, 0
 masks_24: db 8, 16, 8, 8, 8, 0, 0, 0
 masks_32: db 8, 16, 8, 8, 8, 0, 8, 24
-
-; EAX = where the framebuffer lies: BAR 0 of 1234:1111 on PCI bus 0, or where Bochs has it on a machine without PCI.
-framebuffer_address:
-  push dx
-  push ecx
-  push ebx
-  mov dx, 0xcf8
-  in eax, dx
-  push eax
-  mov ecx, 0x80000000
-.device:
-  mov eax, ecx
-  call .read
-  cmp eax, 0x11111234
-  je .found
-  add ecx, 0x800
-  cmp ecx, 0x80010000
-  jb .device
-  mov ebx, 0xe0000000
-  jmp .restore
-.found:
-  mov eax, ecx
-  mov al, 0x10
-  call .read
-  and al, 0xf0
-  mov ebx, eax
-.restore:
-  pop eax
-  mov dx, 0xcf8
-  out dx, eax
-  mov eax, ebx
-  pop ebx
-  pop ecx
-  pop dx
-  ret
-.read:
-  mov dx, 0xcf8
-  out dx, eax
-  mov dl, 0xfc
-  in eax, dx
-  ret
 
 vbe_set_mode:                           ; BX: bit 15 memory kept, 14 linear
   mov cx, bx

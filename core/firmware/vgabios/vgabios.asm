@@ -1,7 +1,7 @@
 ; Video BIOS: an option ROM for a VGA with the Bochs "dispi" registers (1234:1111, QEMU's standard VGA and this machine's).
 ; Services of INT 10h as the IBM PS/2 and PC BIOS Interface Technical Reference lists them, and of VESA's VBE 3.0 and DDC.
 ; Plain real-mode code for a 386: it also runs in virtual-8086 mode and in guests' own interpreters, and touches nothing but
-; VGA and dispi ports, and PCI configuration to find the framebuffer. It never writes to itself and never enables interrupts.
+; VGA and dispi ports, and at POST PCI configuration to find the framebuffer. It never writes to itself and never enables interrupts.
 ; Left out: fonts and parameters of the user's through the save pointer table, the light pen, the bell of teletype output,
 ; characters and pixels in VBE modes.
 bits 16
