@@ -43,3 +43,20 @@ export function screenPicture(page: Page): Promise<{ colours: number; drawnShare
     return { colours: counts.size, drawnShare: 1 - Math.max(...counts.values()) / pixels.length };
   });
 }
+
+/** Waits until the guest's text screen, as a screen reader finds it, shows `pattern`. */
+export async function screenShows(page: Page, pattern: RegExp, timeoutMs = 30_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const text = await screenText(page);
+    if (pattern.test(text)) return;
+    if (Date.now() > end) throw new Error(`The screen did not show ${pattern} within ${timeoutMs / 1000} s, but:\n${text}`);
+    await page.waitForTimeout(100);
+  }
+}
+
+async function screenText(page: Page): Promise<string> {
+  const overlay = page.getByTestId("screen-text");
+  if ((await overlay.count()) === 0) return "";
+  return (await overlay.locator("div").allTextContents()).map((line) => line.trimEnd()).join("\n");
+}
