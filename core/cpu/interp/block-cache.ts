@@ -33,7 +33,14 @@ interface Block {
 
 /** Who wants to know of each block that has been decoded. */
 export interface CodeListener {
-  decoded(record: number, gpa: number, mode: number): void;
+  decoded(place: CodePlace): void;
+}
+/** A block by its first record: where its code lies in both address spaces, and the mode that it was decoded for. */
+export interface CodePlace {
+  record: number;
+  linear: number;
+  gpa: number;
+  mode: number;
 }
 
 /** Translates for instruction fetch: physical address, or -1 (a fault, which is then recorded in FAULT). */
@@ -77,7 +84,7 @@ export class BlockCache {
     this.next = block.firstRecord + block.recordCount * L.REC_SIZE;
     this.counters.blocks++;
     this.enter(block, rip, mode);
-    this.listener?.decoded(block.firstRecord, gpa, mode);
+    this.listener?.decoded({ record: block.firstRecord, linear, gpa, mode });
     return block.firstRecord;
   }
 

@@ -13,6 +13,7 @@ import { definePageEntry, defineWalk } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
 import { c32, c64, call, I32, i32, i64 } from "../wasm/nodes.ts";
+import { defineFindPages } from "../translate/find-pages.ts";
 import type { Signature } from "../translate/region-module.ts";
 import { defineTransfers } from "./transfer.ts";
 
@@ -60,11 +61,13 @@ export function buildInterpreter(): InterpreterImage {
     mmioWrite: m.import("mmioWrite", [I32, I32, I32], []),
     codeWritten: m.import("codeWritten", [I32, I32], []),
   };
+  const pagesMoved = m.import("pagesMoved", [I32, I32], [I32]);
   const system = m.import("system", [I32, I32], [I32]);
   const pageEntry = definePageEntry(m);
   const walk = defineWalk(m, pageEntry);
   const memory = defineMemory(m, walk, pageEntry, imports);
   const refill = defineRefill(m, walk, pageEntry);
+  const findPages = defineFindPages(m, walk, pagesMoved);
   const transfers = defineTransfers(m, walk);
   const flags = defineFlags(m);
   const named = new Map([...defineWide(m), ...defineSseRuntime(m), ...defineX87Runtime(m)]);
@@ -156,7 +159,7 @@ export function buildInterpreter(): InterpreterImage {
     ),
   );
   const runtime = new Map<string, Signature>();
-  for (const [name, callee] of [...named, ...Object.entries({ ...flags, ...refill, dispatch: transfers.dispatch })]) {
+  for (const [name, callee] of [...named, ...Object.entries({ ...flags, ...refill, findPages, dispatch: transfers.dispatch })]) {
     m.export(name, callee);
     runtime.set(name, { params: callee.params, results: callee.results });
   }

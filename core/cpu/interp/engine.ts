@@ -92,6 +92,7 @@ export class Engine {
         mmioRead: (gpa: number, size: number, host: number) => hooks.mmioRead(gpa >>> 0, size, host),
         mmioWrite: (gpa: number, size: number, host: number) => hooks.mmioWrite(gpa >>> 0, size, host),
         codeWritten: (gpa: number, size: number) => this.blocks.written(gpa >>> 0, size),
+        pagesMoved: (rec: number, data: number) => (this.translator?.pagesMoved(rec, data) ? 1 : 0),
         system: (number: number, rec: number): number => {
           const operation = table[number];
           return operation ? operation(this.cpu, rec) : this.refuse();
@@ -103,7 +104,12 @@ export class Engine {
     this.blocks.onRegionDropped = () => this.requestExit();
     if (engine !== "interpreter") {
       const { blocks } = this;
-      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder };
+      const fetch = (linear: number): number => {
+        const gpa = this.translateCode(linear);
+        if (gpa < 0) this.words[L.FAULT >> 2] = 0;
+        return gpa;
+      };
+      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder, fetch };
       this.translator = new Translator(parts, engine === "translator" ? DEFAULT_TIERING : engine);
       blocks.listener = this.translator;
     }
@@ -266,7 +272,8 @@ export class Engine {
   /** Looks where the slice has ended. Where that is translated code already, looks are taken less often. */
   private sample(translator: Translator): void {
     const rip = this.cpu.linear(L.RIP);
-    const gpa = this.translateCode(this.linearRip());
+    const linear = this.linearRip();
+    const gpa = this.translateCode(linear);
     if (gpa < 0) {
       this.words[L.FAULT >> 2] = 0;
       return;
@@ -276,7 +283,7 @@ export class Engine {
     const isFast = record !== 0 && translator.isTranslated(record);
     const { least, jitterMask, most } = translator.tiering.slice;
     this.sliceLength = isFast ? Math.min(this.sliceLength * 2, most) : least + (this.cpu.random32() & jitterMask);
-    if (record !== 0) translator.sample(record, gpa, mode);
+    if (record !== 0) translator.sample({ record, linear, gpa, mode });
   }
 
   private handleExit(): boolean {

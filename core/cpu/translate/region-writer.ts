@@ -13,10 +13,11 @@ import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, NodeKind, V
 import { CodeBuffer } from "./code-buffer.ts";
 import { type FlagLiveness, flagLiveness } from "./flag-liveness.ts";
 import { auxWord, type FlagSite, type FlagState, resultWord } from "./flag-state.ts";
-import type { BasicBlock, End, Instruction, Region } from "./region.ts";
+import type { BasicBlock, End, Instruction, Region, Target } from "./region.ts";
 import { type BranchState, RegionBuilder } from "./region-builder.ts";
 import { RegionLift, regionRuntime } from "./region-lift.ts";
 import type { FinishedBody, RegionModule } from "./region-module.ts";
+import { DATA_HEAD_HANDLER, DATA_KEY, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
 import { type Structure, structureOf } from "./structure.ts";
 
 /** Inserts: loads of the registers in use, stores of those that change. */
@@ -24,9 +25,6 @@ const FILL = 1;
 const SPILL = 2;
 const VECTORS = 16;
 const TWO_32 = 4294967296;
-/** A region's data: the head's own handler (i32), then sites and records as they are needed. */
-export const DATA_HEAD_HANDLER = 0;
-const DATA_START = 16;
 const SITE_BYTES = 16;
 /** An instruction called as a handler: a check of its address, itself, and the way back. */
 export const CALL_RECORDS = 3;
@@ -40,6 +38,8 @@ export interface CalledInstruction {
 export interface WrittenRegion {
   body: FinishedBody;
   dataBytes: number;
+  /** Where in the data the sites and records begin. */
+  sitesAt: number;
   calls: readonly CalledInstruction[];
 }
 
@@ -76,8 +76,8 @@ export class RegionWriter implements BranchState<Saved> {
 
   private readonly module: RegionModule;
   private readonly options: WriteOptions;
-  private readonly blocks: BasicBlock[];
-  private readonly numberOf = new Map<number, number>();
+  private readonly blocks: readonly BasicBlock[];
+  private readonly hasPages: boolean;
   private readonly successors: number[][];
   private readonly structure: Structure;
   private readonly liveness: FlagLiveness;
@@ -93,7 +93,8 @@ export class RegionWriter implements BranchState<Saved> {
   private current: (Node | null)[] = new Array<Node | null>(32).fill(null);
   /** Instructions done since `left` was last brought up to date. */
   private done = 0;
-  private dataUsed = DATA_START;
+  private readonly sitesAt: number;
+  private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
   private exitLabel!: Label;
   private againLabel!: Label;
@@ -104,12 +105,14 @@ export class RegionWriter implements BranchState<Saved> {
     this.f = new RegionBuilder<Saved>(module);
     this.f.state = this;
     this.runtime = regionRuntime((name) => module.callee(name));
-    this.blocks = [...region.blocks.values()];
-    this.blocks.forEach((b, n) => this.numberOf.set(b.start, n));
+    this.blocks = region.blocks;
+    this.hasPages = region.pages.length > 0;
+    this.sitesAt = (DATA_PAGES + region.pages.length * 8 + SITE_BYTES - 1) & -SITE_BYTES;
+    this.dataUsed = this.sitesAt;
     const edges = this.blocks.map((b) => targets(b.end));
-    this.successors = edges.map((list) => list.flatMap((to) => this.numberOf.get(to) ?? []));
+    this.successors = edges.map((list) => list.filter((to) => to.block >= 0).map((to) => to.block));
     this.structure = structureOf({ successors: this.successors });
-    const leaves = edges.map((list, n) => list.length === 0 || list.some((to) => this.isExit(n, to)));
+    const leaves = this.blocks.map((b, n) => !isClosed(b.end) || (edges[n] as Target[]).some((to) => this.isExit(n, to)));
     this.liveness = flagLiveness(this.blocks, this.successors, leaves);
     const { f } = this;
     this.left = f.paramVariable(1);
@@ -121,9 +124,8 @@ export class RegionWriter implements BranchState<Saved> {
     this.flagAux = f.permanent(I64);
   }
 
-  private isExit(from: number, to: number): boolean {
-    const node = this.numberOf.get(to);
-    return node === undefined || this.structure.isIrreducible(from, node);
+  private isExit(from: number, to: Target): boolean {
+    return to.block < 0 || this.structure.isIrreducible(from, to.block);
   }
 
   // ---- the whole -------------------------------------------------------------------------------
@@ -131,6 +133,7 @@ export class RegionWriter implements BranchState<Saved> {
   write(): WrittenRegion {
     const { f } = this;
     this.own(() => {
+      if (this.hasPages) this.checkPages();
       f.set(this.base, i64.load(f.param(0), L.REC_RIP));
       f.set(this.key, i64.load(c32(L.SITE_KEY)));
       f.set(this.data, this.module.dataBase());
@@ -163,7 +166,19 @@ export class RegionWriter implements BranchState<Saved> {
         ),
       ],
     ]);
-    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, calls: this.calls };
+    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, calls: this.calls };
+  }
+
+  /** Goes on as the head's own handler if another page of the region is not where it was. */
+  private checkPages(): void {
+    const { f } = this;
+    const data = this.module.dataBase();
+    const isKnown = i32.and(i64.eq(i64.load(data, DATA_KEY), i64.load(c32(L.CODE_KEY))), i32.eq(i32.load(data, DATA_RECORD), f.param(0)));
+    f.ifUnlikely(i32.eqz(isKnown), () =>
+      f.ifUnlikely(i32.eqz(call(this.named("findPages"), f.param(0), data)), () =>
+        f.tailCallTable(i32.load(data, DATA_HEAD_HANDLER), HANDLER_PARAMS, HANDLER_RESULTS, f.param(0), this.left.get),
+      ),
+    );
   }
 
   private piece(write: () => void): CodeBuffer {
@@ -264,7 +279,7 @@ export class RegionWriter implements BranchState<Saved> {
     if (isOwnEnd) {
       this.own(() => {
         if (end.kind === "branch") condition = f.let(this.branchCondition(last));
-        else if (end.kind !== "jump") this.transfer(last, end);
+        else if (end.kind !== "jump") condition = this.transfer(last, end);
       });
       this.done++;
     }
@@ -279,16 +294,29 @@ export class RegionWriter implements BranchState<Saved> {
           f.fork(
             condition as Node,
             () => this.goTo(node, end.taken, labels),
-            () => {
-              this.goTo(node, end.next, labels);
-            },
+            () => this.goTo(node, end.next, labels),
           );
+          break;
+        case "return": {
+          // The address on the stack is the guest's to change: where it is not the caller's, it is gone to.
+          const { expected } = end;
+          if (expected && condition) {
+            f.fork(
+              condition,
+              () => this.goTo(node, expected, labels),
+              () => this.exit(),
+            );
+          } else this.exit();
+          break;
+        }
+        case "call":
+          this.goTo(node, end.to, labels);
           break;
         case "jump":
           this.goTo(node, end.to, labels);
           break;
         case "leave":
-          this.exitTo(end.to);
+          this.exitTo(end.to.offset);
           break;
         default:
           // The target is in `pc`.
@@ -312,8 +340,8 @@ export class RegionWriter implements BranchState<Saved> {
     return this.options.flavour === "flat" ? i64.and(value, c64(0xffffffff)) : value;
   }
 
-  /** CALL, RET and indirect jumps: leaves the target in `pc`. */
-  private transfer(last: Instruction, end: End): void {
+  /** CALL, RET and indirect jumps: leaves the target in `pc`. Gives, for a return within the region, whether it goes where it should. */
+  private transfer(last: Instruction, end: End): Node | undefined {
     const { f } = this;
     this.instruction = last;
     const l = this.lift(last);
@@ -324,11 +352,11 @@ export class RegionWriter implements BranchState<Saved> {
       return kept;
     };
     const next = last.offset + last.length;
+    let isExpected: Node | undefined;
     f.isOwn = false;
     switch (last.form.lift) {
       case "call":
         l.push(this.ripAt(next), bytes);
-        f.set(this.pc, this.ripAt((end as { to: number }).to));
         break;
       case "callInd": {
         const target = checked(l.read(0));
@@ -345,15 +373,17 @@ export class RegionWriter implements BranchState<Saved> {
         const sp = l.popped(bytes);
         l.setStackPointer(extra ? f.let(this.cutAddress(i64.add(sp, extra))) : sp);
         f.set(this.pc, target);
+        if (end.kind === "return" && end.expected) isExpected = f.let(i64.eq(target, this.ripAt(end.expected.offset)));
       }
     }
     f.isOwn = true;
+    return isExpected;
   }
 
-  private goTo(from: number, offset: number, labels: ReadonlyMap<number, Label>): void {
+  private goTo(from: number, target: Target, labels: ReadonlyMap<number, Label>): void {
     const { f } = this;
-    const to = this.numberOf.get(offset);
-    if (to === undefined || this.isExit(from, offset)) {
+    const { block: to, offset } = target;
+    if (this.isExit(from, target)) {
       this.exitTo(offset);
       return;
     }
@@ -626,13 +656,20 @@ const TRANSFERS = new Set(["jmp", "jcc", "jcxz", "loop", "loope", "loopne", "cal
 function isTransfer(form: Form): boolean {
   return TRANSFERS.has(form.lift);
 }
-function targets(end: End): number[] {
+function targets(end: End): Target[] {
   switch (end.kind) {
     case "branch":
       return [end.taken, end.next];
     case "jump":
+    case "call":
       return [end.to];
+    case "return":
+      return end.expected ? [end.expected] : [];
     default:
       return [];
   }
+}
+/** Whether all ways on are among the targets. */
+function isClosed(end: End): boolean {
+  return end.kind === "branch" || end.kind === "jump" || end.kind === "call";
 }

@@ -1,18 +1,24 @@
-// What a region is made of: the instructions that can be reached from its head by direct branches within its page, cut into basic
-// blocks. Calls, returns, indirect jumps and system instructions that change the flow end a path. Offsets count from the head.
+// What a region is made of: the instructions that can be reached from its head by direct branches, cut into basic blocks; small
+// functions that it calls are part of it, once for each call, so that their returns are branches that only have to be checked.
+// Code in other pages belongs to it where it is known to have run; indirect jumps and instructions that change the flow end a path.
 import {
   D_ADDRSIZE, D_FORM, D_IMM_HI, D_IMM_LO, D_IS_MEM, D_PREFIX, D_SEG, D_SIZE, decode, PREFIX_REP, PREFIX_REPNE,
 } from "../../isa/decoder.ts";
 import type { Form } from "../../isa/form.ts";
 import { forms } from "../../isa/forms.ts";
 import * as L from "../state/layout.ts";
-import { MODE_CODE_64, MODE_CODE_SIZE, MODE_FLAT } from "../system/mode.ts";
 
 const PAGE = 4096;
 const TWO_32 = 4294967296;
 /** The optimising compiler's time grows faster than a region's size: bounds that were measured. */
-export const MAX_INSTRUCTIONS = 400;
-export const MAX_BLOCKS = 80;
+export const MAX_INSTRUCTIONS = 320;
+const MAX_BLOCKS = 72;
+/** Other pages than the head's that a region may have code in. */
+const MAX_PAGES = 6;
+/** Largest function that becomes part of its caller, and how deep. */
+const MAX_CALLEE = 48;
+const MAX_DEPTH = 3;
+const MAX_LENGTH = 15;
 
 export interface Instruction {
   /** From the region's head. */
@@ -25,14 +31,24 @@ export interface Instruction {
   readonly isPlain: boolean;
 }
 
+/** A place to go on at: a block of the region by its number, or -1: outside. */
+export interface Target {
+  readonly offset: number;
+  block: number;
+}
 export type End =
-  /** Goes on at `to`, which may lie outside the region. */
-  | { kind: "jump"; to: number }
-  | { kind: "branch"; taken: number; next: number }
-  /** The instruction after the last goes to the interpreter. */
-  | { kind: "leave"; to: number }
-  | { kind: "call"; to: number; next: number }
-  | { kind: "indirect" };
+  | { kind: "jump"; to: Target }
+  | { kind: "branch"; taken: Target; next: Target }
+  /** CALL; `to` is the function's block if it is part of the region. */
+  | { kind: "call"; to: Target }
+  /** RET; where it should lead, if the function is part of its caller. */
+  | { kind: "return"; expected: Target | null }
+  /** Indirect jumps and calls. */
+  | { kind: "indirect" }
+  /** On with the interpreter, after the last instruction. */
+  | { kind: "leave"; to: Target }
+  /** An instruction that cannot be part of a region: the block ends before it. */
+  | { kind: "stop" };
 
 export interface BasicBlock {
   readonly start: number;
@@ -41,130 +57,290 @@ export interface BasicBlock {
 }
 
 export interface Region {
-  /** In reverse order of leaving nothing to chance: the head first. */
-  readonly blocks: ReadonlyMap<number, BasicBlock>;
+  /** The head is block 0. */
+  readonly blocks: readonly BasicBlock[];
   readonly instructionCount: number;
-  /** Byte ranges [from, to) by offset from the head, in order. */
+  /** Byte ranges [from, to) by offset from the head, in order, none across a page's end. */
   readonly ranges: readonly { from: number; to: number }[];
+  /** Pages other than the head's that have code of it, counted from the head's. */
+  readonly pages: readonly number[];
 }
 
-/** Names of lifters that end a block and are written by the translator itself. */
+/** Lifters of conditional branches that count. */
 const LOOPS = new Set(["loop", "loope", "loopne", "jcxz"]);
 
-export interface CodePage {
-  /** The whole memory; the page starts at `host`. */
+/** Code as the region's head sees it. */
+export interface CodeSource {
+  /** The whole memory. */
   readonly bytes: Uint8Array;
-  readonly host: number;
-  /** Offset of the head in the page. */
+  /** Offset of the head in its page. */
   readonly headAt: number;
-  readonly mode: number;
-  /** Whether code at this offset in the page is known to have run. */
-  isKnown(pageOffset: number): boolean;
+  readonly bits: 32 | 64;
+  /** Host address of the page `delta` pages from the head's, or 0 if it is not code that has run. */
+  hostOf(delta: number): number;
+  /** Whether a block is known to start at this offset from the head. */
+  isKnown(offset: number): boolean;
 }
 
-/** The region at the page's head, or null if its first instruction cannot be part of one. */
-export function findRegion(page: CodePage): Region | null {
-  const size = page.mode & MODE_CODE_SIZE;
-  if (size !== MODE_CODE_64 && (page.mode & MODE_FLAT) === 0) return null;
-  const bits = size === MODE_CODE_64 ? 64 : 32;
-  const instructions = new Map<number, Instruction>();
-  const leaders = new Set<number>([0]);
-  const ends = new Map<number, End>();
-  const work = [0];
-  const isInside = (offset: number): boolean => offset >= -page.headAt && offset < PAGE - page.headAt;
-  const follow = (offset: number, isCertain: boolean): void => {
-    if (!isInside(offset) || (!isCertain && !page.isKnown(page.headAt + offset))) return;
-    if (!leaders.has(offset) && leaders.size < MAX_BLOCKS) {
-      leaders.add(offset);
-      work.push(offset);
+/** The body of a function as part of its caller. */
+interface Frame {
+  /** Where the call returns to, and whose code that is. */
+  readonly returnTo: number;
+  readonly caller: Frame | null;
+  readonly depth: number;
+  readonly leaders: Map<number, Target>;
+  readonly calls: Map<number, Frame>;
+}
+
+/** The region at the head, or null if its first instruction cannot be part of one. */
+export function findRegion(source: CodeSource): Region | null {
+  return new Finder(source).find();
+}
+
+class Finder {
+  private readonly source: CodeSource;
+  private readonly decoded = new Map<number, Instruction | null>();
+  private readonly pages = new Set<number>();
+  private readonly straddle = new Uint8Array(2 * MAX_LENGTH);
+  private readonly work: { frame: Frame; offset: number }[] = [];
+  private readonly frames: Frame[] = [];
+  private instructionCount = 0;
+  private leaderCount = 0;
+
+  constructor(source: CodeSource) {
+    this.source = source;
+  }
+
+  find(): Region | null {
+    const root = this.frame(0, null);
+    this.lead(root, 0);
+    for (let n = 0; n < this.work.length; n++) {
+      const { frame, offset } = this.work[n] as { frame: Frame; offset: number };
+      this.scan(frame, offset);
     }
-  };
-  for (let n = 0; n < work.length; n++) {
-    let offset = work[n] as number;
-    while (!instructions.has(offset) && instructions.size < MAX_INSTRUCTIONS) {
-      const instruction = isInside(offset) ? decodeAt(page, offset, bits) : null;
-      if (!instruction) break;
-      const end = endOf(instruction, bits);
-      if (end?.kind === "leave" && end.to === offset) break;
-      instructions.set(offset, instruction);
-      offset += instruction.length;
-      if (!end) continue;
-      ends.set(instruction.offset, end);
-      if (end.kind === "jump") follow(end.to, true);
-      else if (end.kind === "branch") {
-        follow(end.next, true);
-        follow(end.taken, false);
+    const blocks: BasicBlock[] = [];
+    const places: { frame: Frame; target: Target }[] = [];
+    for (const frame of this.frames) {
+      for (const target of frame.leaders.values()) {
+        const first = this.instructionAt(target.offset);
+        if (!first || this.endOf(first)?.kind === "stop" || !this.isReached(first.offset + first.length - 1)) continue;
+        target.block = places.push({ frame, target }) - 1;
       }
-      break;
+    }
+    if (places[0]?.target.offset !== 0) return null;
+    for (const { frame, target } of places) blocks.push(this.block(frame, target.offset));
+    const ranges = this.ranges(blocks);
+    const pages = new Set(ranges.map((r) => this.pageOf(r.from)));
+    pages.delete(0);
+    return { blocks, instructionCount: this.instructionCount, ranges, pages: [...pages] };
+  }
+
+  private frame(returnTo: number, caller: Frame | null): Frame {
+    const frame = { returnTo, caller, depth: caller ? caller.depth + 1 : 0, leaders: new Map<number, Target>(), calls: new Map<number, Frame>() };
+    this.frames.push(frame);
+    return frame;
+  }
+
+  private lead(frame: Frame, offset: number): void {
+    if (frame.leaders.has(offset) || this.leaderCount >= MAX_BLOCKS || !this.reach(offset)) return;
+    this.leaderCount++;
+    frame.leaders.set(offset, { offset, block: -1 });
+    this.work.push({ frame, offset });
+  }
+  /** Whether code there may belong to the region; its page does from then on. */
+  private reach(offset: number): boolean {
+    const page = this.pageOf(offset);
+    if (page === 0 || this.pages.has(page)) return true;
+    if (this.pages.size >= MAX_PAGES || this.source.hostOf(page) === 0) return false;
+    this.pages.add(page);
+    return true;
+  }
+  private isReached(offset: number): boolean {
+    const page = this.pageOf(offset);
+    return page === 0 || this.pages.has(page);
+  }
+  private pageOf(offset: number): number {
+    return Math.floor((this.source.headAt + offset) / PAGE);
+  }
+
+  private scan(frame: Frame, start: number): void {
+    let offset = start;
+    while (this.instructionCount < MAX_INSTRUCTIONS) {
+      const i = this.instructionAt(offset);
+      if (!i || !this.reach(offset) || !this.reach(offset + i.length - 1)) return;
+      this.instructionCount++;
+      offset += i.length;
+      const end = this.endOf(i);
+      if (end === null) {
+        if (frame.leaders.has(offset)) return;
+        continue;
+      }
+      switch (end.kind) {
+        case "jump":
+          this.lead(frame, end.to.offset);
+          return;
+        case "branch":
+          this.lead(frame, end.next.offset);
+          if (this.source.isKnown(end.taken.offset)) this.lead(frame, end.taken.offset);
+          return;
+        case "call":
+          this.enter(frame, i, end.to.offset);
+          return;
+        default:
+          return;
+      }
     }
   }
-  if (!instructions.has(0)) return null;
-  const blocks = new Map<number, BasicBlock>();
-  for (const start of leaders) {
-    if (!instructions.has(start)) continue;
-    const list: Instruction[] = [];
-    let at = start;
-    let end: End | undefined;
-    for (let i = instructions.get(at); i && !end; i = instructions.get(at)) {
-      list.push(i);
-      at += i.length;
-      end = ends.get(i.offset);
-      if (!end && (leaders.has(at) || !instructions.has(at))) end = { kind: "jump", to: at };
+
+  /** Makes the called function part of the region if it is small enough. */
+  private enter(frame: Frame, call: Instruction, to: number): void {
+    if (frame.depth >= MAX_DEPTH || !this.source.isKnown(to)) return;
+    const size = this.sizeOf(to);
+    if (size === 0 || this.instructionCount + size > MAX_INSTRUCTIONS) return;
+    const returnTo = call.offset + call.length;
+    const callee = this.frame(returnTo, frame);
+    this.lead(callee, to);
+    if (!callee.leaders.has(to)) return;
+    frame.calls.set(call.offset, callee);
+    this.lead(frame, returnTo);
+  }
+  /** Instructions of the function without those it calls, or 0 if it is too large or does not return. */
+  private sizeOf(entry: number): number {
+    const seen = new Set<number>();
+    const work = [entry];
+    let returns = false;
+    for (let offset = work.pop(); offset !== undefined; offset = work.pop()) {
+      for (let i = this.instructionAt(offset); i && !seen.has(i.offset); i = this.instructionAt(offset)) {
+        seen.add(i.offset);
+        if (seen.size > MAX_CALLEE) return 0;
+        offset = i.offset + i.length;
+        const end = this.endOf(i);
+        if (end === null || end.kind === "call") continue;
+        if (end.kind === "return") returns = true;
+        else if (end.kind === "jump") work.push(end.to.offset);
+        else if (end.kind === "branch") work.push(end.next.offset, ...(this.source.isKnown(end.taken.offset) ? [end.taken.offset] : []));
+        break;
+      }
     }
-    blocks.set(start, { start, instructions: list, end: end ?? { kind: "jump", to: at } });
+    return returns ? seen.size : 0;
   }
-  return { blocks, instructionCount: instructions.size, ranges: rangesOf(instructions.values()) };
-}
 
-function decodeAt(page: CodePage, offset: number, bits: 32 | 64): Instruction | null {
-  const at = page.headAt + offset;
-  const decoded = new Int32Array(D_SIZE);
-  const length = decode(page.bytes, page.host + at, Math.min(15, PAGE - at), bits, decoded);
-  if (length <= 0) return null;
-  const form = forms[decoded[D_FORM] as number];
-  if (!form) return null;
-  const usesMemory = (decoded[D_IS_MEM] as number) !== 0 || form.operands.some((o) => o.kind === "moffs");
-  const isWide = decoded[D_ADDRSIZE] === bits / 8;
-  const isPlain = !usesMemory || form.lift === "nop" || (isWide && (bits === 64 || (decoded[D_SEG] as number) < L.FS));
-  return { offset, length, form, decoded, isPlain };
-}
+  private block(frame: Frame, start: number): BasicBlock {
+    const instructions: Instruction[] = [];
+    let offset = start;
+    for (;;) {
+      const i = this.instructionAt(offset);
+      const outside: End = { kind: "jump", to: { offset, block: -1 } };
+      const isReached = i && this.isReached(offset) && this.isReached(offset + i.length - 1);
+      if (!i || !isReached || instructions.length >= MAX_INSTRUCTIONS) return { start, instructions, end: outside };
+      const end = this.endOf(i);
+      if (end?.kind === "stop") return { start, instructions, end: outside };
+      instructions.push(i);
+      offset += i.length;
+      if (end) return { start, instructions, end: this.resolved(frame, i, end) };
+      const next = frame.leaders.get(offset);
+      if (next && next.block >= 0) return { start, instructions, end: { kind: "jump", to: next } };
+    }
+  }
+  private resolved(frame: Frame, i: Instruction, end: End): End {
+    const inside = (t: Target): Target => frame.leaders.get(t.offset) ?? t;
+    switch (end.kind) {
+      case "jump":
+        return { kind: "jump", to: inside(end.to) };
+      case "branch":
+        return { kind: "branch", taken: inside(end.taken), next: inside(end.next) };
+      case "call":
+        return { kind: "call", to: frame.calls.get(i.offset)?.leaders.get(end.to.offset) ?? end.to };
+      case "return": {
+        const expected = frame.caller?.leaders.get(frame.returnTo);
+        return { kind: "return", expected: expected && expected.block >= 0 ? expected : null };
+      }
+      default:
+        return end;
+    }
+  }
 
-/** How the instruction ends its block; null if the next one follows. */
-function endOf(i: Instruction, bits: 32 | 64): End | null {
-  const { form, decoded: d } = i;
-  const next = i.offset + i.length;
-  const relative = (d[D_IMM_HI] as number) * TWO_32 + ((d[D_IMM_LO] as number) >>> 0);
-  const leave: End = { kind: "leave", to: i.offset };
-  // A near transfer of 16 bits in wider code is rare.
-  const isNarrow = bits === 32 && form.opSize === 2;
-  switch (form.flow) {
-    case "next":
-      return form.ends ? { kind: "leave", to: next } : null;
-    case "jump":
-      return isNarrow ? leave : { kind: "jump", to: next + relative };
-    case "jcc":
-      if (isNarrow || (LOOPS.has(form.lift) && (d[D_ADDRSIZE] !== bits / 8 || ((d[D_PREFIX] as number) & (PREFIX_REP | PREFIX_REPNE)) !== 0))) return leave;
-      return { kind: "branch", taken: next + relative, next };
-    case "call":
-      if (form.lift === "call" && !isNarrow) return { kind: "call", to: next + relative, next };
-      return form.lift === "callInd" && !isNarrow && i.isPlain ? { kind: "indirect" } : leave;
-    case "ret":
-      return form.lift === "ret" && !isNarrow ? { kind: "indirect" } : leave;
-    case "indirect":
-      return form.lift === "jmpInd" && !isNarrow && i.isPlain ? { kind: "indirect" } : leave;
-    default:
-      return leave;
+  private instructionAt(offset: number): Instruction | null {
+    let i = this.decoded.get(offset);
+    if (i === undefined) {
+      i = this.decodeAt(offset);
+      this.decoded.set(offset, i);
+    }
+    return i;
+  }
+  private decodeAt(offset: number): Instruction | null {
+    const { source } = this;
+    const page = this.pageOf(offset);
+    const host = source.hostOf(page);
+    if (host === 0) return null;
+    const at = source.headAt + offset - page * PAGE;
+    const decoded = new Int32Array(D_SIZE);
+    let length = decode(source.bytes, host + at, Math.min(MAX_LENGTH, PAGE - at), source.bits, decoded);
+    if (length === 0) {
+      const next = source.hostOf(page + 1);
+      if (next === 0) return null;
+      const room = PAGE - at;
+      for (let n = 0; n < MAX_LENGTH; n++) this.straddle[n] = source.bytes[n < room ? host + at + n : next + n - room] as number;
+      length = decode(this.straddle, 0, MAX_LENGTH, source.bits, decoded);
+    }
+    if (length <= 0) return null;
+    const form = forms[decoded[D_FORM] as number];
+    if (!form) return null;
+    const usesMemory = (decoded[D_IS_MEM] as number) !== 0 || form.operands.some((o) => o.kind === "moffs");
+    const isWide = decoded[D_ADDRSIZE] === source.bits / 8;
+    const isPlain = !usesMemory || form.lift === "nop" || (isWide && (source.bits === 64 || (decoded[D_SEG] as number) < L.FS));
+    return { offset, length, form, decoded, isPlain };
+  }
+
+  /** How the instruction ends its block; null if the next one follows. */
+  private endOf(i: Instruction): End | null {
+    const { form, decoded: d } = i;
+    const { bits } = this.source;
+    const next = i.offset + i.length;
+    const relative = (d[D_IMM_HI] as number) * TWO_32 + ((d[D_IMM_LO] as number) >>> 0);
+    const at = (offset: number): Target => ({ offset, block: -1 });
+    const stop: End = { kind: "stop" };
+    // A near transfer of 16 bits in wider code is rare.
+    const isNarrow = bits === 32 && form.opSize === 2;
+    switch (form.flow) {
+      case "next":
+        return form.ends ? { kind: "leave", to: at(next) } : null;
+      case "jump":
+        return isNarrow ? stop : { kind: "jump", to: at(next + relative) };
+      case "jcc": {
+        const isOdd = LOOPS.has(form.lift) && (d[D_ADDRSIZE] !== bits / 8 || ((d[D_PREFIX] as number) & (PREFIX_REP | PREFIX_REPNE)) !== 0);
+        return isNarrow || isOdd ? stop : { kind: "branch", taken: at(next + relative), next: at(next) };
+      }
+      case "call":
+        if (form.lift === "call" && !isNarrow) return { kind: "call", to: at(next + relative) };
+        return form.lift === "callInd" && !isNarrow && i.isPlain ? { kind: "indirect" } : stop;
+      case "ret":
+        return form.lift === "ret" && !isNarrow ? { kind: "return", expected: null } : stop;
+      case "indirect":
+        return form.lift === "jmpInd" && !isNarrow && i.isPlain ? { kind: "indirect" } : stop;
+      default:
+        return stop;
+    }
+  }
+
+  /** Bytes of the instructions in use, joined where they touch. */
+  private ranges(blocks: readonly BasicBlock[]): { from: number; to: number }[] {
+    const used = new Set<Instruction>(blocks.flatMap((b) => b.instructions));
+    const sorted = [...used].sort((a, b) => a.offset - b.offset);
+    const ranges: { from: number; to: number }[] = [];
+    const add = (from: number, to: number): void => {
+      const last = ranges[ranges.length - 1];
+      if (last && from <= last.to && this.pageOf(last.from) === this.pageOf(from)) last.to = Math.max(last.to, to);
+      else ranges.push({ from, to });
+    };
+    for (const { offset, length } of sorted) {
+      const end = offset + length;
+      const border = (this.pageOf(end - 1) * PAGE) - this.source.headAt;
+      if (border > offset) {
+        add(offset, border);
+        add(border, end);
+      } else add(offset, end);
+    }
+    return ranges;
   }
 }
-
-function rangesOf(instructions: Iterable<Instruction>): { from: number; to: number }[] {
-  const sorted = [...instructions].sort((a, b) => a.offset - b.offset);
-  const ranges: { from: number; to: number }[] = [];
-  for (const { offset, length } of sorted) {
-    const last = ranges[ranges.length - 1];
-    if (last && offset <= last.to) last.to = Math.max(last.to, offset + length);
-    else ranges.push({ from: offset, to: offset + length });
-  }
-  return ranges;
-}
-

@@ -2,16 +2,18 @@
 // place of the record at which the interpreter would go on. Translations are kept by what they were made from (the bytes, their
 // place in the page, the mode), so that the same code at another address, or loaded again, is bound and not made again.
 import type { Form } from "../../isa/form.ts";
-import type { BlockCache, CodeListener } from "../interp/block-cache.ts";
+import type { BlockCache, CodeListener, CodePlace } from "../interp/block-cache.ts";
 import { type InterpreterImage, MEMORY_PAGES_MAX, TABLE_SIZE } from "../interp/build.ts";
 import type { Predecoder } from "../interp/predecode.ts";
 import * as L from "../state/layout.ts";
-import { MODE_CODE_64, MODE_CODE_SIZE } from "../system/mode.ts";
+import { MODE_CODE_32, MODE_CODE_64, MODE_CODE_SIZE, MODE_FLAT } from "../system/mode.ts";
 import { findRegion, type Region } from "./region.ts";
 import { REGION_EXPORT, RegionModule } from "./region-module.ts";
-import { CALL_RECORDS, DATA_HEAD_HANDLER, type CalledInstruction, RegionWriter } from "./region-writer.ts";
+import { DATA_HEAD_HANDLER, DATA_KEY, DATA_PAGE_COUNT, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
+import { CALL_RECORDS, type CalledInstruction, RegionWriter } from "./region-writer.ts";
 
 const PAGE = 4096;
+const TWO_32 = 0x1_0000_0000;
 /** How soon code is translated. */
 export interface Tiering {
   /** Samples at one place that make it worth translating. */
@@ -34,6 +36,8 @@ interface Translation {
   readonly slot: number;
   /** Host address of its data. */
   readonly data: number;
+  /** Pages beside the head's, counted from it. */
+  readonly pages: readonly number[];
   /** Relative to the head, with what they must hold. */
   readonly ranges: readonly { from: number; bytes: Uint8Array }[];
 }
@@ -52,6 +56,8 @@ export interface TranslatorParts {
   exports: Record<string, unknown>;
   blocks: BlockCache;
   predecoder: Predecoder;
+  /** Physical address of code at a linear address, or -1. */
+  fetch(linear: number): number;
 }
 
 export class Translator implements CodeListener {
@@ -63,6 +69,7 @@ export class Translator implements CodeListener {
   /** By mode, place in the page and first bytes of the head. */
   private readonly known = new Map<string, Translation[]>();
   private readonly hopeless = new Set<string>();
+  private readonly bound = new Map<number, Binding>();
   /** How often translations of a page were lost to stores, by page: such code has to be hotter to be worth another one. */
   private readonly churn = new Map<number, number>();
   private nextSlot: number;
@@ -83,10 +90,11 @@ export class Translator implements CodeListener {
     return (this.words[record >> 2] as number) >= this.p.image.slotCount;
   }
 
-  /** The interpreter was seen at the block of this record, whose code lies at `gpa`. */
-  sample(record: number, gpa: number, mode: number): void {
+  /** The interpreter was seen at a block. */
+  sample(place: CodePlace): void {
     this.counters.samples++;
-    if (this.isTranslated(record)) return;
+    const { gpa } = place;
+    if (this.isTranslated(place.record)) return;
     const count = (this.counts.get(gpa) ?? 0) + 1;
     const lost = Math.min(this.churn.get(Math.floor(gpa / PAGE)) ?? 0, MAX_CHURN);
     if (count < this.tiering.hotSamples << lost) {
@@ -95,59 +103,60 @@ export class Translator implements CodeListener {
       return;
     }
     this.counts.delete(gpa);
-    this.translate(record, gpa, mode);
+    this.translate(place);
   }
 
-  private translate(record: number, gpa: number, mode: number): void {
-    const host = this.hostOfPage(gpa);
+  private translate(place: CodePlace): void {
+    const host = this.hostOfPage(place.gpa);
     if (host === 0) return;
-    const headAt = gpa % PAGE;
-    const key = this.keyAt(host, headAt, mode);
+    const headAt = place.gpa % PAGE;
+    const key = this.keyAt(host, headAt, place.mode);
     if (this.hopeless.has(key)) return;
-    const starts = this.p.blocks.startsIn(gpa);
-    const region = findRegion({ bytes: this.bytes, host, headAt, mode, isKnown: (at) => starts.has(at) });
-    if (!region || (region.instructionCount < 3 && region.blocks.size < 2)) {
+    const view = new CodeView(place, (gpa) => this.hostOfPage(gpa), this.p);
+    const bits = isCode64(place.mode) ? 64 : 32;
+    const isTranslatable = bits === 64 || (place.mode & MODE_CODE_SIZE) === MODE_CODE_32 && (place.mode & MODE_FLAT) !== 0;
+    const region = isTranslatable
+      ? findRegion({ bytes: this.bytes, headAt, bits, hostOf: (delta) => view.hostOf(delta), isKnown: (offset) => view.isKnown(offset) })
+      : null;
+    if (!region || (region.instructionCount < 3 && region.blocks.length < 2)) {
       this.counters.refused++;
       this.hopeless.add(key);
       return;
     }
-    const translation = this.make(region, host, headAt, mode);
+    const translation = this.make(region, view, place.mode);
     if (!translation) return;
     const list = this.known.get(key);
     if (list) list.push(translation);
     else this.known.set(key, [translation]);
-    this.bind(translation, record, gpa);
+    this.bind(translation, place);
   }
 
-  private make(region: Region, host: number, headAt: number, mode: number): Translation | null {
+  private make(region: Region, view: CodeView, mode: number): Translation | null {
     const { image } = this.p;
     if (this.nextSlot >= TABLE_SIZE) return null;
     const module = new RegionModule(image.runtime);
-    const isCode64 = (mode & MODE_CODE_SIZE) === MODE_CODE_64;
     const isRefused = (form: Form): boolean => this.p.predecoder.isRefused(form, mode);
-    const written = new RegionWriter(module, region, { flavour: isCode64 ? "long" : "flat", isRefused }).write();
+    const written = new RegionWriter(module, region, { flavour: isCode64(mode) ? "long" : "flat", isRefused }).write();
     const data = (this.nextData + 15) & ~15;
     if (data + written.dataBytes > L.REGION_DATA + L.REGION_DATA_BYTES) return null;
     module.addRegion(written.body);
     const wire = module.build({ initial: L.RAM >>> 16, maximum: MEMORY_PAGES_MAX }, TABLE_SIZE);
-    const env: Record<string, unknown> = {
-      memory: this.p.memory,
-      table: this.p.table,
-      data,
-    };
+    const env: Record<string, unknown> = { memory: this.p.memory, table: this.p.table, data };
     for (const name of module.importNames) env[name] = this.p.exports[name];
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wire), { env });
     const slot = this.nextSlot++;
     this.p.table.set(slot, instance.exports[`${REGION_EXPORT}0`]);
     this.nextData = data + written.dataBytes;
     this.words.fill(0, data >> 2, this.nextData >> 2);
-    for (let at = data; at < this.nextData; at += 16) this.words[at >> 2] = L.TLB_EMPTY;
+    for (let at = data + written.sitesAt; at < this.nextData; at += 16) this.words[at >> 2] = L.TLB_EMPTY;
+    this.words[(data + DATA_PAGE_COUNT) >> 2] = region.pages.length;
+    region.pages.forEach((page, n) => (this.words[(data + DATA_PAGES + n * 8) >> 2] = page));
     this.writeCalls(written.calls, data, mode);
     this.counters.regions++;
     this.counters.bytes += wire.length;
     this.counters.instructions += region.instructionCount;
-    const ranges = region.ranges.map(({ from, to }) => ({ from, bytes: this.bytes.slice(host + headAt + from, host + headAt + to) }));
-    return { mode, slot, data, ranges };
+    const ranges = region.ranges.map(({ from, to }) => ({ from, bytes: view.bytesAt(this.bytes, from, to) }));
+    return { mode, slot, data, ranges, pages: region.pages };
   }
 
   /** The records of the instructions that the region calls; their addresses are written by the region itself. */
@@ -175,40 +184,131 @@ export class Translator implements CodeListener {
 
   // ---- binding ---------------------------------------------------------------------------------
 
-  private bind(translation: Translation, record: number, gpa: number): void {
+  /** Puts the translation in the record's place. False: its code is not all there. */
+  private bind(translation: Translation, place: CodePlace): boolean {
+    const { record } = place;
     const ownHandler = this.words[record >> 2] as number;
-    if (ownHandler >= this.p.image.slotCount) return;
-    const binding: Binding = { translation, record, ownHandler };
+    if (ownHandler >= this.p.image.slotCount || !this.follow(translation, place)) return false;
     this.words[(translation.data + DATA_HEAD_HANDLER) >> 2] = ownHandler;
     this.words[record >> 2] = translation.slot;
-    this.p.blocks.watch(
-      translation.ranges.map(({ from, bytes }) => ({ gpa: gpa + from, length: bytes.length })),
-      () => {
-        this.unbind(binding);
-        const page = Math.floor(gpa / PAGE);
-        if (this.churn.size >= MAX_COUNTED) this.churn.clear();
-        this.churn.set(page, (this.churn.get(page) ?? 0) + 1);
-      },
-    );
+    this.bound.set(record, { translation, record, ownHandler });
     this.counters.bound++;
+    return true;
   }
-  private unbind(binding: Binding): void {
-    if (this.words[binding.record >> 2] === binding.translation.slot) this.words[binding.record >> 2] = binding.ownHandler;
-    this.counters.unbound++;
+  /** Finds the translation's code as it is mapped now, notes where its pages are, and watches it. */
+  private follow(translation: Translation, place: CodePlace): boolean {
+    const view = new CodeView(place, (gpa) => this.hostOfPage(gpa), this.p);
+    for (const { from, bytes } of translation.ranges) {
+      const host = view.hostAt(from);
+      if (host === 0 || !this.holds(host, bytes)) return false;
+    }
+    translation.pages.forEach((page, n) => {
+      this.words[(translation.data + DATA_PAGES + n * 8 + 4) >> 2] = Math.floor(view.gpaOf(page) / PAGE);
+    });
+    this.words[(translation.data + DATA_RECORD) >> 2] = 0;
+    this.p.blocks.watch(
+      translation.ranges.map(({ from, bytes }) => ({ gpa: view.gpaAt(from), length: bytes.length })),
+      () => this.lost(place),
+    );
+    return true;
+  }
+  /** A region was entered by this record, but a page of it lies elsewhere: in another address space, say. True if it may run. */
+  pagesMoved(record: number, data: number): boolean {
+    const binding = this.bound.get(record);
+    if (!binding || binding.translation.data !== data) return false;
+    const linear = this.linearOf(record);
+    const gpa = this.p.fetch(linear);
+    if (gpa < 0) return false;
+    if (!this.follow(binding.translation, { record, linear, gpa, mode: binding.translation.mode })) return false;
+    this.words[(data + DATA_RECORD) >> 2] = record;
+    this.words[(data + DATA_KEY) >> 2] = this.words[L.CODE_KEY >> 2] as number;
+    this.words[(data + DATA_KEY + 4) >> 2] = this.words[(L.CODE_KEY + 4) >> 2] as number;
+    return true;
+  }
+  private linearOf(record: number): number {
+    const rip = (this.words[(record + L.REC_RIP + 4) >> 2] as number) * TWO_32 + ((this.words[(record + L.REC_RIP) >> 2] as number) >>> 0);
+    return isCode64(this.words[L.MODE_KEY >> 2] as number) ? rip : rip + ((this.words[(L.SEG + L.CS * L.SEG_SIZE + L.SEG_BASE) >> 2] as number) >>> 0);
+  }
+
+  /** Code of a bound translation has changed. */
+  private lost(place: CodePlace): void {
+    const binding = this.bound.get(place.record);
+    if (binding) {
+      this.bound.delete(place.record);
+      if (this.words[place.record >> 2] === binding.translation.slot) this.words[place.record >> 2] = binding.ownHandler;
+      this.counters.unbound++;
+    }
+    const page = Math.floor(place.gpa / PAGE);
+    if (this.churn.size >= MAX_COUNTED) this.churn.clear();
+    this.churn.set(page, (this.churn.get(page) ?? 0) + 1);
   }
 
   /** A block has been decoded: if its code is known it is bound at once. */
-  decoded(record: number, gpa: number, mode: number): void {
+  decoded(place: CodePlace): void {
     if (this.known.size === 0) return;
-    const host = this.hostOfPage(gpa);
+    const host = this.hostOfPage(place.gpa);
     if (host === 0) return;
-    const headAt = gpa % PAGE;
-    const list = this.known.get(this.keyAt(host, headAt, mode));
-    const fitting = list?.find((t) => t.ranges.every(({ from, bytes }) => this.holds(host + headAt + from, bytes)));
-    if (fitting) this.bind(fitting, record, gpa);
+    for (const translation of this.known.get(this.keyAt(host, place.gpa % PAGE, place.mode)) ?? []) if (this.bind(translation, place)) return;
   }
   private holds(host: number, bytes: Uint8Array): boolean {
     for (let n = 0; n < bytes.length; n++) if (this.bytes[host + n] !== bytes[n]) return false;
     return true;
   }
+}
+
+const isCode64 = (mode: number): boolean => (mode & MODE_CODE_SIZE) === MODE_CODE_64;
+
+/** Memory round a region's head as the guest has it mapped now, by pages counted from the head's. */
+class CodeView {
+  private readonly place: CodePlace;
+  private readonly hostOfPage: (gpa: number) => number;
+  private readonly p: TranslatorParts;
+  private readonly pages = new Map<number, { gpa: number; host: number; starts: Set<number> }>();
+
+  constructor(place: CodePlace, hostOfPage: (gpa: number) => number, p: TranslatorParts) {
+    this.place = place;
+    this.hostOfPage = hostOfPage;
+    this.p = p;
+  }
+  private page(delta: number): { gpa: number; host: number; starts: Set<number> } {
+    let page = this.pages.get(delta);
+    if (!page) {
+      const headPage = this.place.linear - mod(this.place.linear, PAGE);
+      const linear = headPage + delta * PAGE;
+      const isInside = isCode64(this.place.mode) || (linear >= 0 && linear < TWO_32);
+      const gpa = delta === 0 ? this.place.gpa - (this.place.gpa % PAGE) : isInside ? this.p.fetch(linear) : -1;
+      const host = gpa < 0 ? 0 : this.hostOfPage(gpa);
+      page = { gpa, host, starts: host === 0 ? new Set() : this.p.blocks.startsIn(gpa) };
+      this.pages.set(delta, page);
+    }
+    return page;
+  }
+  private deltaOf(offset: number): number {
+    return Math.floor(((this.place.gpa % PAGE) + offset) / PAGE);
+  }
+  /** Host address of a page whose code has run, or 0. */
+  hostOf(delta: number): number {
+    const page = this.page(delta);
+    return page.starts.size > 0 ? page.host : 0;
+  }
+  gpaOf(delta: number): number {
+    return this.page(delta).gpa;
+  }
+  isKnown(offset: number): boolean {
+    return this.page(this.deltaOf(offset)).starts.has(mod((this.place.gpa % PAGE) + offset, PAGE));
+  }
+  hostAt(offset: number): number {
+    const { host } = this.page(this.deltaOf(offset));
+    return host === 0 ? 0 : host + mod((this.place.gpa % PAGE) + offset, PAGE);
+  }
+  gpaAt(offset: number): number {
+    return this.page(this.deltaOf(offset)).gpa + mod((this.place.gpa % PAGE) + offset, PAGE);
+  }
+  bytesAt(memory: Uint8Array, from: number, to: number): Uint8Array {
+    const host = this.hostAt(from);
+    return memory.slice(host, host + to - from);
+  }
+}
+function mod(value: number, by: number): number {
+  return ((value % by) + by) % by;
 }
