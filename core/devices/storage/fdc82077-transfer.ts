@@ -199,7 +199,7 @@ export class FdcTransfer {
   private move(): void {
     const { s, host } = this;
     const isWrite = s.kind === "write" || s.kind === "format";
-    if (s.kind === "verify" || (isWrite && s.at === s.data.length)) {
+    if (s.kind === "verify" || s.at === s.data.length) {
       this.ended();
       return;
     }
@@ -260,7 +260,8 @@ export class FdcTransfer {
   readFifo(): number {
     const { s } = this;
     const value = s.data[s.at++] ?? 0;
-    if (s.at === s.data.length) this.ended();
+    // The results, or the next run, come after the handler of this interrupt has seen the FIFO empty.
+    if (s.at === s.data.length) this.host.arm(this.host.nowNs() + SECTOR_NS);
     return value;
   }
 
@@ -321,13 +322,16 @@ export class FdcTransfer {
     const isComplete = s.isTerminal || s.wantsDeleted || (s.sectorLimit > 0 && limitLeft === 0);
     s.r = (s.r + Math.max(sectors, 1) - 1) & 0xff;
     const wasLast = s.r === s.eot;
-    const isOtherSideNext = s.isMultiTrack && s.head === 0;
+    const isEnd = wasLast && !(s.isMultiTrack && s.head === 0);
+    const isVerified = s.kind === "verify" && s.sectorLimit === 0 && isEnd;
+    if (isEnd && !isComplete && !isVerified) {
+      // Without TC the chip stays at its last sector, as Linux's driver knows.
+      this.fail(ST1_END_OF_CYLINDER);
+      return;
+    }
     this.step();
-    if (isComplete) this.end(0, 0, s.wantsDeleted ? ST2_CONTROL_MARK : 0);
-    else if (wasLast && !isOtherSideNext) {
-      if (s.kind === "verify" && s.sectorLimit === 0) this.end(0, 0, 0);
-      else this.end(ST0_ABNORMAL, ST1_END_OF_CYLINDER, 0);
-    } else {
+    if (isComplete || isVerified) this.end(0, 0, s.wantsDeleted ? ST2_CONTROL_MARK : 0);
+    else {
       if (s.sectorLimit > 0) s.sectorLimit = limitLeft;
       if (wasLast) s.head = 1;
       s.step = "find";

@@ -268,9 +268,9 @@ describe("fdc82077 data by DMA", () => {
     assert.deepEqual(b.readData(0, 1, 18, 512), [0x04, 0, 0, 1, 0, 1, 2]);
   });
 
-  test("the end of the track without a terminal count is abnormal", () => {
+  test("the end of the track without a terminal count is abnormal, and names the last sector", () => {
     const b = new Bench();
-    assert.deepEqual(b.readData(0, 0, 17, 4096, 0x46), [0x40, 0x80, 0, 1, 0, 1, 2]);
+    assert.deepEqual(b.readData(0, 0, 17, 4096, 0x46), [0x40, 0x80, 0, 0, 0, 18, 2]);
     assert.deepEqual(b.sectors(), [16, 17]);
   });
 
@@ -438,7 +438,10 @@ describe("fdc82077 data through the FIFO", () => {
     const { rises } = b.bench.irq();
     const bytes = Array.from({ length: 1024 }, () => b.read(FIFO));
     assert.deepEqual([bytes[0], bytes[512]], [16, 17]);
-    assert.equal(b.read(MSR) & 0xf0, 0xd0);
+    assert.equal(b.read(MSR), 0x30);
+    assert.equal(b.bench.irq().level, false);
+    b.bench.clock.advance(MS);
+    assert.equal(b.read(MSR), 0xd0);
     assert.equal(b.bench.irq().rises, rises + 1, "another edge for the results");
     assert.deepEqual(b.results().slice(0, 2), [0x40, 0x80]);
   });
