@@ -20,9 +20,9 @@ export type MemoryComparison = (a: Uint8Array, aAt: number, b: Uint8Array, bAt: 
 
 /** The port that a display adapter offers. */
 export interface DisplaySource {
-  /** True if the picture may differ from the last one drawn. A look, cheap enough for every halt of the guest: a small change may
-   *  take a few looks to be noticed. `nowNs` drives blinking. */
-  isDirty(nowNs: number): boolean;
+  /** True if the picture may differ from the last one drawn. A look, cheap enough for every halt of the guest: a change of few lines
+   *  may take a few looks to be noticed, fewer if a frame is due. `nowNs` drives blinking. */
+  isDirty(nowNs: number, isFrameDue?: boolean): boolean;
   /** Size of the current mode in pixels. */
   size(): { width: number; height: number };
   /** Draws the current picture into `into`, RGBA, size().width * size().height * 4 bytes long, and clears the dirty mark. */

@@ -35,7 +35,7 @@ export class ScreenPublisher {
   /** Brings the shared screen up to date. Undefined if nothing differs. A picture too large for it is cut at right and bottom. */
   publish(nowNs: number): PublishedFrame | undefined {
     this.lastNs = nowNs;
-    if (this.words[ScreenWord.WIDTH] === 0 || this.display.isDirty(nowNs)) this.bringUp(nowNs);
+    if (this.words[ScreenWord.WIDTH] === 0 || this.display.isDirty(nowNs, true)) this.bringUp(nowNs);
     const rect = this.unreported;
     if (!rect) return undefined;
     this.unreported = undefined;

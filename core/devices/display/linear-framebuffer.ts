@@ -1,6 +1,6 @@
 // The memory behind VBE modes: drawn from, and watched for changes. The guest's processor writes it directly and tells nobody, so
-// what was drawn last is kept and compared, line by line, and only lines that differ are drawn. A look, which the machine takes
-// often, compares one line in four, other ones each time: anything four lines high is seen at once.
+// what was drawn last is kept and compared, line by line, and only lines that differ are drawn. A look compares one line in four or
+// in sixteen, other ones each time: anything as high as that is seen at once, and less costs the guest next to nothing.
 import type { MemoryComparison, RowRange } from "../../display/display.ts";
 
 export interface LinearMode {
@@ -13,15 +13,13 @@ export interface LinearMode {
   startBytes: number;
 }
 
-const LOOKS = 4;
-
 export class LinearFramebuffer {
   readonly memory: Uint8Array;
   /** Lines of the picture as drawn last, one after the other. */
   private shadow = new Uint8Array(0);
   private shadowWords = new Uint32Array(0);
   private shadowHalves = new Uint16Array(0);
-  private look = 0;
+  private looks = 0;
   private colours16: { bits: 15 | 16; colours: Uint32Array } | undefined;
   differs: MemoryComparison = (a, aAt, b, bAt, length) => {
     for (let i = 0; i < length; i++) if (a[aAt + i] !== b[bAt + i]) return true;
@@ -32,12 +30,12 @@ export class LinearFramebuffer {
     this.memory = memory;
   }
 
-  /** A look for changes in a mode that was drawn before. */
-  isChanged(mode: LinearMode): boolean {
+  /** A look for changes in a mode that was drawn before, at one line in `step`. */
+  isChanged(mode: LinearMode, step: 4 | 16): boolean {
     const rowBytes = lineBytes(mode);
     if (this.shadow.length < rowBytes * mode.height) return true;
-    this.look = (this.look + 1) % LOOKS;
-    for (let y = this.look; y < mode.height; y += LOOKS) {
+    this.looks = (this.looks + 1) & 0xffff;
+    for (let y = this.looks % step; y < mode.height; y += step) {
       if (this.differs(this.memory, mode.startBytes + y * mode.pitchBytes, this.shadow, y * rowBytes, rowBytes)) return true;
     }
     return false;

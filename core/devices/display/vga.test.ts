@@ -372,11 +372,10 @@ for (const [bits, white, red] of [
     picture();
     assert.ok(!vga.isDirty(clock.nowNs()));
     framebuffer.set([...white, ...red], (5 * 800 + 6) * white.length);
-    const looks = Array.from({ length: 4 }, () => {
-      clock.advance(6 * MS);
-      return vga.isDirty(clock.nowNs());
-    });
-    assert.ok(looks.includes(true), "a changed pixel is noticed within four looks");
+    for (const [isFrameDue, count] of [[true, 4], [false, 16]] as const) {
+      const looks = Array.from({ length: count }, () => vga.isDirty(clock.nowNs(), isFrameDue));
+      assert.ok(looks.includes(true), `a changed pixel is noticed within ${count} looks`);
+    }
     const { at } = picture();
     assert.deepEqual([at(5, 5), at(6, 5), at(7, 5), at(8, 5)], ["000000", "ffffff", "ff0000", "000000"]);
   });
@@ -472,6 +471,7 @@ test("any register values give a picture of the size they say", () => {
     dispi(4, random() & 1);
     const { width, height } = vga.size();
     vga.isDirty(clock.nowNs());
+    vga.update(new Uint32Array(width * height), false, clock.nowNs());
     vga.render(new Uint8Array(width * height * 4), clock.nowNs());
     vga.text();
   }

@@ -36,8 +36,6 @@ export const VGA_WINDOW = { base: 0xa0000, length: 0x20000, bank: WINDOW_BANK } 
 
 /** Below this ratio of height to width a picture's lines are doubled. */
 const FLATTEST = 0.45;
-/** Between two looks at an unchanged linear framebuffer. */
-const LOOK_NS = 5e6;
 
 const MMIO_PORTS = 0x400;
 const MMIO_DISPI = 0x500;
@@ -69,8 +67,6 @@ export class Vga implements Device, BusDevice, DisplaySource {
   private drawnKind = "";
   /** The picture in its own dots, where what is shown has them stretched. */
   private unstretched = new Uint32Array(0);
-  /** When a look at the linear framebuffer last found nothing. */
-  private cleanLookNs = -Infinity;
 
   constructor(id: string, options: VgaOptions) {
     this.id = id;
@@ -195,17 +191,11 @@ export class Vga implements Device, BusDevice, DisplaySource {
     this.registers.isDac8Bit = this.dispi.isDac8Bit;
   }
 
-  isDirty(nowNs: number): boolean {
+  isDirty(nowNs: number, isFrameDue = false): boolean {
     const { registers, planes } = this;
     if (registers.isChanged || this.dispi.isChanged) return true;
     const mode = this.dispi.mode();
-    if (mode) {
-      // The guest may halt a thousand times a second, and each time somebody asks.
-      if (nowNs < this.cleanLookNs + LOOK_NS && nowNs >= this.cleanLookNs) return false;
-      if (this.linear.isChanged(mode)) return true;
-      this.cleanLookNs = nowNs;
-      return false;
-    }
+    if (mode) return this.linear.isChanged(mode, isFrameDue ? 4 : 16);
     if (planes.isChanged) return true;
     if (registers.isGraphics) return this.drawnPhase >= 0 && this.drawnPhase !== blinkPhase(nowNs);
     return registers.isCursorChanged || this.painter.isPhaseStale(nowNs);
