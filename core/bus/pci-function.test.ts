@@ -154,7 +154,7 @@ function msixCard() {
   fn.writeConfig(COMMAND, 2, MEMORY_AND_MASTER);
   const program = (vector: number, address: number, data: number, control: number): void => {
     const at = 0xe0000000 + 16 * vector;
-    [address, 0, data, control].forEach((value, i) => s.mmio.write(at + 4 * i, 4, value));
+    for (const [i, value] of [address, 0, data, control].entries()) s.mmio.write(at + 4 * i, 4, value);
   };
   return { ...s, table, fn, program, pendingBits: () => s.mmio.read(0xe0000000 + table.pbaOffset, 4) };
 }

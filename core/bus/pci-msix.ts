@@ -95,7 +95,7 @@ export class MsixRegisters extends DwordRegisters {
   save(): Uint8Array {
     const saved = new Uint8Array(this.savedBytes);
     const view = new DataView(saved.buffer);
-    [...this.table, ...this.pending].forEach((dword, i) => view.setUint32(4 * i, dword, true));
+    for (const [i, dword] of [...this.table, ...this.pending].entries()) view.setUint32(4 * i, dword, true);
     return saved;
   }
 

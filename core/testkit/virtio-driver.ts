@@ -170,7 +170,7 @@ export class VirtioDriver {
     const table = fn.decodedBase(1) ?? 0;
     const vectors = (fn.readConfig(0x9a, 2) & 0x7ff) + 1;
     for (let vector = 0; vector < vectors; vector++) {
-      [0xfee00000, 0, 0x40 + vector, 0].forEach((value, i) => this.bench.write(table + 16 * vector + 4 * i, 4, value));
+      for (const [i, value] of [0xfee00000, 0, 0x40 + vector, 0].entries()) this.bench.write(table + 16 * vector + 4 * i, 4, value);
     }
     fn.writeConfig(0x9a, 2, 0x8000);
   }

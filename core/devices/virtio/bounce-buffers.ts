@@ -19,7 +19,9 @@ export class BounceBuffers {
   give(bytes: Uint8Array): void {
     const { buffer } = bytes;
     if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > LARGEST_KEPT) return;
-    const list = (this.kept[orderOf(buffer.byteLength)] ??= []);
+    const order = orderOf(buffer.byteLength);
+    const list = this.kept[order] ?? [];
+    this.kept[order] = list;
     if (list.length < KEPT_OF_A_SIZE) list.push(buffer);
   }
 }

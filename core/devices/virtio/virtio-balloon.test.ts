@@ -30,7 +30,7 @@ function started(kind: "modern" | "legacy" = "modern") {
   const driver = new VirtioDriver(made.pc, kind).start();
   const pages = (queue: number, ...numbers: number[]): void => {
     const gpa = driver.allocate(4 * numbers.length);
-    numbers.forEach((page, i) => made.pc.ram.view.setUint32(gpa + 4 * i, page, true));
+    for (const [i, page] of numbers.entries()) made.pc.ram.view.setUint32(gpa + 4 * i, page, true);
     driver.queue(queue).add({ gpa, length: 4 * numbers.length });
     driver.queue(queue).kick();
   };

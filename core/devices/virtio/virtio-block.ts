@@ -307,5 +307,6 @@ export class VirtioBlock extends VirtioDevice<BlockModel> implements BlockClient
 let shared: Uint8Array | undefined;
 /** What a write of zeroes writes; made when first needed. */
 function zeroes(): Uint8Array {
-  return (shared ??= new Uint8Array(MAX_ZERO_SECTORS * SECTOR));
+  shared ??= new Uint8Array(MAX_ZERO_SECTORS * SECTOR);
+  return shared;
 }

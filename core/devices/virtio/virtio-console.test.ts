@@ -9,7 +9,7 @@ import { type StartOptions, VirtioDriver } from "../../testkit/virtio-driver.ts"
 import { VirtioConsole } from "./virtio-console.ts";
 import { MODERN_BYTES, legacyBytes } from "./virtio-pci.ts";
 
-const F_SIZE = 0, F_MULTIPORT = 1;
+const F_SIZE = 0;
 const DEVICE_READY = 0, PORT_READY = 3, PORT_OPEN = 6;
 
 function machine(portNames: string[] = ["console", "agent.0"], bench = new DeviceBench()) {
@@ -34,7 +34,7 @@ function started(options: StartOptions & { kind?: "modern" | "legacy"; portNames
   const { ram } = made.pc;
   const write = (queue: number, text: string): void => {
     const gpa = driver.allocate(text.length || 1);
-    [...text].forEach((c, i) => (ram.bytes[gpa + i] = c.charCodeAt(0)));
+    ram.bytes.set(ascii(text), gpa);
     driver.queue(queue).add({ gpa, length: text.length });
     driver.queue(queue).kick();
   };

@@ -152,7 +152,7 @@ export class VirtioConsole extends VirtioDevice<ConsoleModel> {
 
   private hear(port: number, event: number, value: number): void {
     if (event === DEVICE_READY) {
-      if (value === 1) this.names.forEach((_, n) => this.queueMessage(n, PORT_ADD, 1));
+      if (value === 1) for (let n = 0; n < this.names.length; n++) this.queueMessage(n, PORT_ADD, 1);
       return;
     }
     const state = this.portStates[port];

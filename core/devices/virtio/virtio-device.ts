@@ -346,7 +346,7 @@ export abstract class VirtioDevice<M extends PlainData> implements Device, BusDe
     this.configVector = virtio.configVector;
     this.generation = virtio.generation;
     this.registers.load(virtio);
-    saved.queues.forEach((queue, i) => this.queues[i]?.load(queue));
+    for (const [i, queue] of saved.queues.entries()) this.queues[i]?.load(queue);
     this.pci.load(saved.pci);
     this.settleFeatures();
     this.updateRunning();
