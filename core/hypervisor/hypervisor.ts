@@ -164,6 +164,10 @@ export class Hypervisor {
     await this.input(id, [...press, ...release]);
   }
 
+  async typeText(id: string, text: string): Promise<string> {
+    return (await this.handle(id)).typeText(text);
+  }
+
   async serialInput(id: string, data: Uint8Array): Promise<void> {
     (await this.handle(id)).serialInput(data);
   }

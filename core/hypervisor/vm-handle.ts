@@ -1,5 +1,6 @@
 // One machine of the fleet: what it is doing, which orders that allows, and the thread that runs it while it is on. The reason of
 // a failure stays until the next start; so does what was last on the screen and the serial port.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { VmConfig } from "../api/vm-config.ts";
 import type { ActivityLight, Failure, InputEvent, ScreenText, VmRecord, VmStats, VmStatus } from "../api/vm-state.ts";
 import type { DirtyRect } from "../api/worker-protocol.ts";
@@ -8,10 +9,13 @@ import { hostPath } from "./host-path.ts";
 import type { LockFile } from "./lock-file.ts";
 import type { ScreenReader } from "./screen-reader.ts";
 import { pendingChanges } from "./pending-changes.ts";
+import { keystrokeFor } from "./us-keyboard.ts";
 import { messageOf, VmError } from "./vm-error.ts";
 import type { LibraryEntry } from "./vm-library.ts";
 import { type SpawnVmWorker, type ThreadEnd, type ThreadTimeouts, VmThread } from "./vm-thread.ts";
 
+/** How long a typed key is down, and up before the next one. */
+const KEY_MS = 12;
 const BACKLOG_BYTES = 256 * 1024;
 
 export interface VmHost extends OwnFiles {
@@ -157,6 +161,23 @@ export class VmHandle {
 
   input(events: InputEvent[]): void {
     this.require("take input", "running").input(events);
+  }
+
+  /** Types on a US keyboard, slowly enough for every guest. Settles with the characters that no key of it makes. */
+  async typeText(text: string): Promise<string> {
+    const untyped = new Set<string>();
+    for (const character of text.replaceAll("\r\n", "\n").replaceAll("\r", "\n")) {
+      const stroke = keystrokeFor(character);
+      if (!stroke) {
+        untyped.add(character);
+        continue;
+      }
+      this.input(stroke.map((code) => ({ kind: "key", code, down: true })));
+      await sleep(KEY_MS);
+      this.input(stroke.toReversed().map((code) => ({ kind: "key", code, down: false })));
+      await sleep(KEY_MS);
+    }
+    return [...untyped].join("");
   }
 
   serialInput(data: Uint8Array): void {

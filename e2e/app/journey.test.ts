@@ -8,7 +8,7 @@ import { describe, test } from "node:test";
 import type { Page } from "playwright-core";
 import { axeViolations } from "../../renderer/checks/axe.ts";
 import { busyboxInitramfs, installerFile, missingGuest } from "../fixtures/debian.ts";
-import { screenPicture, serialShows, serialText, typeOnScreen, typeOnSerial } from "./console-text.ts";
+import { screenPicture, screenShows, serialShows, serialText, typeOnScreen, typeOnSerial } from "./console-text.ts";
 import { noBrowser, withApp } from "./running-app.ts";
 
 const DEMO_KERNEL = join(import.meta.dirname, "../../assets/guests/demo/demo.elf");
@@ -98,6 +98,15 @@ describe("journey", { skip: noBrowser, concurrency: false }, () => {
       await serialShows(page, /^Typed On The SCREEN$/m);
 
       await page.getByTestId("console-view").getByText("Screen", { exact: true }).click();
+      await page.getByTestId("type").click();
+      await page.getByRole("textbox", { name: "Text", exact: true }).fill("echo Pasted: \"{1 + 2}\" as keystrokes_\n");
+      await picture("type-text");
+      await page.keyboard.press("Control+Enter");
+      await screenShows(page, /^Pasted: "\{1 \+ 2\}" as keystrokes_$/m);
+      await page.getByTestId("soft").click();
+      for (const key of ["KeyH", "KeyE", "KeyL", "KeyP", "Enter"]) await page.locator(`.rf-soft-key[data-code=${key}]`).click();
+      await screenShows(page, /> help$/m);
+      await page.getByTestId("soft").click();
       await typeOnScreen(page, "clear\nring\n");
       await page.getByTestId("console-view").getByText("Both", { exact: true }).click();
       await serialShows(page, /19 of 19 attempts were refused\.[\s\S]*ringfence>/);

@@ -199,9 +199,7 @@ function makeHandlers({ hypervisor, version, host, systemsPath }: AppOptions, { 
     "vm.keys": ({ id, codes }) => done(hypervisor.keys(id, codes)),
     "vm.insertMedium": async ({ id, driveId, path }) => ({ vm: await hypervisor.setMedium(id, driveId, path, false) }),
     "vm.ejectMedium": async ({ id, driveId, force }) => ({ vm: await hypervisor.setMedium(id, driveId, null, force) }),
-    "vm.typeText": async () => {
-      throw new VmError("unsupported", "Text cannot be typed yet.");
-    },
+    "vm.typeText": async ({ id, text }) => ({ untyped: await hypervisor.typeText(id, text) }),
     "vm.serialInput": ({ id, data }) => done(hypervisor.serialInput(id, Buffer.from(data, "latin1"))),
     "vm.watch": async ({ id, thumbnail }, peer) => {
       // From here to the reply nothing else runs, so no output is lost or told twice.

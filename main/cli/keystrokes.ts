@@ -1,17 +1,7 @@
 // Text for a keyboard of US layout, as the physical keys of KeyboardEvent.code that a person would press.
+import { type Keystroke, keystrokeFor } from "../../core/hypervisor/us-keyboard.ts";
 import { UsageError } from "./command-line.ts";
 
-/** Codes to press in order and release in reverse. */
-export type Keystroke = readonly string[];
-
-const PLAIN: Record<string, string> = {
-  " ": "Space", "\n": "Enter", "\t": "Tab", "-": "Minus", "=": "Equal", "[": "BracketLeft", "]": "BracketRight", "\\": "Backslash",
-  ";": "Semicolon", "'": "Quote", "`": "Backquote", ",": "Comma", ".": "Period", "/": "Slash",
-};
-const SHIFTED: Record<string, string> = {
-  "!": "1", "@": "2", "#": "3", $: "4", "%": "5", "^": "6", "&": "7", "*": "8", "(": "9", ")": "0", _: "-", "+": "=", "{": "[", "}": "]",
-  "|": "\\", ":": ";", '"': "'", "~": "`", "<": ",", ">": ".", "?": "/",
-};
 const NAMED: Record<string, string> = {
   enter: "Enter", tab: "Tab", esc: "Escape", backspace: "Backspace", space: "Space", up: "ArrowUp", down: "ArrowDown", left: "ArrowLeft",
   right: "ArrowRight", home: "Home", end: "End", pageup: "PageUp", pagedown: "PageDown", insert: "Insert", delete: "Delete",
@@ -39,12 +29,7 @@ function named(name: string): Keystroke {
 }
 
 function character(c: string): Keystroke {
-  if (/^[a-z]$/.test(c)) return [`Key${c.toUpperCase()}`];
-  if (/^[A-Z]$/.test(c)) return ["ShiftLeft", `Key${c}`];
-  if (/^[0-9]$/.test(c)) return [`Digit${c}`];
-  const plain = PLAIN[c];
-  if (plain !== undefined) return [plain];
-  const base = SHIFTED[c];
-  if (base !== undefined) return ["ShiftLeft", ...character(base)];
-  throw new UsageError(`--type has no key for "${c}" on a US keyboard.`);
+  const stroke = keystrokeFor(c);
+  if (stroke === undefined) throw new UsageError(`--type has no key for "${c}" on a US keyboard.`);
+  return stroke;
 }

@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { VmThread } from "../../core/hypervisor/vm-thread.ts";
 import { seconds, UsageError } from "./command-line.ts";
-import { type Keystroke, keystrokes } from "./keystrokes.ts";
+import type { Keystroke } from "../../core/hypervisor/us-keyboard.ts";
+import { keystrokes } from "./keystrokes.ts";
 
 export type Step =
   | { kind: "expect"; text: string }

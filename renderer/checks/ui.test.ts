@@ -280,7 +280,7 @@ describe("user interface", { skip, concurrency: false }, () => {
         await page.getByTestId("kernel-path").fill("~/images/tiny.elf");
         await page.locator(".rf-probe svg").waitFor();
         await page.getByTestId("wizard-next").click();
-        await page.getByTestId("memory-number").fill("3500");
+        await page.getByTestId("wizard").getByTestId("memory-number").fill("3500");
         await clean("wizard, resources");
         await page.getByTestId("wizard-next").click();
         await page.getByTestId("summary").waitFor();
