@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -197,4 +197,45 @@ test("a folder that moved away by hand is gone from the list, nothing more", asy
   assert.deepEqual(await library.list(), []);
   await assert.rejects(library.update(made.id, { name: "x" }), { code: "notFound" });
   assert.equal(existsSync(made.path), false);
+});
+
+const diskDrive = { id: "disk0", kind: "disk" as const, controller: "ide" as const, slot: 0, path: "disk0.img", readOnly: false, throwAway: false };
+
+test("a machine comes with its new disks, and a change brings more", async () => {
+  const library = new VmLibrary(newPath(), "app");
+  const made = await library.create({ ...demo, drives: [diskDrive], newDisks: [{ name: "disk0.img", sizeBytes: 2 ** 30 }] });
+  assert.deepEqual(made.config?.drives, [diskDrive]);
+  assert.equal(statSync(join(made.path, "disk0.img")).size, 2 ** 30);
+  const changed = await library.update(made.id, { engine: "translator", newDisks: [{ name: "disk1.img", sizeBytes: 2 ** 20 }] });
+  assert.equal(changed.config?.cpu.engine, "translator");
+  assert.deepEqual(readdirSync(made.path).sort(), ["disk0.img", "disk1.img", "machine.json"]);
+});
+
+test("a disk that is there is never written over, and a change that cannot be saved leaves no disk", async () => {
+  let isFull = false;
+  const library = new VmLibrary(newPath(), "app", fullDisk(() => isFull));
+  const made = await library.create({ ...demo, drives: [diskDrive], newDisks: [{ name: "disk0.img", sizeBytes: 2 ** 20 }] });
+  writeFileSync(join(made.path, "disk0.img"), "precious");
+  const twice = { newDisks: [{ name: "new.img", sizeBytes: 2 ** 20 }, { name: "disk0.img", sizeBytes: 2 ** 20 }] };
+  await assert.rejects(library.update(made.id, twice), { code: "badRequest" });
+  isFull = true;
+  await assert.rejects(library.update(made.id, { newDisks: [{ name: "new.img", sizeBytes: 2 ** 20 }] }), { code: "diskFull" });
+  assert.deepEqual(readdirSync(made.path).sort(), ["disk0.img", "machine.json"]);
+  assert.equal(readFileSync(join(made.path, "disk0.img"), "utf8"), "precious");
+});
+
+test("the trash is emptied one by one or at once, and nothing else is", async () => {
+  const path = newPath();
+  const library = new VmLibrary(path, "app");
+  const kept = await library.create(demo);
+  const trash = [];
+  for (let i = 0; i < 3; i++) trash.push(await library.delete((await library.create(demo)).id));
+  const [first] = trash;
+  assert.ok(first);
+  for (const id of ["..", ".", `../${kept.folder}`, "none"]) await assert.rejects(library.removeFromTrash(id), { code: "notFound" });
+  await library.removeFromTrash(first.id);
+  assert.equal((await library.listTrash()).length, 2);
+  assert.equal(await library.emptyTrash(), 2);
+  assert.equal(await library.emptyTrash(), 0);
+  assert.deepEqual([await library.listTrash(), (await library.list()).length], [[], 1]);
 });

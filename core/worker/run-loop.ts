@@ -45,6 +45,8 @@ const SLICE_NS = 2e6;
 const STATS_NS = 500e6;
 /** Activity lights are told no more often than this. */
 const LIGHTS_NS = 100e6;
+/** Pictures take at most one part in so many of the thread's time. */
+const PICTURE_SHARE = 20;
 /** How often a clean screen is looked at while the guest sleeps: text cursors blink some 4 times a second. */
 const BLINK_NS = 100e6;
 /** Serial output waits this long for more, unless the guest goes to sleep first. */
@@ -269,8 +271,9 @@ export class RunLoop {
     // A shorter interval than before counts at once.
     this.frameDueNs = Math.min(this.frameDueNs, nowNs + intervalMs * 1e6);
     if (intervalMs <= 0 || nowNs < this.frameDueNs) return;
-    this.frameDueNs = nowNs + intervalMs * 1e6;
     this.publish();
+    const spentNs = this.o.host.nowNs() - nowNs;
+    this.frameDueNs = nowNs + Math.max(intervalMs * 1e6, spentNs * PICTURE_SHARE);
   }
 
   private publish(): void {

@@ -20,6 +20,8 @@ interface Entry {
 export class Downloads {
   private readonly folder: string;
   private readonly changed: (download: Download) => void;
+  /** Those that look at the disk first, so that two starts are one download. */
+  private readonly starting = new Map<string, Promise<Download>>();
   private readonly entries = new Map<string, Entry>();
 
   constructor(folder: string, changed: (download: Download) => void) {
@@ -31,8 +33,14 @@ export class Downloads {
     return [...this.entries.values()].map((entry) => entry.download);
   }
 
-  async start(source: Source): Promise<Download> {
+  start(source: Source): Promise<Download> {
     const id = source.fileName;
+    const begun = this.starting.get(id) ?? this.begin(id, source).finally(() => this.starting.delete(id));
+    this.starting.set(id, begun);
+    return begun;
+  }
+
+  private async begin(id: string, source: Source): Promise<Download> {
     const old = this.entries.get(id);
     if (old?.download.state === "running") return old.download;
     await old?.ended;

@@ -66,7 +66,7 @@ test("the machine draws only as often as somebody wants to see", async (t) => {
   assert.equal(interval(), 1000);
   const second = connectPeer(app);
   await second.call("vm.watch", { id });
-  assert.equal(interval(), 33);
+  assert.equal(interval(), 16);
   second.close();
   assert.equal(interval(), 1000);
   await peer.call("vm.unwatch", { id, thumbnail: true });
@@ -79,7 +79,7 @@ test("who watched before the start sees the pictures after it", async (t) => {
   await peer.call("vm.powerOff", { id });
   await peer.call("vm.start", { id });
   assert.equal(workers.length, 2);
-  assert.equal(interval(), 33);
+  assert.equal(interval(), 16);
   worker().show(2, 2, 3);
   assert.equal(decode(peer.frames.at(-1) ?? new Uint8Array()).colour, 3);
 });

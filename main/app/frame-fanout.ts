@@ -6,7 +6,7 @@ import type { Hypervisor } from "../../core/hypervisor/hypervisor.ts";
 import { frameMessage } from "./frame-message.ts";
 import type { Peer } from "./peer.ts";
 
-const FRAME_MS = 33;
+const FRAME_MS = 16;
 const THUMBNAIL_MS = 1000;
 const THUMBNAIL_WIDTH = 320;
 const THUMBNAIL_HEIGHT = 200;

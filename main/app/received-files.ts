@@ -14,6 +14,8 @@ const LONGEST_NAME = 120;
 
 /** Settles with the path of the file when all of `data` is in it. Rejects with VmError, and leaves nothing. */
 export async function receiveFile(folder: string, name: string, data: Readable, sizeBytes: number | null): Promise<string> {
+  // It may break off before anybody reads it; the pipeline then says so.
+  data.on("error", () => undefined);
   await makeFolder(folder);
   const temporary = join(folder, `.${randomBytes(6).toString("hex")}.upload`);
   try {

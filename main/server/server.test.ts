@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { WebSocket } from "ws";
-import { SOCKET_PATH } from "../../core/api/contract.ts";
+import { SOCKET_PATH, UPLOAD_PATH } from "../../core/api/contract.ts";
 import { FakeVmWorker } from "../../core/testkit/fake-vm-worker.ts";
 import { type FakeApp, fakeApp } from "../testing/fake-app.ts";
 import { type Server, startServer } from "./server.ts";
@@ -122,6 +122,45 @@ test("a socket is only for a signed-in page of this very origin", async () => {
   const { status, ws } = await open({ cookie, origin: origin() });
   assert.equal(status, 101);
   ws.terminate();
+});
+
+test("a page of this host may send a file into the media folder, nobody else may send anything", async () => {
+  const put = (path: string, headers: Record<string, string>) =>
+    new Promise<Answer>((resolve, reject) => {
+      const call = request({ host: "127.0.0.1", port: server.port, path, method: "PUT", headers }, (response) => {
+        let body = "";
+        response.on("data", (chunk) => (body += chunk));
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+      });
+      call.on("error", reject);
+      call.end("image");
+    });
+  const own = { cookie, origin: origin() };
+  const refused: [Record<string, string>, string, number][] = [
+    [{ cookie, origin: "http://evil.example" }, UPLOAD_PATH, 403],
+    [{ cookie }, UPLOAD_PATH, 403],
+    [{ origin: origin() }, UPLOAD_PATH, 403],
+    [{ ...own, host: "evil.example" }, UPLOAD_PATH, 421],
+    [own, "/elsewhere?name=a.iso", 405],
+  ];
+  for (const [headers, path, status] of refused) assert.equal((await put(path, headers)).status, status, JSON.stringify(headers));
+  const answer = await put(`${UPLOAD_PATH}?name=${encodeURIComponent("../a b.iso")}`, own);
+  const { path } = JSON.parse(answer.body) as { path: string };
+  assert.deepEqual([answer.status, path, readFileSync(path, "utf8")], [200, join(fake.path, ".media", "a b.iso"), "image"]);
+});
+
+test("an upload that hangs up half-way leaves no file and harms nobody", async () => {
+  await new Promise<void>((resolve) => {
+    const socket = connect(server.port, "127.0.0.1", () => {
+      const head = [`PUT ${UPLOAD_PATH}?name=half.iso HTTP/1.1`, `host: 127.0.0.1:${server.port}`, `origin: ${origin()}`, `cookie: ${cookie}`, "content-length: 1000"];
+      socket.write(`${head.join("\r\n")}\r\n\r\nhalf`, () => socket.destroy());
+    });
+    socket.on("close", () => resolve());
+  });
+  // Whatever of it is still going on ends with the next request's answer at the latest.
+  assert.equal((await get("/", { cookie })).status, 200);
+  for (let left = 50; left > 0 && readdirSync(join(fake.path, ".media")).some((name) => name.startsWith(".")); left--) await get("/", { cookie });
+  assert.deepEqual(readdirSync(join(fake.path, ".media")), ["a b.iso"]);
 });
 
 test("calls are answered, events and frames arrive", async () => {

@@ -5,10 +5,11 @@ import { useTranslation } from "react-i18next";
 import type { InputEvent } from "../../../core/api/vm-state.ts";
 import { isModifier, SOFT_KEYS } from "../../console/soft-keys.ts";
 
+const key = (code: string, down: boolean): InputEvent => ({ kind: "key", code, down });
+
 export function SoftKeyboard({ send, onClose }: { send: (events: InputEvent[]) => void; onClose: () => void }) {
   const { t } = useTranslation();
   const [held, setHeld] = useState<readonly string[]>([]);
-  const key = (code: string, down: boolean): InputEvent => ({ kind: "key", code, down });
   const press = (code: string): void => {
     if (held.includes(code)) {
       setHeld(held.filter((h) => h !== code));

@@ -14,7 +14,7 @@ export function TextOverlay({ screen, selectable }: { screen: ScreenText; select
   const advance = useMemo(characterAdvance, []);
   const rows = screen.lines.length;
   return (
-    <pre
+    <section
       className="rf-screen-text"
       aria-label={t("console.text")}
       data-testid="screen-text"
@@ -25,7 +25,7 @@ export function TextOverlay({ screen, selectable }: { screen: ScreenText; select
         // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place on the screen.
         <div key={row}>{line === "" ? "\n" : line}</div>
       ))}
-    </pre>
+    </section>
   );
 }
 

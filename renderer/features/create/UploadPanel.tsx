@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import { BridgeError } from "../../bridge/bridge.ts";
 import { useHost, useServices } from "../../app/services.ts";
 import { formatBytes } from "../../i18n/format.ts";
+import { BrowseDialog } from "./BrowseDialog.tsx";
 
 type State = { kind: "asking" } | { kind: "sending"; sentBytes: number } | { kind: "failed"; error: BridgeError };
 
@@ -15,6 +16,7 @@ export function UploadPanel({ file, onDone, onClose }: { file: File; onDone: (pa
   const { bridge } = useServices();
   const folder = useHost((state) => state.info?.mediaPath ?? "");
   const [state, setState] = useState<State>({ kind: "asking" });
+  const [browsing, setBrowsing] = useState(false);
   const abort = useRef<AbortController | null>(null);
   useEffect(() => () => abort.current?.abort(), []);
   const size = formatBytes(file.size, i18n.language);
@@ -55,12 +57,16 @@ export function UploadPanel({ file, onDone, onClose }: { file: File; onDone: (pa
             <Button size="compact-xs" variant="filled" leftSection={<Upload size={13} aria-hidden="true" />} onClick={() => void send()} data-testid="upload-start">
               {t("upload.start", { size })}
             </Button>
-            <Button size="compact-xs" onClick={onClose}>
+            <Button size="compact-xs" onClick={() => setBrowsing(true)}>
               {t("upload.browse")}
+            </Button>
+            <Button size="compact-xs" variant="subtle" onClick={onClose}>
+              {t("common.cancel")}
             </Button>
           </div>
         </>
       )}
+      {browsing && <BrowseDialog start="" onClose={() => setBrowsing(false)} onChoose={onDone} />}
     </section>
   );
 }
