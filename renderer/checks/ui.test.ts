@@ -178,6 +178,71 @@ describe("user interface", { skip, concurrency: false }, () => {
       assert.deepEqual([caps[0], caps.at(-1)], [99, 35]);
     }));
 
+  test("media change by keyboard while the guest runs, and a held tray is opened by force", () =>
+    withPage(site, {}, async (page) => {
+      await machine(page, "Alpine Linux").click();
+      await page.getByRole("tab", { name: "Console" }).click();
+      await page.getByTestId("tray-cd0").focus();
+      await page.keyboard.press("Enter");
+      await page.getByTestId("tray-eject").waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+      await page.getByTestId("notice").getByRole("button", { name: "Take it out anyway" }).click();
+      await page.getByTestId("tray-cd0").filter({ hasText: "Empty" }).waitFor();
+      await page.getByTestId("tray-floppy0").click();
+      await page.getByTestId("tray-insert").click();
+      const browse = page.getByTestId("browse");
+      await browse.getByRole("option", { name: "images, folder" }).dblclick();
+      await browse.getByRole("option", { name: /^freedos.img/ }).dblclick();
+      await page.getByTestId("tray-floppy0").filter({ hasText: "freedos.img" }).waitFor();
+      await page.locator("[data-light=floppy][data-lit=true]").waitFor();
+      assert.match((await page.getByTestId("live-region").textContent()) ?? "", /freedos\.img is in floppy0/);
+    }));
+
+  test("a guest that uses the tablet gets places, with nothing captured", () =>
+    withPage(site, {}, async (page) => {
+      await machine(page, "Alpine Linux").click();
+      await page.getByRole("tab", { name: "Console" }).click();
+      await page.locator('[data-testid=screen][data-width="640"][data-pointer=absolute]').waitFor();
+      const box = await page.getByTestId("screen-canvas").boundingBox();
+      assert.ok(box);
+      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2, { steps: 3 });
+      await page.mouse.down();
+      await page.mouse.up();
+      await page.mouse.wheel(0, 300);
+      const tablet = async () =>
+        (await calls(page)).filter((c) => c.method === "vm.input").flatMap((c) => c.params.events ?? []) as {
+          kind: string; x: number; y: number; buttons: number; wheel: number;
+        }[];
+      await page.waitForFunction(() =>
+        (globalThis as unknown as { ringfenceFake: { log: { params: { events?: { wheel?: number }[] } }[] } }).ringfenceFake.log.some((c) =>
+          c.params.events?.some((e) => e.wheel === 3),
+        ),
+      );
+      const events = await tablet();
+      assert.ok(events.every((e) => e.kind === "tablet"));
+      const last = events.at(-1);
+      assert.ok(last && Math.abs(last.x - 16384) < 100 && Math.abs(last.y - 16384) < 100, JSON.stringify(last));
+      assert.deepEqual([...new Set(events.map((e) => e.buttons))].sort(), [0, 1]);
+      assert.equal(await page.evaluate(() => document.pointerLockElement), null);
+    }));
+
+  test("a download breaks off, goes on, and becomes the wizard's medium", () =>
+    withPage(site, {}, async (page) => {
+      await page.getByTestId("new-machine").click();
+      await page.getByTestId("source-download").click();
+      await page.getByTestId("system-search").fill("debian");
+      await page.getByTestId("download-start").click();
+      await page.getByText("The download did not come through.").waitFor();
+      await page.getByTestId("wizard-next").click();
+      await page.getByRole("alert").filter({ hasText: "Fetch a medium first" }).waitFor();
+      await page.getByTestId("download-resume").click();
+      await page.getByTestId("recognised").waitFor();
+      assert.equal(await page.getByTestId("medium-path").inputValue(), "/home/user/Ringfence/.media/netinst.iso");
+      await page.getByTestId("wizard-next").click();
+      assert.equal(await page.getByTestId("memory-number").inputValue(), "1024 MiB");
+    }));
+
   test("a lost connection is shown, and gone after trying again", () =>
     withPage(site, {}, async (page) => {
       await page.getByTestId("details").waitFor();
@@ -225,8 +290,16 @@ describe("user interface", { skip, concurrency: false }, () => {
       await page.getByRole("tab", { name: "Console" }).click();
       assert.equal(await overflow(), 0);
       await page.getByTestId("new-machine").click();
-      await page.getByTestId("source-kernel").click();
-      assert.equal(await overflow(), 0);
+      for (const kind of ["kernel", "medium", "download"]) {
+        await page.getByTestId(`source-${kind}`).click();
+        assert.equal(await overflow(), 0);
+      }
+      await page.keyboard.press("Escape");
+      await machine(page, "Alpine Linux").click();
+      await page.getByTestId("soft").click();
+      assert.equal(await overflow(), 0, "the keyboard on the screen");
+      await page.getByRole("tab", { name: "Hardware" }).click();
+      assert.equal(await overflow(), 0, "hardware");
     }));
 
   for (const [language, dark] of [

@@ -32,7 +32,7 @@ export function ConfirmPower() {
         <Button
           data-autofocus
           variant="filled"
-          color="red"
+          color="red.9"
           disabled={reason !== null}
           data-testid="confirm-yes"
           onClick={() => {

@@ -123,7 +123,7 @@ export function TrashPage() {
             <Button data-autofocus onClick={() => setAsking(null)}>
               {t("common.cancel")}
             </Button>
-            <Button variant="filled" color="red" onClick={() => void remove(asking)} data-testid="confirm-yes">
+            <Button variant="filled" color="red.9" onClick={() => void remove(asking)} data-testid="confirm-yes">
               {asking === "all" ? t("trash.emptyAll") : t("trash.remove")}
             </Button>
           </div>
