@@ -150,6 +150,61 @@ const vector: readonly Maker[] = [
   (g) => g.modrm([0x0f, g.r.pick([0x5a, 0x5b, 0xe6])], g.xmm(), { vector: true, prefix: 0xf3, memory: false }),
   (g) => g.modrm([0x0f, 0x38, g.r.pick([0, 1, 2, 4, 8, 0x1c, 0x1d, 0x1e])], g.xmm(), { vector: true, prefix: 0x66, memory: false }),
 ];
+/** Packs, shifts and shuffles by immediate, lanes in and out, MMX, control words and the rest of SSE to SSE4.2. */
+const vectorMore: readonly Maker[] = [
+  (g) => g.modrm([0x0f, g.r.pick(PACKED)], g.xmm(), { vector: true, prefix: 0x66 }),
+  (g) => g.modrm([0x0f, g.r.pick([0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x51])], g.xmm(), { vector: true, prefix: g.r.pick([0, 0x66, 0xf2, 0xf3]), memory: false }),
+  (g) => g.modrm([0x0f, g.r.pick([0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f, 0x51])], g.xmm(), { vector: true, prefix: g.r.pick([0xf2, 0xf3]) }),
+  (g) => g.modrm([0x0f, 0xc2], g.xmm(), { vector: true, prefix: g.r.pick([0, 0x66, 0xf2, 0xf3]), memory: false, imm: [g.r.below(8)] }),
+  (g) => g.modrm([0x0f, g.r.pick([0xd0, 0x7c, 0x7d])], g.xmm(), { vector: true, prefix: g.r.pick([0x66, 0xf2]), memory: false }),
+  (g) => g.modrm([0x0f, g.r.pick([0x12, 0x16])], g.xmm(), { vector: true, prefix: g.r.pick([0xf3, 0]), memory: false }),
+  (g) => g.modrm([0x0f, 0x12], g.xmm(), { vector: true, prefix: 0xf2 }),
+  (g) => g.modrm([0x0f, g.r.pick([0x2c, 0x2d])], g.free(), { prefix: g.r.pick([0xf2, 0xf3]), size: g.r.pick(g.bits === 64 ? [4, 8] : [4]), rm: g.xmm(), memory: false }),
+  (g) => g.modrm([0x0f, g.r.pick([0x5a, 0x5b])], g.xmm(), { vector: true, prefix: g.r.pick([0, 0x66]), memory: false }),
+  (g) => g.modrm([0x0f, 0x5a], g.xmm(), { vector: true, prefix: g.r.pick([0xf2, 0xf3]) }),
+  (g) => g.modrm([0x0f, 0xe6], g.xmm(), { vector: true, prefix: g.r.pick([0xf2, 0x66]), memory: false }),
+  (g) => g.modrm([0x0f, g.r.pick([0x71, 0x72])], g.r.pick([2, 4, 6]), { vector: true, prefix: 0x66, memory: false, imm: [g.r.below(70)] }),
+  (g) => g.modrm([0x0f, 0x73], g.r.pick([2, 3, 6, 7]), { vector: true, prefix: 0x66, memory: false, imm: [g.r.below(70)] }),
+  (g) => g.modrm([0x0f, g.r.pick([0xd1, 0xd2, 0xd3, 0xe1, 0xe2, 0xf1, 0xf2, 0xf3])], g.xmm(), { vector: true, prefix: 0x66, memory: false }),
+  (g) => g.modrm([0x0f, 0x3a, g.r.pick([0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x40, 0x41, 0x42, 0x21])], g.xmm(), { vector: true, prefix: 0x66, memory: false, imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, 0x3a, 0x0f], g.xmm(), { vector: true, prefix: 0x66, memory: false, imm: [g.r.below(36)] }),
+  (g) => g.modrm([0x0f, 0x3a, g.r.pick([0x14, 0x15, 0x16, 0x17])], g.xmm(), { prefix: 0x66, size: g.r.pick(g.bits === 64 ? [4, 8] : [4]), imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, 0x3a, g.r.pick([0x20, 0x22])], g.xmm(), { prefix: 0x66, size: g.r.pick(g.bits === 64 ? [4, 8] : [4]), imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, 0x3a, 0x21], g.xmm(), { vector: true, prefix: 0x66, imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, 0xc4], g.xmm(), { prefix: 0x66, imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, 0xc5], g.free(), { prefix: 0x66, rm: g.xmm(), memory: false, imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, g.r.pick([0xd7, 0x50])], g.free(), { prefix: 0x66, rm: g.xmm(), memory: false }),
+  (g) => g.modrm([0x0f, 0x38, g.r.pick([0x10, 0x14, 0x15, 0x17])], g.xmm(), { vector: true, prefix: 0x66, memory: false }),
+  (g) => g.modrm([0x0f, 0x38, g.r.pick([0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35])], g.xmm(), { vector: true, prefix: 0x66 }),
+  (g) => g.modrm([0x0f, 0x3a, g.r.pick([0x60, 0x61, 0x62, 0x63])], g.xmm(), { vector: true, prefix: 0x66, memory: false, imm: [g.r.below(128)] }),
+  (g) => g.modrm([0x0f, g.r.pick([0x2e, 0x2f])], g.xmm(), { vector: true, prefix: g.r.pick([0, 0x66]), memory: false }),
+  (g) => {
+    // MXCSR: now and then with rounding, FTZ and DAZ, seldom with an exception unmasked.
+    const value = g.r.below(3) ? 0x1f80 | g.r.pick([0, 0x20, 0x3f]) : 0x1f80 | (g.r.next() & 0xe07f & (g.r.below(2) ? 0xffff : 0x9fff));
+    return control(g, value & (g.r.below(20) ? -1 : ~(0x80 << g.r.below(6))), [0x0f, 0xae, 0x57]);
+  },
+  (g) => [0x0f, 0xae, 0x5f, g.byte() & 0x7c],
+];
+/** A control word stored at [rDI + disp8] and loaded from there by the instruction whose opcode and ModRM these are. */
+function control(g: Generator, value: number, load: number[]): number[] {
+  const at = g.byte() & 0x7c;
+  return [0xc7, 0x47, at, value & 255, (value >> 8) & 255, 0, 0, ...load, at];
+}
+const mmx: readonly Maker[] = [
+  (g) => g.modrm([0x0f, g.r.pick(PACKED.filter((op) => op !== 0x6c && op !== 0x6d && op > 0x57))], g.r.below(8), { vector: true, rm: g.r.below(8) }),
+  (g) => g.modrm([0x0f, g.r.pick([0x6f, 0x7f])], g.r.below(8), { vector: true, rm: g.r.below(8) }),
+  (g) => g.modrm([0x0f, g.r.pick([0x6e, 0x7e])], g.r.below(8), { size: g.r.pick(g.bits === 64 ? [4, 8] : [4]) }),
+  (g) => g.modrm([0x0f, 0x70], g.r.below(8), { vector: true, rm: g.r.below(8), imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, g.r.pick([0x71, 0x72, 0x73])], g.r.pick([2, 6]), { vector: true, rm: g.r.below(8), memory: false, imm: [g.r.below(70)] }),
+  (g) => g.modrm([0x0f, 0x38, g.r.pick([0, 1, 2, 4, 8, 0x1c, 0x1d, 0x1e])], g.r.below(8), { vector: true, rm: g.r.below(8) }),
+  (g) => g.modrm([0x0f, 0x3a, 0x0f], g.r.below(8), { vector: true, rm: g.r.below(8), imm: [g.r.below(20)] }),
+  (g) => g.modrm([0x0f, 0xc4], g.r.below(8), { imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, 0xc5], g.free(), { rm: g.r.below(8), memory: false, imm: [g.byte()] }),
+  (g) => g.modrm([0x0f, 0xd7], g.free(), { rm: g.r.below(8), memory: false }),
+  (g) => g.modrm([0x0f, 0xd6], g.r.below(8), { vector: true, prefix: g.r.pick([0xf2, 0xf3]), rm: g.r.below(8), memory: false }),
+  (g) => g.modrm([0x0f, g.r.pick([0x2a, 0x2c, 0x2d])], g.r.below(8), { vector: true, prefix: g.r.pick([0, 0x66]), rm: g.r.below(8), memory: false }),
+  () => [0x0f, 0x77],
+];
 const x87: readonly Maker[] = [
   (g) => [0xd9, g.r.pick([0xe8, 0xee, 0xeb, 0xe0, 0xe1])],
   (g) => [g.r.pick([0xd8, 0xdc, 0xde]), 0xc0 | (g.r.pick([0, 1, 4, 5, 6, 7]) << 3) | g.r.below(8)],
@@ -160,12 +215,37 @@ const x87: readonly Maker[] = [
   (g) => [g.r.pick([0xdb, 0xdf]), 0xe8 | g.r.below(8)],
 ];
 
+const x87More: readonly Maker[] = [
+  (g) => [0xd9, 0xe8 + g.r.below(7)],
+  (g) => [g.r.pick([0xd8, 0xdc, 0xde]), 0xc0 | (g.r.pick([0, 1, 4, 5, 6, 7]) << 3) | g.r.below(3)],
+  (g) => [0xd8, 0xd0 | g.r.below(16)],
+  (g) => g.r.pick([[0xda, 0xe9], [0xde, 0xd9], [0xd9, 0xe4], [0xd9, 0xe5], [0xd9, 0xfa], [0xd9, 0xfc], [0xd9, 0xfd], [0xd9, 0xf8], [0xd9, 0xf5], [0xd9, 0xf4], [0xd9, 0xd0], [0x9b]]),
+  (g) => g.modrm([g.r.pick([0xd9, 0xdd])], g.r.pick([0, 0, 2, 3, 3]), { memory: true }),
+  (g) => g.modrm([g.r.pick([0xdb, 0xdf])], g.r.pick([0, 1, 2, 3]), { memory: true }),
+  (g) => g.modrm([g.r.pick([0xdb, 0xdf, 0xdd])], g.r.pick([5, 7, 7]), { memory: true }),
+  (g) => g.modrm([g.r.pick([0xd8, 0xdc])], g.r.below(8), { memory: true }),
+  (g) => g.modrm([g.r.pick([0xda, 0xde])], g.r.below(8), { memory: true }),
+  (g) => [g.r.pick([0xda, 0xdb]), 0xc0 | g.r.below(32)],
+  (g) => g.r.pick([[0xdf, 0xe0], [0xdb, 0xe2], [0xd9, 0xf6], [0xd9, 0xf7]]),
+  (g) => [0xdd, 0xc0 | g.r.below(8)],
+  (g) => [0xdd, 0xd0 | g.r.below(16)],
+  (g) => [0xd9, 0xc8 | g.r.below(8)],
+  (g) => [0xdb, 0xe3, 0xd9, 0xe8, 0xd9, 0xeb, 0xd9, 0xe8, 0xd9, 0xee].slice(0, 2 + 2 * g.r.below(5)),
+  (g) => control(g, 0x37f & (g.r.below(3) ? -1 : ~0x300 | g.r.pick([0, 0x200, 0x300])) | (g.r.below(4) ? 0 : g.r.below(4) << 10), [0xd9, 0x6f]),
+  (g) => control(g, g.r.below(20) ? 0x37f : 0x37f & ~(1 << g.r.below(6)), [0xd9, 0x6f]),
+  (g) => [0xd9, 0x7f, g.byte() & 0x7c],
+];
+
 /** A program from a seed. The code runs at 1000h. */
 export function randomProgram(seed: number, bits: 32 | 64): RandomProgram {
   const g = new Generator(seed, bits);
   const menu: Maker[] = [...integer, ...integer];
   if (g.r.below(2)) menu.push(...vector, ...vector);
   if (g.r.below(3) === 0) menu.push(...x87);
+  const more = g.r.below(6);
+  if (more === 1) menu.splice(0, menu.length, ...integer.slice(0, 4), ...vector, ...vectorMore);
+  if (more === 2) menu.splice(0, menu.length, ...integer.slice(0, 4), ...x87, ...x87More, ...x87More);
+  if (more === 3) menu.push(...vector, ...vectorMore, ...mmx, ...(g.r.below(2) ? x87 : []));
   const blockCount = 2 + g.r.below(6);
   const bodies = Array.from({ length: blockCount }, () =>
     Array.from({ length: 1 + g.r.below(12) }, () => menu[g.r.below(menu.length)]?.(g) ?? []).flat(),

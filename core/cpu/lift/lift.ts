@@ -7,7 +7,7 @@ import type { Form, OperandSpec } from "../../isa/form.ts";
 import * as L from "../state/layout.ts";
 import { isCode64, noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder, Variable } from "../wasm/function-builder.ts";
-import { type Callee, c32, c64, call, I32, i32, i64, type Node, select, v128 } from "../wasm/nodes.ts";
+import { type Callee, c32, c64, call, f32, f64, I32, i32, i64, type Node, select, v128 } from "../wasm/nodes.ts";
 
 /** Signature of a handler: (record, instructions left) -> unused. */
 export const HANDLER_PARAMS = [I32, I32] as const;
@@ -46,6 +46,14 @@ export interface Runtime {
   named: { get(name: string): Callee | undefined };
   /** The number by which generated code names a system operation. */
   systemNumber(name: string): number;
+}
+
+/** Floats that need no test again: each is neither denormal nor a NaN, or the limit of its shape (ss, sd, ps, pd) is 0. */
+export interface FloatKnowledge {
+  isPlain(value: Node): boolean;
+  notePlain(value: Node): void;
+  /** An i32 kept for a shape, 0 where nothing may be taken for granted; `compute` gives it when it is first wanted. */
+  limit(shape: string, compute: () => Node): Variable;
 }
 
 const CARRY_MASK = 0xc000000000000000n;
@@ -313,9 +321,9 @@ export class Lift {
   setVector(index: number, value: Node): void {
     this.f.store(this.register(index), value);
   }
-  /** 64 bits of an XMM register operand. */
+  /** 64 bits of an XMM register operand, as f64. */
   vectorHalf(index: number, isHigh: boolean): Node {
-    return this.f.let(i64.load(this.register(index), isHigh ? 8 : 0));
+    return this.f.let(f64.load(this.register(index), isHigh ? 8 : 0));
   }
   setVectorHalf(index: number, isHigh: boolean, value: Node): void {
     this.f.store(this.register(index), value, isHigh ? 8 : 0);
@@ -324,6 +332,31 @@ export class Lift {
   setWhole(index: number, value: Node): void {
     this.f.store(this.register(index), value);
   }
+  /** A scalar float: the low 4 or 8 bytes of an XMM register operand, or a memory operand, as f32 or f64. */
+  readF(index: number, size: number): Node {
+    const at = this.inMemory(index) ? this.host(this.address(), size, "read", this.stackFlag()) : this.register(index);
+    return this.f.let(size === 4 ? f32.load(at) : f64.load(at));
+  }
+  /** Writes a scalar float; the rest of an XMM register stays. */
+  writeF(index: number, value: Node): void {
+    if (this.inMemory(index)) {
+      const v = this.f.let(value);
+      this.storeHost(this.hostForWrite(this.operand(index).memSize), 8, v);
+    } else this.f.store(this.register(index), value);
+  }
+  /** The 4 or 8 bytes of a memory operand as a vector, zero above. */
+  loadVectorLow(index: number): Node {
+    const { memSize } = this.operand(index);
+    return this.f.let(v128.loadZero(this.host(this.address(), memSize, "read", this.stackFlag()), memSize));
+  }
+  /** Code that seldom runs and changes no register. */
+  seldom(condition: Node, then: () => void): void {
+    this.f.if(condition, then);
+  }
+  /** Where a driver keeps what float lifters found out about operands in this stretch of code; none here. */
+  readonly floats: FloatKnowledge | undefined = undefined;
+  /** MXCSR has been changed. */
+  controlChanged(): void {}
   /** Host address in the state block of an XMM or MMX register operand (for lanes). */
   registerAddress(index: number): Node {
     return this.register(index);

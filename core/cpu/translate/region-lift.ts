@@ -5,10 +5,11 @@ import {
 } from "../../isa/decoder.ts";
 import { type Flavour, Lift, type Runtime } from "../lift/lift.ts";
 import * as L from "../state/layout.ts";
-import { type Callee, c32, c64, I32, i32, i64, type Node, simdLane, V128 } from "../wasm/nodes.ts";
-import { I32X, I64X } from "../lift/sse/simd-op.ts";
+import { type Callee, c32, c64, F32, F64, I32, i32, i64, type Node, NodeKind, simdLane, V128 } from "../wasm/nodes.ts";
+import { F32X, F64X, I32X, I64X } from "../lift/sse/simd-op.ts";
 import * as flags from "./flag-state.ts";
 import type { Instruction } from "./region.ts";
+import type { RegionFloats } from "./region-floats.ts";
 import { NotTranslatable, POISONED } from "./region-builder.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
@@ -44,10 +45,12 @@ export function regionRuntime(callee: (name: string) => Callee | undefined): Run
 export class RegionLift extends Lift {
   private readonly w: RegionWriter;
   private readonly d: Int32Array;
+  override readonly floats: RegionFloats;
 
   constructor(w: RegionWriter, instruction: Instruction, flavour: Flavour, isMemory: boolean) {
     super(w.f, instruction.form, flavour, isMemory, w.runtime, POISON, POISON);
     this.w = w;
+    this.floats = w.floats;
     this.d = instruction.decoded;
   }
 
@@ -157,7 +160,11 @@ export class RegionLift extends Lift {
   }
   override writeV(index: number, value: Node): void {
     if (!this.inMemory(index)) {
-      this.w.setVector(this.vectorNumber(index), value);
+      const number = this.vectorNumber(index);
+      const low = this.floats.scalar(value);
+      this.w.setVector(number, value);
+      if (low) this.floats.setScalar(this.w.vector(number), low);
+      if (this.floats.isPlain(value)) this.floats.notePlain(this.w.vector(number));
       return;
     }
     const v = this.f.let(value);
@@ -168,11 +175,36 @@ export class RegionLift extends Lift {
     this.w.setVector(this.vectorNumber(index), value);
   }
   override vectorHalf(index: number, isHigh: boolean): Node {
-    return this.f.let(simdLane(I64X.extract, 0x7e, isHigh ? 1 : 0, this.w.vector(this.vectorNumber(index))));
+    return this.f.let(simdLane(F64X.extract, F64, isHigh ? 1 : 0, this.w.vector(this.vectorNumber(index))));
   }
   override setVectorHalf(index: number, isHigh: boolean, value: Node): void {
     const number = this.vectorNumber(index);
-    this.w.setVector(number, simdLane(I64X.replace, V128, isHigh ? 1 : 0, this.w.vector(number), value));
+    this.w.setVector(number, simdLane(F64X.replace, V128, isHigh ? 1 : 0, this.w.vector(number), value));
+  }
+  override readF(index: number, size: number): Node {
+    if (this.inMemory(index)) return super.readF(index, size);
+    const vector = this.w.vector(this.vectorNumber(index));
+    const known = this.floats.scalar(vector);
+    if (known && known.type === (size === 4 ? F32 : F64)) return known;
+    const value = this.f.let(size === 4 ? simdLane(F32X.extract, F32, 0, vector) : simdLane(F64X.extract, F64, 0, vector));
+    this.floats.setScalar(vector, value);
+    return value;
+  }
+  override writeF(index: number, value: Node): void {
+    if (this.inMemory(index)) {
+      super.writeF(index, value);
+      return;
+    }
+    const number = this.vectorNumber(index);
+    const kept = value.kind === NodeKind.local ? value : this.f.let(value);
+    this.w.setVector(number, simdLane(kept.type === F32 ? F32X.replace : F64X.replace, V128, 0, this.w.vector(number), kept));
+    this.floats.setScalar(this.w.vector(number), kept);
+  }
+  override seldom(condition: Node, then: () => void): void {
+    this.w.f.ifUnlikely(condition, then);
+  }
+  override controlChanged(): void {
+    this.floats.forgetTests();
   }
 
   // ---- memory ----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import { CodeBuffer } from "./code-buffer.ts";
 import { type FlagLiveness, flagLiveness } from "./flag-liveness.ts";
 import { auxWord, type FlagSite, type FlagState, resultWord } from "./flag-state.ts";
 import type { BasicBlock, End, Instruction, Region, Target } from "./region.ts";
+import { RegionFloats } from "./region-floats.ts";
 import { type BranchState, RegionBuilder } from "./region-builder.ts";
 import { RegionLift, regionRuntime } from "./region-lift.ts";
 import type { FinishedBody, RegionModule } from "./region-module.ts";
@@ -69,6 +70,7 @@ export class RegionWriter implements BranchState<Saved> {
     loadResult: () => this.own(() => this.f.let(i64.load(c32(L.FLAG_RESULT)))),
     loadAux: () => this.own(() => this.f.let(i64.load(c32(L.FLAG_AUX)))),
   };
+  readonly floats: RegionFloats;
   /** The instruction being lifted. */
   instruction!: Instruction;
   /** None of the flags that it writes is wanted. */
@@ -104,6 +106,7 @@ export class RegionWriter implements BranchState<Saved> {
     this.options = options;
     this.f = new RegionBuilder<Saved>(module);
     this.f.state = this;
+    this.floats = new RegionFloats(this.f);
     this.runtime = regionRuntime((name) => module.callee(name));
     this.blocks = region.blocks;
     this.hasPages = region.pages.length > 0;
@@ -253,6 +256,7 @@ export class RegionWriter implements BranchState<Saved> {
     const block = this.blocks[node] as BasicBlock;
     const liveIn = (this.liveness.liveIn[node] as number) !== 0;
     f.releaseLocals();
+    this.floats.reset();
     this.current.fill(null);
     this.flags = liveIn ? { kind: "words", result: this.flagResult.get, aux: this.flagAux.get } : { kind: "memory" };
     this.done = 0;
@@ -450,6 +454,7 @@ export class RegionWriter implements BranchState<Saved> {
       });
       if (isWritten) return;
       refused.add(key);
+      this.floats.reset();
       if (this.version !== version) this.restore(saved);
     }
     this.own(() => this.callHandler(instruction));
@@ -530,6 +535,7 @@ export class RegionWriter implements BranchState<Saved> {
       if (value) this.f.set(this.place(n), value);
     });
     this.current.fill(null);
+    this.floats.reset();
     this.version++;
   }
 

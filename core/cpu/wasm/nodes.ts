@@ -145,6 +145,8 @@ export const simd = (op: number, type: Type, ...args: Node[]): Node => node(K.si
 export const simdLane = (op: number, type: Type, lane: number, ...args: Node[]): Node => node(K.lane, type, op, lane, args);
 export const v128 = {
   load: (address: Node, offset = 0): Node => node(K.simdLoad, V128, 0, offset, [address]),
+  /** 4 or 8 bytes, the rest zero. */
+  loadZero: (address: Node, size: number, offset = 0): Node => node(K.simdLoad, V128, size === 4 ? 92 : 93, offset, [address]),
   /** 16 bytes. */
   const: (bytes: Uint8Array): Node => ({ kind: K.v128const, type: V128, op: 12, imm: 0, big: 0n, args: none, bytes }),
   shuffle: (a: Node, b: Node, lanes: Uint8Array): Node => ({ kind: K.v128const, type: V128, op: 13, imm: 0, big: 0n, args: [a, b], bytes: lanes }),

@@ -2,45 +2,40 @@
 // WebAssembly's own arithmetic where that is provably the same, flags included, and otherwise calls an exact function.
 import { MXCSR_DAZ, MXCSR_PM, mxcsr, PE, roundingControl } from "../../softfloat/format.ts";
 import { roundBy } from "../../softfloat/convert.ts";
-import { c32, c64, call, i32, i64, type Node, select, simd, V128, v128 } from "../../wasm/nodes.ts";
+import { c32, c64, call, I32, i32, i64, type Node, select, simd, V128, v128 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
-import { guarded, isOrdinary, isPlain, isUnobserved, isZero, PD, PS, SHAPES, type Shape } from "./float-shape.ts";
+import { checked, guardedValue, isZero, mayBeSpecial, PD, PS, SHAPES, type Shape } from "./float-shape.ts";
 import { even32, odd32 } from "./packed-integer.ts";
 import { I32X, I64X } from "./simd-op.ts";
-import { dwords, imm8, setZeroCarry, shuffle, zero } from "./vector.ts";
+import { dwords, imm8, setZeroParityCarry, shuffle, zero } from "./vector.ts";
 
 type Binary = "add" | "sub" | "mul" | "div";
 
-/** The sum, difference, product or quotient of two bit patterns. */
-function compute(l: Lift, s: Shape, op: Binary, a: Node, b: Node): Node {
-  const f = l.f;
-  const [x, y] = [f.let(s.value(a)), f.let(s.value(b))];
-  const r = f.let(s.op(op, x, y));
+/** The sum, difference, product or quotient of two values. */
+function compute(l: Lift, s: Shape, op: Binary, x: Node, y: Node): Node {
+  const r = l.f.let(s.op(op, x, y));
   // A zero sum is exact; a zero product or quotient is so only if an operand is zero, and has not underflowed.
-  const exactZero = op === "add" || op === "sub" ? isZero(s, r) : s.and(isZero(s, r), op === "mul" ? s.or(isZero(s, x), isZero(s, y)) : isZero(s, x));
-  const isSound = s.and(s.or(isOrdinary(s, r), exactZero), s.and(isPlain(s, x), isPlain(s, y)));
-  return guarded(l, i32.and(isUnobserved(), s.all(isSound)), s.fromValue(r), `${s.name}.${op}`, a, b);
+  let exactZero: Node | undefined;
+  if (s.isPacked) exactZero = op === "add" || op === "sub" ? isZero(s, r) : s.and(isZero(s, r), op === "mul" ? s.or(isZero(s, x), isZero(s, y)) : isZero(s, x));
+  return checked(l, s, r, `${s.name}.${op}`, [x, y], exactZero);
 }
 const arithmetic = (s: Shape, op: Binary): Lifter => (l) => {
   const a = s.read(l, 0);
   s.write(l, 0, compute(l, s, op, a, s.read(l, 1)));
 };
 const squareRoot = (s: Shape): Lifter => (l) => {
-  const a = s.read(l, 1);
-  const x = l.f.let(s.value(a));
+  const x = s.read(l, 1);
   const r = l.f.let(s.op("sqrt", x));
-  const isSound = s.and(s.or(isOrdinary(s, r), isZero(s, r)), isPlain(s, x));
-  s.write(l, 0, guarded(l, i32.and(isUnobserved(), s.all(isSound)), s.fromValue(r), `${s.name}.sqrt`, a));
+  s.write(l, 0, checked(l, s, r, `${s.name}.sqrt`, [x], s.isPacked ? isZero(s, r) : undefined));
 };
 /** The second operand unless the first is less (MIN) or greater (MAX). */
 const extreme = (s: Shape, op: "min" | "max"): Lifter => (l) => {
-  const [a, b] = [s.read(l, 0), s.read(l, 1)];
-  const [x, y] = [l.f.let(s.value(a)), l.f.let(s.value(b))];
+  const [x, y] = [s.read(l, 0), s.read(l, 1)];
   const takesFirst = s.op(op === "min" ? "lt" : "gt", x, y);
-  const quick = s.isPacked ? v128.bitselect(a, b, takesFirst) : select(takesFirst, a, b);
-  s.write(l, 0, guarded(l, s.all(s.and(isPlain(s, x), isPlain(s, y))), quick, `${s.name}.${op}`, a, b));
+  const quick = s.isPacked ? v128.bitselect(x, y, takesFirst) : select(takesFirst, x, y);
+  s.write(l, 0, guardedValue(l, s, i32.eqz(mayBeSpecial(l, s, x, y)), quick, `${s.name}.${op}`, s.toBits(x), s.toBits(y)));
 };
-const estimate = (s: Shape, op: "rcp" | "rsqrt"): Lifter => (l) => s.write(l, 0, l.f.let(call(l.named(`${s.name}.${op}`), s.read(l, 1))));
+const estimate = (s: Shape, op: "rcp" | "rsqrt"): Lifter => (l) => s.write(l, 0, l.f.let(s.fromBits(call(l.named(`${s.name}.${op}`), s.toBits(s.read(l, 1))))));
 
 // ---- across lanes ------------------------------------------------------------------------------
 
@@ -56,8 +51,7 @@ const addSubtract = (s: Shape): Lifter => (l) => {
   const [a, b] = [s.read(l, 0), s.read(l, 1)];
   const evenLanes = s === PS ? dwords(-1, 0, -1, 0) : dwords(-1, -1, 0, 0);
   const r = l.f.let(v128.bitselect(s.op("sub", a, b), s.op("add", a, b), evenLanes));
-  const isSound = s.and(s.or(isOrdinary(s, r), isZero(s, r)), s.and(isPlain(s, a), isPlain(s, b)));
-  s.write(l, 0, guarded(l, i32.and(isUnobserved(), s.all(isSound)), r, `${s.name}.addsub`, a, b));
+  s.write(l, 0, checked(l, s, r, `${s.name}.addsub`, [a, b], isZero(s, r)));
 };
 /** All ones in the lanes whose bit, from bit 0 up, is set in `value`. */
 const lanesOf = (s: Shape, value: Node): Node =>
@@ -87,8 +81,7 @@ const SECOND_DWORD = [4, 5, 6, 7, ...Array<number>(12).fill(16)];
 const compareMask = (s: Shape): Lifter => (l) => {
   const f = l.f;
   const imm = imm8(l);
-  const [a, b] = [s.read(l, 0), s.read(l, 1)];
-  const [x, y] = [f.let(s.value(a)), f.let(s.value(b))];
+  const [x, y] = [s.read(l, 0), s.read(l, 1)];
   const bit = (value: Node) => i32.sub(c32(0), i32.and(value, c32(1)));
   const wantsEqual = bit(i32.xor(imm, c32(1)));
   const wantsLess = bit(i32.xor(imm, i32.shrU(imm, c32(1))));
@@ -100,41 +93,37 @@ const compareMask = (s: Shape): Lifter => (l) => {
     quick = v128.xor(holds, splat(wantsNot));
   } else {
     const holds = i32.or(i32.and(s.op("eq", x, y), wantsEqual), i32.and(s.op("lt", x, y), wantsLess));
-    quick = i64.sub(c64(0), i64.extendU(i32.xor(holds, i32.and(wantsNot, c32(1)))));
+    quick = s.fromBits(i64.sub(c64(0), i64.extendU(i32.xor(holds, i32.and(wantsNot, c32(1))))));
   }
-  s.write(l, 0, guarded(l, s.all(s.and(isPlain(s, x), isPlain(s, y))), quick, `${s.name}.mask`, a, b, imm));
+  s.write(l, 0, guardedValue(l, s, i32.eqz(mayBeSpecial(l, s, x, y)), quick, `${s.name}.mask`, s.toBits(x), s.toBits(y), imm));
 };
 /** COMISx and UCOMISx; the former takes quiet NaNs for invalid too. */
 const compareFlags = (s: Shape, quietIsInvalid: boolean): Lifter => (l) => {
   const f = l.f;
-  const [a, b] = [s.read(l, 0), s.read(l, 1)];
-  const [x, y] = [f.let(s.value(a)), f.let(s.value(b))];
-  f.if(
-    s.and(isPlain(s, x), isPlain(s, y)),
-    () => setZeroCarry(l, s.op("eq", x, y), s.op("lt", x, y)),
-    () => {
-      const flags = f.let(call(l.named(`${s.name}.relation`), a, b, c32(quietIsInvalid ? 1 : 0)));
-      l.checkFault();
-      l.setArith(flags);
-    },
-  );
+  const [x, y] = [s.read(l, 0), s.read(l, 1)];
+  // ZF 40h, PF 4, CF 1.
+  const relation = f.variable(I32, i32.or(i32.shl(s.op("eq", x, y), c32(6)), s.op("lt", x, y)));
+  l.seldom(mayBeSpecial(l, s, x, y), () => {
+    f.set(relation, call(l.named(`${s.name}.relation`), s.toBits(x), s.toBits(y), c32(quietIsInvalid ? 1 : 0)));
+    l.checkFault();
+  });
+  setZeroParityCarry(l, relation.get);
 };
 /** The immediate: rounding control (1:0), or MXCSR's (2), no PE (3). */
 const round = (s: Shape): Lifter => (l) => {
   const f = l.f;
   const imm = imm8(l);
-  const a = s.read(l, 1);
-  const x = f.let(s.value(a));
+  const x = s.read(l, 1);
   const rc = f.let(select(i32.and(imm, c32(4)), roundingControl(), i32.and(imm, c32(3))));
   const control = f.let(mxcsr());
   const isSilent = i32.or(i32.and(imm, c32(8)), i32.eq(i32.and(control, c32(MXCSR_PM | PE)), c32(MXCSR_PM | PE)));
   const isQuick = i32.and(i32.and(i32.ne(isSilent, c32(0)), i32.eqz(i32.and(control, c32(MXCSR_DAZ)))), s.all(s.op("eq", x, x)));
-  const result = f.variable(s.bits);
+  const result = f.variable(x.type);
   f.if(
     isQuick,
-    () => f.set(result, s.fromValue(s.isPacked ? roundPacked(l, s, x, rc) : roundBy(f, x, rc))),
+    () => f.set(result, s.isPacked ? roundPacked(l, s, x, rc) : roundBy(f, x, rc)),
     () => {
-      f.set(result, call(l.named(`${s.name}.round`), a, imm));
+      f.set(result, s.fromBits(call(l.named(`${s.name}.round`), s.toBits(x), imm)));
       l.checkFault();
     },
   );

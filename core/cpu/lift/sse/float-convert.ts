@@ -3,21 +3,21 @@
 import { SINGLE } from "../../softfloat/format.ts";
 import { c32, c64, cf64, f32, f64, i32, i64, type Node, simd, V128 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
-import { guarded, isPlain, isUnobserved, isZero, PD, PS, SD, type Shape, SS } from "./float-shape.ts";
+import { guarded, guardedValue, isPlain, isUnobserved, isZero, PD, PS, SD, type Shape, SS } from "./float-shape.ts";
 import { F32X, F64X, I32X } from "./simd-op.ts";
 import { enterMmx, isMmx, lowI64, readVector, touchesMmx, writeGpr, writeVector } from "./vector.ts";
 
 /** To a general register: CVTSx2SI and CVTTSx2SI. */
 const toGpr = (s: Shape, truncates: boolean): Lifter => (l) => {
   const f = l.f;
-  const a = s.read(l, 1);
+  const x = s.read(l, 1);
   const { size } = l.operand(0);
-  const value = f.let(s === SS ? f64.promoteF32(s.value(a)) : s.value(a));
+  const value = s === SS ? f.let(f64.promoteF32(x)) : x;
   const rounded = truncates ? value : f64.nearest(value);
   const quick = size === 8 ? i64.truncSatF64S(rounded) : i64.and(i64.truncSatF64S(rounded), c64(0xffffffff));
   // Half a unit below the limit, so that rounding does not reach it.
   const isInRange = f64.lt(f64.abs(value), cf64(size === 8 ? 2 ** 63 : 2 ** 31 - 1));
-  writeGpr(l, 0, guarded(l, i32.and(isUnobserved(), isInRange), quick, `${s.name}.toInt${size * 8}`, a, c32(truncates ? 1 : 0)));
+  writeGpr(l, 0, guarded(l, i32.and(isUnobserved(), isInRange), quick, `${s.name}.toInt${size * 8}`, s.toBits(x), c32(truncates ? 1 : 0)));
 };
 /** To dwords in an XMM register, or in an MMX register. */
 const toDwords = (s: Shape, truncates: boolean): Lifter => (l) => {
@@ -30,8 +30,10 @@ const toDwords = (s: Shape, truncates: boolean): Lifter => (l) => {
 const fromGpr = (s: Shape): Lifter => (l) => {
   const { memSize } = l.operand(1);
   const x = l.f.let(memSize === 8 ? l.read(1) : i64.extend32(l.read(1)));
-  const quick = s.fromValue((s === SS ? f32 : f64).convertI64S(x));
-  s.write(l, 0, s === SD && memSize === 4 ? quick : guarded(l, isUnobserved(), quick, `${s.name}.fromInt`, x));
+  const quick = (s === SS ? f32 : f64).convertI64S(x);
+  const result = s === SD && memSize === 4 ? l.f.let(quick) : guardedValue(l, s, isUnobserved(), quick, `${s.name}.fromInt`, x);
+  s.write(l, 0, result);
+  l.floats?.notePlain(result);
 };
 const singlesOf = (l: Lift, a: Node): Node => guarded(l, isUnobserved(), simd(F32X.convertI32, V128, a), "f32x4.fromInt", a);
 const cvtdq2ps: Lifter = (l) => l.writeV(0, singlesOf(l, readVector(l, 1)));
@@ -48,9 +50,8 @@ const doublesOf: Lifter = (l) => {
 };
 
 const cvtss2sd: Lifter = (l) => {
-  const a = SS.read(l, 1);
-  const x = l.f.let(SS.value(a));
-  l.write(0, guarded(l, isPlain(SS, x), SD.fromValue(f64.promoteF32(x)), "f32.widen", a));
+  const x = SS.read(l, 1);
+  l.writeF(0, guardedValue(l, SD, isPlain(SS, x), f64.promoteF32(x), "f32.widen", SS.toBits(x)));
 };
 const cvtps2pd: Lifter = (l) => {
   const a = readVector(l, 1);
@@ -62,9 +63,8 @@ const fitsSingle = (s: Shape, x: Node): Node => {
   return s.or(s.and(s.op("ge", size, s.number(2 ** (1 - SINGLE.bias))), s.op("le", size, s.number(2 ** 127 * (2 - 2 ** -23)))), isZero(s, x));
 };
 const cvtsd2ss: Lifter = (l) => {
-  const a = SD.read(l, 1);
-  const x = l.f.let(SD.value(a));
-  l.write(0, guarded(l, i32.and(isUnobserved(), fitsSingle(SD, x)), SS.fromValue(f32.demoteF64(x)), "f64.narrow", a));
+  const x = SD.read(l, 1);
+  l.writeF(0, guardedValue(l, SS, i32.and(isUnobserved(), fitsSingle(SD, x)), f32.demoteF64(x), "f64.narrow", SD.toBits(x)));
 };
 const cvtpd2ps: Lifter = (l) => {
   const a = readVector(l, 1);

@@ -1,9 +1,9 @@
 // Data movement of MMX to SSE4.1, MXCSR, and the masked stores. Intel SDM vol. 2. Non-temporal hints have no meaning here.
 import * as L from "../../state/layout.ts";
-import { c32, i32, i64, type Node, simd, V128, v128 } from "../../wasm/nodes.ts";
+import { c32, i32, i64, type Node, simd, simdLane, V128, v128 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
-import { I8 } from "./simd-op.ts";
-import { enterMmx, fromI64, isMmx, lowI64, readVector, touchesMmx, writeGpr, writeMmx } from "./vector.ts";
+import { F64X, I8 } from "./simd-op.ts";
+import { enterMmx, fromI64, isMmx, lowI64, readVector, touchesMmx, writeGpr, writeMmx, zero } from "./vector.ts";
 
 /** All 128 bits, or all of an MMX register. */
 const move: Lifter = (l) => {
@@ -12,12 +12,18 @@ const move: Lifter = (l) => {
 };
 /** The low lane: into an XMM register it clears the rest, except between XMM registers if `keeps`. */
 const low = (keeps: boolean): Lifter => (l) => {
+  const { kind, memSize } = l.operand(0);
+  const isFromVector = l.operand(1).kind.startsWith("xmm");
+  if (kind.startsWith("xmm") && isFromVector) {
+    if (l.inMemory(1)) l.setVector(0, l.loadVectorLow(1));
+    else if (keeps || l.inMemory(0)) l.writeF(0, l.readF(1, memSize));
+    else l.setVector(0, simdLane(F64X.replace, V128, 0, zero(), l.readF(1, 8)));
+    return;
+  }
   const value = l.read(1);
-  const { kind } = l.operand(0);
   if (l.inMemory(0)) l.write(0, value);
   else if (kind.startsWith("gpr")) writeGpr(l, 0, value);
   else if (kind.startsWith("mmx")) return writeMmx(l, 0, value);
-  else if (keeps && !l.inMemory(1)) l.write(0, value);
   else l.setVector(0, fromI64(value));
   if (touchesMmx(l)) enterMmx(l);
 };
@@ -26,14 +32,15 @@ const moveScalar = low(true);
 
 /** MOVLPS, MOVHPS and their like: one half, the other kept. Register to register they are MOVHLPS and MOVLHPS. */
 const moveHalf = (isHigh: boolean): Lifter => (l) => {
-  if (l.inMemory(0)) l.write(0, l.vectorHalf(1, isHigh));
-  else l.setVectorHalf(0, isHigh, l.inMemory(1) ? l.read(1) : l.vectorHalf(1, !isHigh));
+  if (l.inMemory(0)) l.writeF(0, l.vectorHalf(1, isHigh));
+  else l.setVectorHalf(0, isHigh, l.inMemory(1) ? l.readF(1, 8) : l.vectorHalf(1, !isHigh));
 };
 
 const ldmxcsr: Lifter = (l) => {
   const value = l.f.let(i32.wrap(l.read(0)));
   l.raiseIf(i32.and(value, c32(~0xffff)), 13, 0);
   l.f.store(c32(0), value, L.MXCSR);
+  l.controlChanged();
 };
 
 /** MASKMOVQ and MASKMOVDQU: bytes whose mask byte has its top bit set go to DS:rDI. Processors check all bytes for writing. */
