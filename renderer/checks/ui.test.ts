@@ -227,6 +227,31 @@ describe("user interface", { skip, concurrency: false }, () => {
       assert.equal(await page.evaluate(() => document.pointerLockElement), null);
     }));
 
+  test("in full screen the tray, the keyboard and the dialogs are there too", () =>
+    withPage(site, {}, async (page) => {
+      await machine(page, "Alpine Linux").click();
+      await page.getByRole("tab", { name: "Console" }).click();
+      await page.getByTestId("full-screen").click();
+      await page.waitForFunction(() => document.fullscreenElement?.classList.contains("rf-console"));
+      const inside = (testId: string) =>
+        page.evaluate((id) => document.fullscreenElement?.contains(document.querySelector(`[data-testid=${id}]`)) === true, testId);
+      await page.getByTestId("soft").click();
+      await page.locator(".rf-soft-key[data-code=KeyH]").click();
+      assert.ok(await inside("soft-keyboard"));
+      await page.getByTestId("tray-cd0").click();
+      await page.getByTestId("tray-insert").click();
+      await page.getByTestId("browse-choose").waitFor();
+      assert.ok(await inside("browse-choose"));
+      await page.getByTestId("browse").getByRole("button", { name: "Cancel" }).click();
+      await page.getByTestId("type").click();
+      await page.getByRole("textbox", { name: "Text", exact: true }).fill("uptime\n");
+      assert.ok(await inside("type-text"));
+      await page.getByRole("button", { name: "Type", exact: true }).click();
+      await page.getByTestId("screen-text").getByText("unknown command: huptime").waitFor();
+      await page.getByTestId("full-screen").click();
+      await page.waitForFunction(() => document.fullscreenElement === null);
+    }));
+
   test("a download breaks off, goes on, and becomes the wizard's medium", () =>
     withPage(site, {}, async (page) => {
       await page.getByTestId("new-machine").click();

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import type { VmRecord } from "../../../core/api/vm-state.ts";
 import { typeText } from "../../app/actions.ts";
 import { useServices } from "../../app/services.ts";
+import { dialogPlace } from "../../components/full-screen.ts";
 import { addNotice } from "../../state/notices.ts";
 
 const MOST = 4096;
@@ -14,6 +15,7 @@ export function TypeTextDialog({ machine, onClose }: { machine: VmRecord; onClos
   const { t } = useTranslation();
   const services = useServices();
   const [text, setText] = useState("");
+  const [place] = useState(dialogPlace);
   const [typing, setTyping] = useState(false);
   const paste = async (): Promise<void> => {
     try {
@@ -28,7 +30,7 @@ export function TypeTextDialog({ machine, onClose }: { machine: VmRecord; onClos
     else setTyping(false);
   };
   return (
-    <Modal opened onClose={onClose} title={t("console.typeText")} closeButtonProps={{ "aria-label": t("common.close") }} data-testid="type-text">
+    <Modal opened {...place} onClose={onClose} title={t("console.typeText")} closeButtonProps={{ "aria-label": t("common.close") }} data-testid="type-text">
       <form
         onSubmit={(event) => {
           event.preventDefault();

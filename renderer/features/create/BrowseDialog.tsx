@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CallReply } from "../../../core/api/contract.ts";
 import { useServices } from "../../app/services.ts";
+import { dialogPlace } from "../../components/full-screen.ts";
 import { formatBytes } from "../../i18n/format.ts";
 
 type Listing = CallReply<"file.list">;
@@ -25,6 +26,7 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
   const [typed, setTyped] = useState("");
   const [at, setAt] = useState(0);
   const [failure, setFailure] = useState<string | null>(null);
+  const [place] = useState(dialogPlace);
   const list = useRef<HTMLDivElement>(null);
   const round = useRef(0);
 
@@ -89,6 +91,7 @@ export function BrowseDialog({ start, onClose, onChoose }: { start: string; onCl
   return (
     <Modal
       opened
+      {...place}
       zIndex={300}
       onClose={onClose}
       title={t("browse.title")}
