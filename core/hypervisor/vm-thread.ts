@@ -51,6 +51,9 @@ export interface ThreadTimeouts {
 }
 export const DEFAULT_TIMEOUTS: ThreadTimeouts = { start: 120_000, answer: 5000, powerOff: 2000 };
 
+/** What a thread that has ended may take to flush its media. */
+const FLUSH_MS = 15_000;
+
 interface Waiter {
   isAnswer(message: FromVmWorker): boolean;
   resolve(message: FromVmWorker): void;
@@ -117,7 +120,11 @@ export class VmThread {
     if (!this.isPowerOffAsked) {
       this.isPowerOffAsked = true;
       this.send({ kind: "powerOff" });
-      const timer = setTimeout(() => void this.port.terminate(), this.timeouts.powerOff);
+      let timer = setTimeout(() => {
+        // One that has said its last word is still writing to its media.
+        if (this.lastWords) timer = setTimeout(() => void this.port.terminate(), FLUSH_MS);
+        else void this.port.terminate();
+      }, this.timeouts.powerOff);
       void this.ended.then(() => clearTimeout(timer));
     }
     return this.ended;

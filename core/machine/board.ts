@@ -58,6 +58,8 @@ export const PIRQ_IRQS = [10, 10, 11, 11] as const;
 /** PAM0 of the host bridge; 33h in each register: DRAM for loads and stores. */
 const PAM0 = 0x59, PAM_DRAM = 0x33;
 const APM_PORT = 0xb2;
+/** CMOS: what a reset of the processor is for. */
+const SHUTDOWN_CODE = 0x0f;
 /** SCI_EN in the PM1a control register. */
 const SCI_ENABLE = 1;
 const DEBUG_PORTS = 4;
@@ -91,7 +93,8 @@ export interface BoardPorts extends DriveEventsOf {
   firmware?: FwCfgItems;
   onInterrupt(level: boolean): void;
   onNmi(): void;
-  onReset(): void;
+  /** `isProcessorOnly`: the devices are not to be reset. */
+  onReset(isProcessorOnly: boolean): void;
   onPowerOff(): void;
   serialOutput(port: 0 | 1, byte: number): void;
   debugExit?: { port: number; onExit(status: number): void };
@@ -112,6 +115,8 @@ export interface Board {
   readonly drives: DriveBay;
   readonly tablet: VirtioTablet | undefined;
   readonly balloon: VirtioBalloon | undefined;
+  /** True while CMOS says that the processor alone is to be reset, to come back to real mode from the 286's protected mode. */
+  hasShutdownCode(): boolean;
   /** Devices as after power-on or a warm reset, and what firmware would have set up on them. */
   reset(kind: ResetKind): void;
 }
@@ -162,7 +167,7 @@ export function buildBoard(p: BoardPorts): Board {
           extInt: pic,
           onOutput: (level) => p.onInterrupt(level),
           onNmi: () => p.onNmi(),
-          onInit: () => p.onReset(),
+          onInit: () => p.onReset(false),
           onStartup: () => {},
           onAcknowledge: (vector) => {
             if (vector === ioapic.vectorOf(2)) late.pit?.interruptTaken();
@@ -198,6 +203,10 @@ export function buildBoard(p: BoardPorts): Board {
   const hpet = timed((timers) => new Hpet("hpet", { pin: (n) => ioapic.line(n), legacy0: irq(0), legacy8: irq(8), onLegacy }, timers));
   const pm = timed((timers) => new AcpiPm("acpi-pm", { sci: irq(SCI_IRQ), onPowerOff: () => p.onPowerOff() }, timers));
 
+  const hasShutdownCode = (): boolean => rtc.cmosByte(SHUTDOWN_CODE) !== 0;
+  // The wires of these two go to the processor alone; what firmware would then reset is reset along with it, unless it is to go on.
+  const resetProcessor = (): void => p.onReset(hasShutdownCode());
+
   // Input.
   const input: { controller?: I8042 } = {};
   const keyboard = plain(new Ps2Keyboard("keyboard", () => input.controller?.deviceReady()));
@@ -206,7 +215,7 @@ export function buildBoard(p: BoardPorts): Board {
     (timers) =>
       new I8042(
         "i8042",
-        { keyboard, aux: mouse, keyboardIrq: irq(1), auxIrq: irq(12), onA20: (isOn) => p.onA20(isOn), onReset: () => p.onReset() },
+        { keyboard, aux: mouse, keyboardIrq: irq(1), auxIrq: irq(12), onA20: (isOn) => p.onA20(isOn), onReset: resetProcessor },
         timers,
       ),
   );
@@ -220,7 +229,7 @@ export function buildBoard(p: BoardPorts): Board {
   // PCI.
   const chipset: { piix3?: Piix3 } = {};
   const pci = new PciBus({ memoryWindow: PCI_WINDOW, messages: apicBus, setPirq: (n, level) => chipset.piix3?.setPirq(n, level) });
-  const piix3 = plain(new Piix3("piix3", { irq: junctions.map((j) => j?.tap()), onReset: () => p.onReset() }));
+  const piix3 = plain(new Piix3("piix3", { irq: junctions.map((j) => j?.tap()), onReset: () => p.onReset(false) }));
   chipset.piix3 = piix3;
   const host = plain(new I440fx("i440fx", { bus: pci, beneath: piix3.beneathConfigAddress, onMemoryMapChange: (pam, smram) => p.onMemoryMapChange(pam, smram) }));
   let pmAt: number | null = null;
@@ -274,7 +283,7 @@ export function buildBoard(p: BoardPorts): Board {
   ports.map(0xcf8, 4, host, 0, "pci address");
   ports.map(0xcfc, 4, host, 1, "pci data");
   for (const range of VGA_PORTS) ports.map(range.base, range.length, vga, range.bank, "vga");
-  const control = plain(new SystemControlPort("port92", { onA20: (isOn) => p.onA20(isOn), onReset: () => p.onReset() }));
+  const control = plain(new SystemControlPort("port92", { onA20: (isOn) => p.onA20(isOn), onReset: resetProcessor }));
   ports.map(0x92, 1, control, 0, "port 92h");
   ports.map(APM_PORT, 2, pm, 1, "apm");
   if (p.firmware) {
@@ -306,7 +315,7 @@ export function buildBoard(p: BoardPorts): Board {
   };
   prepare();
   return {
-    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm, drives, tablet, balloon,
+    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm, hasShutdownCode, drives, tablet, balloon,
     reset: (kind) => {
       for (const device of devices) device.reset(kind);
       p.onA20(true);

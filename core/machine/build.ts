@@ -59,7 +59,7 @@ class PcMachine implements Machine {
   private readonly clock: MachineClock;
   private readonly timers: TimerQueue;
   private exit: ExitReason | undefined;
-  private wantsReset = false;
+  private wantsReset: "processor" | "all" | undefined;
   /** Pointer buttons held. */
   private buttons = 0;
 
@@ -112,8 +112,8 @@ class PcMachine implements Machine {
         : {}),
       onInterrupt: (level) => engine?.setInterruptLine(level),
       onNmi: () => this.engine.raiseNmi(),
-      onReset: () => {
-        this.wantsReset = true;
+      onReset: (isProcessorOnly) => {
+        this.wantsReset = isProcessorOnly && this.wantsReset !== "all" ? "processor" : "all";
         this.engine.stop();
       },
       onPowerOff: () => this.end({ kind: "poweredOff" }),
@@ -260,7 +260,8 @@ class PcMachine implements Machine {
     if (this.lastSlice?.isWhole) this.clock.learn(started - this.lastSlice.startedNs, this.lastSlice.instructions);
     for (;;) {
       if (this.exit) return result("ended");
-      if (this.wantsReset) this.reset();
+      if (this.wantsReset === "all") this.reset();
+      else if (this.wantsReset) this.resetProcessor();
       const now = this.clock.nowNs();
       this.timers.runDue(now);
       if (now >= endNs) return result("ran");
@@ -269,7 +270,8 @@ class PcMachine implements Machine {
       const before = this.engine.retired;
       const outcome = this.engine.run(budget);
       this.clock.settle(this.engine.retired - before);
-      if (outcome === "shutdown") {
+      if (outcome === "shutdown" && this.config.boot.kind === "firmware" && this.board.hasShutdownCode()) this.resetProcessor();
+      else if (outcome === "shutdown") {
         this.exit = { kind: "tripleFault", dump: this.dump() };
         return result("ended");
       }
@@ -307,8 +309,14 @@ class PcMachine implements Machine {
   setMedium(driveId: string, medium: BlockBackend | null, force: boolean): void {
     this.board.drives.setMedium(driveId, medium, force);
   }
+  /** The RESET pin of the processor: devices and the memory map stay. */
+  private resetProcessor(): void {
+    this.wantsReset = undefined;
+    this.engine.isHalted = false;
+    resetCpu(this.engine.cpu);
+  }
   reset(): void {
-    this.wantsReset = false;
+    this.wantsReset = undefined;
     this.board.reset("warm");
     this.engine.isHalted = false;
     this.boot();

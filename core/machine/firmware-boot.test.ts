@@ -8,14 +8,14 @@ import { MachineError } from "./machine.ts";
 const ROM_BYTES = 0x20000;
 const DEBUG_PORT = 0xe9;
 
-/** A system ROM whose code starts at F000:0000; bytes at offsets of its last 64 KiB. */
-function rom(hex: string, more: Readonly<Record<number, string>> = {}): Uint8Array {
+/** A system ROM whose code starts at F000:0000, and the byte at F000:8000. */
+function rom(hex: string, at8000 = "ff"): Uint8Array {
   const image = new Uint8Array(ROM_BYTES).fill(0xff);
   const at = (offset: number, bytes: number[]): void => image.set(bytes, 0x10000 + offset);
   at(0, bytesOf(hex));
   // jmp F000:0000
   at(0xfff0, bytesOf("ea 0000 00f0"));
-  for (const [offset, text] of Object.entries(more)) at(Number(offset), bytesOf(text));
+  at(0x8000, bytesOf(at8000));
   return image;
 }
 function boot(bios: Uint8Array, videoBios?: Uint8Array): MachineBench {
@@ -42,7 +42,7 @@ const DS = (segment: string): string => `b8 ${segment} 8ed8`;
 
 test("execution starts at the end of the ROM, which also shows below 1 MiB", () => {
   const code = `b041 ${OUT} ${DS("00f0")} a00080 ${OUT} ${DS("00e0")} a00000 ${OUT} ${HALT}`;
-  const image = rom(code, { 0x8000: "77" });
+  const image = rom(code, "77");
   image[0] = 0x66;
   assert.equal(output(boot(image)), "41 77 66");
 });
@@ -64,7 +64,7 @@ test("ROM ignores stores until PAM sends them to DRAM, and DRAM shows once loads
     `a00080 ${OUT}`, // 77
     HALT,
   ].join(" ");
-  assert.equal(output(boot(rom(code, { 0x8000: "77" }))), "77 77 22 33 33 77");
+  assert.equal(output(boot(rom(code, "77"))), "77 77 22 33 33 77");
 });
 
 test("the video ROM shows at C0000h, and what nothing answers reads as ones", () => {
@@ -103,7 +103,19 @@ for (const [name, reset] of [["port CF9h", "baf90c b002 ee b006 ee"], ["the keyb
     const body = `${mark} b0dd e664 ${reset} ebfe`;
     const length = bytesOf(body).length;
     const code = `${DS("0000")} 803e 0006 a5 74 ${length.toString(16).padStart(2, "0")} ${body} b0aa ${OUT} ${WRAP} ${DS("00f0")} a00080 ${OUT} ${HALT}`;
-    assert.equal(output(boot(rom(code, { 0x8000: "77" }))), "aa 01 77");
+    assert.equal(output(boot(rom(code, "77"))), "aa 01 77");
+  });
+}
+
+for (const [name, reset] of [["port 92h", "b001 e692"], ["the keyboard controller", "b0fe e664"], ["a triple fault", "0f011e 0090 cd03"]] as const) {
+  test(`with a shutdown code in CMOS, ${name} resets the processor alone`, () => {
+    // As programs of the 286 came back to real mode. The first time round: set a timer, shadow F0000h, reset. The second: is all still there?
+    const first = `b08f e670 b00a e671 b034 e643 ${DS("00f0")} 8ec0 ${bridge(0x59, 0x20)} be0000 bf0000 b90080 f3a5 ${bridge(0x59, 0x30)} c606 0080 66`;
+    // IDTR from 9000h, which is empty
+    const body = `${first} ${DS("0000")} c606 0006 a5 ${reset} ebfe`;
+    const length = bytesOf(body).length;
+    const code = `${DS("0000")} 803e 0006 a5 0f84 ${(length & 255).toString(16).padStart(2, "0")}${(length >> 8).toString(16).padStart(2, "0")} ${body} ${DS("00f0")} a00080 ${OUT} ${HALT}`;
+    assert.equal(output(boot(rom(code, "77"))), "66");
   });
 }
 

@@ -64,6 +64,11 @@ export class Rtc146818 extends ByteRegisters implements Device {
     }
   }
 
+  /** CMOS memory as the battery keeps it, for wiring that looks at it. */
+  cmosByte(index: number): number {
+    return this.raw(index & 0x7f);
+  }
+
   private readRegister(index: number): number {
     if (isTimeRegister(index)) return this.isHeld() ? this.raw(index) : this.timeRegister(index);
     if (index === A) return (this.raw(A) & 0x7f) | (this.isUpdating() ? 0x80 : 0);
