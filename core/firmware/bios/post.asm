@@ -34,8 +34,15 @@ post:
         mov     eax, ROM_SEG * 0x10000 + dummy_iret
         mov     cx, 0x60
         rep stosd
-        xor     eax, eax
-        mov     cx, 0xA0
+        mov     ebx, eax
+        xor     eax, eax                        ; 60h to 67h and 78h on are for programs
+        mov     cx, 8
+        rep stosd
+        xchg    eax, ebx
+        mov     cx, 0x10
+        rep stosd
+        xchg    eax, ebx
+        mov     cx, 0x88
         rep stosd
         mov     si, vector_table
 .vector:
