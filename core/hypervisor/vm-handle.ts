@@ -16,6 +16,8 @@ import { type SpawnVmWorker, type ThreadEnd, type ThreadTimeouts, VmThread } fro
 
 /** How long a typed key is down, and up before the next one. */
 const KEY_MS = 12;
+/** What a guest does at the end of a line takes longer, and its BIOS keeps no more than 15 keys meanwhile. */
+const LINE_MS = 150;
 const BACKLOG_BYTES = 256 * 1024;
 
 export interface VmHost extends OwnFiles {
@@ -175,7 +177,7 @@ export class VmHandle {
       this.input(stroke.map((code) => ({ kind: "key", code, down: true })));
       await sleep(KEY_MS);
       this.input(stroke.toReversed().map((code) => ({ kind: "key", code, down: false })));
-      await sleep(KEY_MS);
+      await sleep(character === "\n" ? LINE_MS : KEY_MS);
     }
     return [...untyped].join("");
   }
