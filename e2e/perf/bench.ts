@@ -1,60 +1,229 @@
-// `npm run bench`: the engine's speed on an integer loop, and Debian kernels booted by Ringfence and by QEMU's TCG in the same run,
-// taking turns, medians of three (`--rounds N`). Prints a table of ratios; what is missing on this host is said with its package.
-import { spawnSync } from "node:child_process";
-import { loadavg } from "node:os";
+// `npm run bench`: whole guests in Ringfence and its peers side by side, and natively, taking turns. See README.md in this folder.
+import { mkdirSync, mkdtempSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, release, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { setEngineFlags } from "../../main/platform/v8-flags.ts";
-import { type Architecture, busyboxInitramfs, installerFile, missingGuest } from "../fixtures/debian.ts";
-import { type BootResult, bootToMark } from "./guest-run.ts";
+import { PROGRAM } from "../fixtures/cpio.ts";
+import { type Architecture, busyboxFor, busyboxInitramfs, installerFile, missingGuest } from "../fixtures/debian.ts";
+import { writeChart } from "./chart.ts";
+import { ENGINES, type EngineName, engineCommand, missingEngine, qemuVersion, V86_VERSION } from "./engines.ts";
+import { buildGuestProgram } from "./guest-programs.ts";
 import { integerLoopMips } from "./integer-loop.ts";
+import { measuredRun, type RunOptions } from "./measured-run.ts";
+import { type BenchmarkResults, differingChecksums, type EngineResults } from "./results.ts";
+import { guestScript, selectTests, suiteScript, TESTS } from "./suite.ts";
+import { describeResults } from "./table.ts";
 
-const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "3" }, json: { type: "boolean", default: false } } });
-const rounds = Math.max(1, Number.parseInt(values.rounds, 10) || 3);
+const USAGE = `npm run bench -- [options]
+  --rounds N        rounds, whose medians are taken (default 3)
+  --tests A,B       tests or groups (default all)
+  --engines A,B     of ${ENGINES.join(", ")} (default all but interpreter)
+  --arch A,B        amd64, i386 (default both)
+  --no-idle         leave out the time at an idle prompt
+  --timeout S       seconds that a test may take (default 600), and that a boot may take
+  --json FILE       write the results
+  --release         write them to e2e/perf/results/VERSION.json, with the picture that the README shows; for complete runs only`;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, "..", "..");
+const MEMORY_MIB = 256;
 const APPEND = "console=ttyS0 mitigations=off quiet";
-const TARGET_MIPS = 60;
-const TARGET_BOOT_RATIO = 10;
+const IDLE = { settle: 5, window: 10, windows: 3 };
 
-function median(results: BootResult[]): BootResult {
-  return [...results].sort((a, b) => a.cpuSeconds - b.cpuSeconds)[results.length >> 1] as BootResult;
+function fail(message: string): never {
+  console.error(message);
+  process.exit(2);
 }
-function hasQemu(): boolean {
-  return spawnSync("qemu-system-x86_64", ["--version"], { stdio: "ignore" }).status === 0;
+function readOptions() {
+  try {
+    return parseArgs({
+      options: {
+        rounds: { type: "string", default: "3" },
+        tests: { type: "string" },
+        engines: { type: "string" },
+        arch: { type: "string", default: "amd64,i386" },
+        "no-idle": { type: "boolean", default: false },
+        timeout: { type: "string", default: "600" },
+        json: { type: "string" },
+        release: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    return fail(`${(error as Error).message}\n${USAGE}`);
+  }
+}
+function pick<T extends string>(words: string, known: readonly T[], what: string): T[] {
+  const unknown = words.split(",").find((word) => !known.includes(word as T));
+  if (unknown !== undefined) fail(`"${unknown}" is no ${what}: ${known.join(", ")}`);
+  return known.filter((word) => words.split(",").includes(word));
+}
+function positive(text: string, option: string): number {
+  const value = Number(text);
+  if (!(value > 0)) fail(`--${option} wants a number above 0, not "${text}"`);
+  return value;
 }
 
-setEngineFlags();
-const mips = integerLoopMips();
-console.log(`Integer loop, 64-bit, paging on: ${mips.toFixed(0)} million guest instructions a CPU second (aim: at least ${TARGET_MIPS})`);
+const options = readOptions();
+if (options.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+if (!existsSync("/proc/self/schedstat")) fail("The benchmark reads CPU times from Linux's /proc, which is not here.");
+const rounds = Math.ceil(positive(options.rounds, "rounds"));
+const timeout = positive(options.timeout, "timeout");
+const architectures = pick<Architecture>(options.arch, ["amd64", "i386"], "architecture");
+const wantedEngines = options.engines === undefined ? ENGINES.filter((e) => e !== "interpreter") : pick<EngineName>(options.engines, ENGINES, "engine");
+let tests: string[];
+try {
+  tests = options.tests === undefined ? [...TESTS] : selectTests(options.tests.split(","));
+} catch (error) {
+  fail((error as Error).message);
+}
+const complete = tests.length === TESTS.length;
 
-const table: { guest: string; ringfence: BootResult; tcg?: BootResult }[] = [];
-for (const architecture of ["amd64", "i386"] as const satisfies readonly Architecture[]) {
-  const missing = missingGuest(architecture);
-  if (missing) {
-    console.log(`Boot of the ${architecture} kernel left out: ${missing}`);
+/** What runs in turn: an engine with a guest, or the host itself. */
+interface Contender {
+  results: EngineResults;
+  run(tests: readonly string[], idle: boolean): Pick<RunOptions, "command" | "env" | "native">;
+}
+const work = mkdtempSync(join(tmpdir(), "ringfence-bench-"));
+const scratch = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "ringfence-bench-"));
+process.on("exit", () => {
+  for (const folder of [work, scratch]) rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+
+const contenders: Contender[] = [];
+for (const architecture of architectures) {
+  const built = buildGuestProgram(architecture);
+  const busybox = busyboxFor(architecture);
+  const missing = "missing" in built ? built.missing : busybox ? undefined : "no static busybox is here: apt-get install busybox-static";
+  if ("missing" in built || !busybox) {
+    console.log(`Left out: everything of ${architecture}: ${missing}`);
     continue;
   }
-  const kernel = installerFile(architecture, "linux");
-  const initrd = busyboxInitramfs(architecture, "echo @@BOOTED; sleep 100000");
-  const ours = [process.execPath, join(root, "main/cli/main.ts"), "run", "--kernel", kernel, "--initrd", initrd, "--append", APPEND, "--memory", "256"];
-  const qemu = [
-    architecture === "amd64" ? "qemu-system-x86_64" : "qemu-system-i386", "-accel", "tcg,thread=single", "-M", "pc", "-smp", "1", "-m", "256",
-    "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", APPEND,
-  ];
-  const mine: BootResult[] = [];
-  const theirs: BootResult[] = [];
-  for (let round = 0; round < rounds; round++) {
-    mine.push(await bootToMark(ours, 600));
-    if (hasQemu()) theirs.push(await bootToMark(qemu, 600));
+  const { program } = built;
+  const initrds = new Map<string, string>();
+  const initrd = (chosen: readonly string[], idle: boolean): string => {
+    const script = guestScript(chosen, idle);
+    const path = initrds.get(script) ?? busyboxInitramfs(architecture, script, [{ name: "bin/program", mode: PROGRAM, data: readFileSync(program) }]);
+    initrds.set(script, path);
+    return path;
+  };
+  for (const engine of wantedEngines) {
+    const results: EngineResults = { engine, architecture, tests: {}, boots: [], suites: [], failures: [] };
+    if (engine === "native") {
+      const script = join(work, `suite-${architecture}.sh`);
+      // Busybox goes by the name that it is called with.
+      mkdirSync(join(work, architecture));
+      const named = join(work, architecture, "busybox");
+      symlinkSync(busybox, named);
+      contenders.push({
+        results,
+        run(chosen) {
+          writeFileSync(script, `${suiteScript(chosen)}\necho @@DONE\nread go\n`);
+          // The guests have one processor, so the host's programs get one too.
+          return { command: ["taskset", "-c", "0", named, "sh", script], env: { PROGRAM: program, BUSYBOX: named, SCRATCH: scratch }, native: true };
+        },
+      });
+      continue;
+    }
+    const why = missingGuest(architecture) ?? missingEngine(engine, architecture);
+    if (why !== undefined) {
+      if (why !== null) console.log(`Left out: ${engine} ${architecture}: ${why}`);
+      continue;
+    }
+    contenders.push({
+      results,
+      run: (chosen, idle) => ({
+        command: engineCommand(engine, architecture, { kernel: installerFile(architecture, "linux"), initrd: initrd(chosen, idle), append: APPEND, memoryMiB: MEMORY_MIB }),
+      }),
+    });
   }
-  table.push({ guest: `Debian 12 ${architecture} kernel to userspace`, ringfence: median(mine), ...(theirs.length > 0 ? { tcg: median(theirs) } : {}) });
 }
-if (table.length > 0 && !hasQemu()) console.log("QEMU's figures left out: apt-get install qemu-system-x86");
-for (const { guest, ringfence, tcg } of table) {
-  const ratio = tcg ? ringfence.cpuSeconds / tcg.cpuSeconds : undefined;
-  const describe = (r: BootResult): string => `${r.cpuSeconds.toFixed(2)} CPU s, ${r.wallSeconds.toFixed(2)} s wall, ${r.peakMiB.toFixed(0)} MiB`;
-  console.log(`${guest}: Ringfence ${describe(ringfence)}${tcg ? `; QEMU TCG ${describe(tcg)}; ratio ${ratio?.toFixed(2)} (aim: at most ${TARGET_BOOT_RATIO})` : ""}`);
+if (contenders.length === 0) fail("Nothing can be measured here.");
+
+const has = (engine: EngineName): boolean => contenders.some(({ results }) => results.engine === engine);
+const qemu = qemuVersion("amd64");
+const results: BenchmarkResults = {
+  version: (JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string }).version,
+  date: new Date().toISOString().slice(0, 10),
+  host: {
+    processor: cpus()[0]?.model ?? "unknown",
+    processors: cpus().length,
+    kernel: release(),
+    node: process.versions.node,
+    ...(has("tcg") && qemu !== undefined ? { qemu } : {}),
+    ...(has("v86") ? { v86: V86_VERSION } : {}),
+  },
+  load: [loadavg()[0] ?? 0],
+  rounds,
+  memoryMiB: MEMORY_MIB,
+  engines: contenders.map((contender) => contender.results),
+};
+const progress = (line: string): void => console.error(`${new Date().toTimeString().slice(0, 8)} ${line}`);
+
+if (complete) {
+  setEngineFlags();
+  results.integerLoopMips = integerLoopMips();
 }
-console.log(`Machine load during the run: ${loadavg()[0]?.toFixed(2)}`);
-if (values.json) console.log(JSON.stringify({ mips, boots: table }));
+
+/** The suite once; where a test hangs or takes the engine down, the rest runs after a new start. */
+async function runSuite({ results: into, run }: Contender, round: number): Promise<void> {
+  const name = `round ${round} ${into.engine} ${into.architecture}`;
+  let left: readonly string[] = tests;
+  while (left.length > 0) {
+    const whole = left.length === TESTS.length;
+    const outcome = await measuredRun({
+      ...run(left, false),
+      tests: left,
+      bootSeconds: timeout,
+      testSeconds: timeout,
+      onSample: (test, sample) => progress(`${name} ${test.padEnd(10)} ${sample.cpuSeconds.toFixed(3)} CPU s, ${sample.wallSeconds.toFixed(3)} s`),
+    });
+    results.load.push(loadavg()[0] ?? 0);
+    for (const [test, sample] of outcome.samples) into.tests[test] = [...(into.tests[test] ?? []), sample];
+    for (const failure of outcome.failures) {
+      progress(`${name} FAILED ${failure.test}: ${failure.why}`);
+      into.failures.push({ round, ...failure });
+    }
+    if (outcome.boot) {
+      progress(`${name} booted in ${outcome.boot.cpuSeconds.toFixed(2)} CPU s, ${outcome.boot.wallSeconds.toFixed(2)} s; peak ${outcome.peakMiB.toFixed(0)} MiB`);
+      into.boots.push(outcome.boot);
+      if (whole && outcome.failures.length === 0) into.suites.push({ cpuSeconds: outcome.cpuSeconds, peakMiB: outcome.peakMiB });
+    }
+    // Without userspace, or without any way on, another start would only end the same way.
+    left = outcome.left.length < left.length ? outcome.left : [];
+  }
+}
+async function runIdle({ results: into, run }: Contender): Promise<void> {
+  const outcome = await measuredRun({ ...run([], true), tests: [], bootSeconds: timeout, testSeconds: timeout, idle: IDLE });
+  results.load.push(loadavg()[0] ?? 0);
+  if (outcome.boot) into.boots.push(outcome.boot);
+  for (const { why } of outcome.failures) {
+    progress(`${into.engine} ${into.architecture} FAILED idle: ${why}`);
+    into.failures.push({ round: 0, test: "idle", why });
+  }
+  if (!outcome.idle) return;
+  into.idle = outcome.idle;
+  progress(`${into.engine} ${into.architecture} idle: ${outcome.idle.percent.map((p) => p.toFixed(2)).join(", ")} %, peak ${outcome.idle.peakMiB.toFixed(0)} MiB`);
+}
+
+for (let round = 1; round <= rounds; round++) for (const contender of contenders) await runSuite(contender, round);
+if (!options["no-idle"]) for (const contender of contenders) if (contender.results.engine !== "native") await runIdle(contender);
+
+console.log(describeResults(results));
+if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results)}\n`);
+if (options.release) {
+  if (!complete || options["no-idle"] || architectures.length < 2 || !ENGINES.every((e) => e === "interpreter" || has(e))) {
+    fail("A release's results are of all tests, engines and architectures, with the idle time: nothing was written.");
+  }
+  mkdirSync(join(here, "results"), { recursive: true });
+  const path = join(here, "results", `${results.version}.json`);
+  writeFileSync(path, `${JSON.stringify(results)}\n`);
+  console.log(`Wrote ${path} and ${writeChart(results)}`);
+}
+if (differingChecksums(results).length > 0 || results.engines.some((r) => r.failures.length > 0)) process.exitCode = 1;

@@ -1,0 +1,193 @@
+// One run of the suite in one engine, followed by its markers on the serial port:
+//
+//   @@BOOTED              userspace runs             answered with a line
+//   @@START name          a test is ready            answered with a line when the clocks have been read
+//   @@STOP name           it has done its work       likewise
+//   @@RESULT name wall cpu checksum                  the guest's own clocks, and what it computed
+//   @@FAILED name status  it ended otherwise
+//   @@DONE                the end of the suite
+//   @@IDLE                a shell waits at its prompt
+//
+// While it waits for an answer the guest idles, so that the clocks are read at rest and no test is charged with another's time.
+import { spawn } from "node:child_process";
+import { ProcessClock } from "./process-clock.ts";
+
+export interface Sample {
+  cpuSeconds: number;
+  wallSeconds: number;
+  /** What the guest's own clock says. */
+  guestSeconds: number;
+  checksum: string;
+}
+export interface Boot {
+  cpuSeconds: number;
+  wallSeconds: number;
+}
+export interface Idle {
+  /** Percent of one host processor, in windows one after another. */
+  percent: number[];
+  peakMiB: number;
+  /** From typing a command to its answer. */
+  echoMs: number | undefined;
+}
+export interface RunResult {
+  boot?: Boot;
+  samples: Map<string, Sample>;
+  failures: { test: string; why: string }[];
+  /** Tests that this run did not come to. */
+  left: string[];
+  cpuSeconds: number;
+  peakMiB: number;
+  idle?: Idle;
+}
+export interface RunOptions {
+  command: readonly string[];
+  env?: Record<string, string>;
+  tests: readonly string[];
+  /** The clocks are the program's own: for a native run, where no engine's process is there to be read. */
+  native?: boolean;
+  bootSeconds: number;
+  testSeconds: number;
+  /** Seconds to wait at the prompt, then the seconds of each window. */
+  idle?: { settle: number; window: number; windows: number };
+  onSample?(test: string, sample: Sample): void;
+}
+
+const wait = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** Never rejects: what goes wrong is in `failures`, at the test that was under way ("boot" before the first). */
+export function measuredRun(options: RunOptions): Promise<RunResult> {
+  const { tests, native = false } = options;
+  const [program = "", ...args] = options.command;
+  const started = performance.now();
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...options.env } });
+  const clock = new ProcessClock(child.pid);
+  const killNow = (): void => clock.kill();
+  process.on("exit", killNow);
+  const result: RunResult = { samples: new Map(), failures: [], left: [], cpuSeconds: 0, peakMiB: 0 };
+  let booted = native;
+  /** The tests before this one are over. */
+  let position = 0;
+  let begun: { test: string; cpu: number; at: number } | undefined;
+  let measured: { cpu: number; wall: number } | undefined;
+  let tail = "";
+  let unfinishedLine = "";
+  let heard: (line: string) => void = () => {};
+
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    let over = false;
+    const end = (why: string | undefined): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      result.cpuSeconds = clock.cpuSeconds();
+      result.peakMiB = clock.peakMiB();
+      if (why !== undefined) {
+        result.failures.push({ test: booted ? (tests[position] ?? "end") : "boot", why: `${why}; output ended with: ${JSON.stringify(tail.slice(-300))}` });
+        result.left = booted ? tests.slice(position + 1) : [...tests];
+      }
+      child.removeAllListeners("exit");
+      const gone = (): void => {
+        process.off("exit", killNow);
+        resolve(result);
+      };
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) gone();
+      else {
+        child.once("exit", gone);
+        clock.kill();
+      }
+    };
+    const limit = (seconds: number, what: string): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => end(`${what} within ${seconds} s`), seconds * 1000);
+    };
+    const answer = (): void => {
+      child.stdin.write("\n");
+    };
+    const passed = (test: string): void => {
+      position = Math.max(position, tests.indexOf(test) + 1);
+      begun = measured = undefined;
+    };
+    const take = (line: string): void => {
+      heard(line);
+      const [mark, name = "", ...fields] = line.slice(line.indexOf("@@") + 2).split(" ");
+      switch (mark) {
+        case "BOOTED":
+          result.boot = { cpuSeconds: clock.cpuSeconds(), wallSeconds: (performance.now() - started) / 1000 };
+          booted = true;
+          answer();
+          break;
+        case "START":
+          begun = { test: name, cpu: clock.cpuSeconds(), at: performance.now() };
+          answer();
+          break;
+        case "STOP":
+          if (begun?.test === name) measured = { wall: (performance.now() - begun.at) / 1000, cpu: clock.cpuSeconds() - begun.cpu };
+          answer();
+          break;
+        case "RESULT": {
+          const [wall, cpu, checksum = ""] = fields;
+          if (!measured || !tests.includes(name)) break;
+          const guestSeconds = Number(wall);
+          const clocks = native ? { cpuSeconds: Number(cpu), wallSeconds: guestSeconds } : { cpuSeconds: measured.cpu, wallSeconds: measured.wall };
+          const sample = { ...clocks, guestSeconds, checksum };
+          result.samples.set(name, sample);
+          passed(name);
+          options.onSample?.(name, sample);
+          break;
+        }
+        case "FAILED":
+          result.failures.push({ test: name, why: `its status was ${fields[0]}` });
+          passed(name);
+          break;
+        case "DONE":
+          end(undefined);
+          return;
+        case "IDLE":
+          if (options.idle) void watchIdle(options.idle);
+          return;
+        default:
+          return;
+      }
+      limit(options.testSeconds, "no marker");
+    };
+    const watchIdle = async ({ settle, window, windows }: NonNullable<RunOptions["idle"]>): Promise<void> => {
+      limit(settle + window * windows + 60, "no end of the idle time");
+      const idle: Idle = { percent: [], peakMiB: 0, echoMs: undefined };
+      await wait(settle);
+      for (let n = 0; n < windows && !over; n++) {
+        const from = { cpu: clock.cpuSeconds(), at: performance.now() };
+        await wait(window);
+        idle.percent.push((100 * (clock.cpuSeconds() - from.cpu)) / ((performance.now() - from.at) / 1000));
+      }
+      idle.peakMiB = clock.peakMiB();
+      const typed = performance.now();
+      const answered = new Promise<void>((done) => {
+        heard = (line) => {
+          if (line !== "alive") return;
+          idle.echoMs = performance.now() - typed;
+          done();
+        };
+      });
+      child.stdin.write('echo al""ive\n');
+      await Promise.race([answered, wait(10)]);
+      result.idle = idle;
+      end(undefined);
+    };
+    limit(options.bootSeconds, "no sign of userspace");
+    child.on("error", (error) => end(error.message));
+    child.on("exit", (code, signal) => end(`the engine ended with ${code ?? signal}`));
+    child.stdin.on("error", () => {});
+    child.stderr.on("data", (chunk: Buffer) => {
+      tail = (tail + chunk.toString("latin1")).slice(-4000);
+    });
+    child.stdout.on("data", (chunk: Buffer) => {
+      const text = chunk.toString("latin1");
+      tail = (tail + text).slice(-4000);
+      const lines = (unfinishedLine + text).split("\n");
+      unfinishedLine = lines.pop() ?? "";
+      for (const line of lines) if (!over) take(line.trim());
+    });
+  });
+}

@@ -1,0 +1,63 @@
+// CPU seconds and memory of a process with all its threads and descendants, from Linux's /proc. Nanoseconds on a CPU do not count
+// the time that other work of the machine took. What ended threads and processes had used when last seen stays counted.
+import { readdirSync, readFileSync } from "node:fs";
+
+export class ProcessClock {
+  private readonly pid: number | undefined;
+  private readonly nanoseconds = new Map<string, number>();
+  private readonly peaks = new Map<number, number>();
+
+  /** Without a process (it could not be started) everything is nothing. */
+  constructor(pid: number | undefined) {
+    this.pid = pid;
+  }
+
+  cpuSeconds(): number {
+    for (const pid of this.tree()) {
+      attempt(() => {
+        for (const task of readdirSync(`/proc/${pid}/task`)) {
+          attempt(() => this.nanoseconds.set(`${pid}/${task}`, Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0])));
+        }
+      });
+    }
+    let total = 0;
+    for (const ns of this.nanoseconds.values()) total += ns;
+    return total / 1e9;
+  }
+
+  /** The sum of each process's largest resident set so far. */
+  peakMiB(): number {
+    for (const pid of this.tree()) {
+      attempt(() => this.peaks.set(pid, Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024));
+    }
+    let total = 0;
+    for (const mib of this.peaks.values()) total += mib;
+    return total;
+  }
+
+  /** The process and its descendants, parents first. */
+  tree(): number[] {
+    const all = this.pid === undefined ? [] : [this.pid];
+    for (let n = 0; n < all.length; n++) {
+      attempt(() => {
+        for (const task of readdirSync(`/proc/${all[n]}/task`)) {
+          all.push(...readFileSync(`/proc/${all[n]}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
+        }
+      });
+    }
+    return all;
+  }
+
+  kill(): void {
+    for (const pid of this.tree().reverse()) attempt(() => process.kill(pid, "SIGKILL"));
+  }
+}
+
+/** A thread or process may end between being listed and being read. */
+function attempt(read: () => void): void {
+  try {
+    read();
+  } catch (error) {
+    if (!["ENOENT", "ESRCH", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
