@@ -14,6 +14,7 @@ import * as L from "../state/layout.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
 import { c32, c64, call, I32, i32, i64 } from "../wasm/nodes.ts";
 import { defineFindPages } from "../translate/find-pages.ts";
+import { defineKeepFlags } from "../translate/keep-flags.ts";
 import type { Signature } from "../translate/region-module.ts";
 import { defineTransfers } from "./transfer.ts";
 
@@ -159,7 +160,7 @@ export function buildInterpreter(): InterpreterImage {
     ),
   );
   const runtime = new Map<string, Signature>();
-  for (const [name, callee] of [...named, ...Object.entries({ ...flags, ...refill, findPages, dispatch: transfers.dispatch })]) {
+  for (const [name, callee] of [...named, ...Object.entries({ ...flags, ...refill, ...defineKeepFlags(m), findPages, dispatch: transfers.dispatch })]) {
     m.export(name, callee);
     runtime.set(name, { params: callee.params, results: callee.results });
   }

@@ -4,6 +4,7 @@
 // instruction undone to the interpreter; whole instructions that only a handler can do are called as one.
 import { BASE_RIP, D_ADDRSIZE, D_BASE, D_DISP_HI, D_DISP_LO, D_IS_MEM } from "../../isa/decoder.ts";
 import type { Form } from "../../isa/form.ts";
+import { forms } from "../../isa/forms.ts";
 import { HANDLER_PARAMS, HANDLER_RESULTS, type Flavour, type Runtime } from "../lift/lift.ts";
 import { lifterOf } from "../lift/registry.ts";
 import * as L from "../state/layout.ts";
@@ -51,6 +52,7 @@ export interface WriteOptions {
 }
 
 interface Saved {
+  changed: number[];
   registers: (Node | null)[];
   flags: FlagState;
 }
@@ -87,18 +89,23 @@ export class RegionWriter implements BranchState<Saved> {
   private readonly key: Variable;
   private readonly pc: Variable;
   private readonly data: Variable;
+  /** The instruction at which the region is left: its offset, and how many of its block were done, in the low 8 bits. */
+  private readonly undone: Variable;
   private readonly left: Variable;
   private readonly flagResult: Variable;
   private readonly flagAux: Variable;
   private readonly places: (Variable | undefined)[] = [];
   private readonly dirty = new Set<number>();
   private current: (Node | null)[] = new Array<Node | null>(32).fill(null);
+  /** Registers whose value is not in their place yet. */
+  private changed: number[] = [];
   /** Instructions done since `left` was last brought up to date. */
   private done = 0;
   private readonly sitesAt: number;
   private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
   private exitLabel!: Label;
+  private undoneLabel!: Label;
   private againLabel!: Label;
 
   constructor(module: RegionModule, region: Region, options: WriteOptions) {
@@ -123,6 +130,7 @@ export class RegionWriter implements BranchState<Saved> {
     this.key = f.permanent(I64);
     this.pc = f.permanent(I64);
     this.data = f.permanent(I32);
+    this.undone = f.permanent(I32);
     this.flagResult = f.permanent(I64);
     this.flagAux = f.permanent(I64);
   }
@@ -149,8 +157,13 @@ export class RegionWriter implements BranchState<Saved> {
         this.againLabel = again;
         f.block((exit) => {
           this.exitLabel = exit;
-          this.tree(0, new Map());
-          f.unreachable();
+          f.block((undone) => {
+            this.undoneLabel = undone;
+            this.tree(0, new Map());
+            f.unreachable();
+          });
+          f.set(this.left, i32.sub(this.left.get, i32.and(this.undone.get, c32(255))));
+          f.set(this.pc, this.cutAddress(i64.add(this.base.get, i64.shrS(i64.extendS(this.undone.get), c64(8)))));
         });
         f.insert(SPILL);
         this.goOn();
@@ -258,6 +271,7 @@ export class RegionWriter implements BranchState<Saved> {
     f.releaseLocals();
     this.floats.reset();
     this.current.fill(null);
+    this.changed = [];
     this.flags = liveIn ? { kind: "words", result: this.flagResult.get, aux: this.flagAux.get } : { kind: "memory" };
     this.done = 0;
     const liveAfter = this.liveness.after(block, this.liveness.liveOut(node));
@@ -268,6 +282,10 @@ export class RegionWriter implements BranchState<Saved> {
       this.areFlagsDead = written !== 0 && (written & (liveAfter[k] as number)) === 0;
       if (k < last || block.end.kind === "leave" || !isTransfer(instruction.form)) this.plainInstruction(instruction);
       this.done += k < last || !isTransfer(instruction.form) ? 1 : 0;
+      if (this.changed.length > 0) {
+        this.steadyFlags();
+        this.settle();
+      }
     });
     this.end(node, block, labels);
   }
@@ -391,15 +409,17 @@ export class RegionWriter implements BranchState<Saved> {
       this.exitTo(offset);
       return;
     }
-    const saved = this.save();
-    const locals = f.saveLocals();
     if (this.structure.isBackEdge(from, to)) {
       f.ifUnlikely(i32.leS(this.left.get, c32(0)), () => this.exitTo(offset));
       f.br(labels.get(to) as Label);
     } else if (this.structure.isMerge[to]) f.br(labels.get(to) as Label);
-    else this.tree(to, labels);
-    f.restoreLocals(locals);
-    this.restore(saved);
+    else {
+      const saved = this.save();
+      const locals = f.saveLocals();
+      this.tree(to, labels);
+      f.restoreLocals(locals);
+      this.restore(saved);
+    }
   }
 
   /** Leaves to another place of the program. All registers are in their places. */
@@ -417,13 +437,17 @@ export class RegionWriter implements BranchState<Saved> {
     this.own(() => {
       const { f } = this;
       this.storeFlags();
-      this.current.forEach((value, n) => {
-        if (value) f.set(this.place(n), value);
-      });
+      for (const n of this.changed) f.set(this.place(n), this.value(n));
+      const { offset } = this.instruction;
+      if (offset !== 0 && this.done < 256 && offset === (offset << 8) >> 8) {
+        f.set(this.undone, c32((offset << 8) | this.done));
+        f.br(this.undoneLabel);
+        return;
+      }
       if (this.done > 0) f.set(this.left, i32.sub(this.left.get, c32(this.done)));
-      if (this.instruction.offset === 0) f.br(this.againLabel);
+      if (offset === 0) f.br(this.againLabel);
       else {
-        f.set(this.pc, this.ripAt(this.instruction.offset));
+        f.set(this.pc, this.ripAt(offset));
         f.br(this.exitLabel);
       }
     });
@@ -513,6 +537,7 @@ export class RegionWriter implements BranchState<Saved> {
   }
   private change(n: number, value: Node): void {
     this.place(n);
+    if (!this.changed.includes(n)) this.changed.push(n);
     this.current[n] = this.f.let(value);
     this.dirty.add(n);
     this.version++;
@@ -540,9 +565,10 @@ export class RegionWriter implements BranchState<Saved> {
   }
 
   save(): Saved {
-    return { registers: [...this.current], flags: this.flags };
+    return { changed: [...this.changed], registers: [...this.current], flags: this.flags };
   }
   restore(saved: Saved): void {
+    this.changed = [...saved.changed];
     this.current = [...saved.registers];
     this.flags = saved.flags;
     this.version++;
@@ -553,7 +579,8 @@ export class RegionWriter implements BranchState<Saved> {
       { saved: then, side: inThen },
       { saved: otherwise, side: inElse },
     ];
-    for (let n = 0; n < 32; n++) {
+    this.changed = [...new Set([...then.changed, ...otherwise.changed])];
+    for (const n of this.changed) {
       if (then.registers[n] === otherwise.registers[n]) continue;
       const joined = f.variable(n >= VECTORS ? V128 : I64);
       let width = 0;
@@ -595,8 +622,19 @@ export class RegionWriter implements BranchState<Saved> {
   }
   /** Stores both words, for those outside; the state stays what it is. */
   private storeFlags(): void {
-    if (this.flags.kind === "memory") return;
-    const { f } = this;
+    const { f, flags } = this;
+    switch (flags.kind) {
+      case "memory":
+        return;
+      case "add":
+      case "sub":
+        f.call(this.named(flags.kind === "add" ? "keepAdd" : "keepSub"), flags.a, flags.b, flags.r, c32(flags.size));
+        return;
+      case "logic":
+        f.call(this.named("keepLogic"), flags.r, c32(flags.size));
+        return;
+      default:
+    }
     const result = resultWord(this.flagSite, this.flags);
     const aux = f.let(auxWord(this.flagSite, this.flags));
     this.own(() => {
@@ -619,7 +657,7 @@ export class RegionWriter implements BranchState<Saved> {
   }
   /** Takes copies of what the flags follow from where that is about to change: registers on their way to their places. */
   private steadyFlags(): void {
-    const steady = (n: Node): Node => (n.kind === NodeKind.local && this.places.some((p) => p?.index === n.op) ? this.f.let(n) : n);
+    const steady = (n: Node): Node => (n.kind === NodeKind.local && this.changed.some((r) => this.places[r]?.index === n.op) ? this.f.let(n) : n);
     const fix = (s: FlagState): FlagState => {
       switch (s.kind) {
         case "add":
@@ -659,8 +697,9 @@ export class RegionWriter implements BranchState<Saved> {
 
 /** Ends that the writer makes itself. */
 const TRANSFERS = new Set(["jmp", "jcc", "jcxz", "loop", "loope", "loopne", "call", "callInd", "jmpInd", "ret"]);
+const transfers = forms.map((form) => TRANSFERS.has(form.lift));
 function isTransfer(form: Form): boolean {
-  return TRANSFERS.has(form.lift);
+  return transfers[form.id] === true;
 }
 function targets(end: End): Target[] {
   switch (end.kind) {

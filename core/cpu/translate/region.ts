@@ -11,12 +11,12 @@ import * as L from "../state/layout.ts";
 const PAGE = 4096;
 const TWO_32 = 4294967296;
 /** The optimising compiler's time grows faster than a region's size: bounds that were measured. */
-export const MAX_INSTRUCTIONS = 320;
-const MAX_BLOCKS = 72;
+export const MAX_INSTRUCTIONS = 160;
+const MAX_BLOCKS = 48;
 /** Other pages than the head's that a region may have code in. */
 const MAX_PAGES = 6;
 /** Largest function that becomes part of its caller, and how deep. */
-const MAX_CALLEE = 48;
+const MAX_CALLEE = 32;
 const MAX_DEPTH = 3;
 const MAX_LENGTH = 15;
 

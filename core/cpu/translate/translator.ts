@@ -21,7 +21,7 @@ export interface Tiering {
   /** Instructions between two looks at where the time goes: the least, a mask of what chance adds, the most. */
   slice: { least: number; jitterMask: number; most: number };
 }
-export const DEFAULT_TIERING: Tiering = { hotSamples: 2, slice: { least: 12_000, jitterMask: 0x1fff, most: 400_000 } };
+export const DEFAULT_TIERING: Tiering = { hotSamples: 6, slice: { least: 12_000, jitterMask: 0x1fff, most: 400_000 } };
 /** For tests: everything that is met is translated at once. */
 export const EAGER_TIERING: Tiering = { hotSamples: 1, slice: { least: 20, jitterMask: 0x1f, most: 1000 } };
 /** Places remembered while they are not yet hot. */
@@ -29,6 +29,8 @@ const MAX_COUNTED = 4096;
 
 /** Each translation that a page loses doubles what the next one there takes, up to 2 to this power. */
 const MAX_CHURN = 6;
+/** Samples after which half of that is forgotten. */
+const CHURN_HALF_LIFE = 2048;
 
 /** A translation, wherever it is bound. */
 interface Translation {
@@ -92,7 +94,7 @@ export class Translator implements CodeListener {
 
   /** The interpreter was seen at a block. */
   sample(place: CodePlace): void {
-    this.counters.samples++;
+    if (++this.counters.samples % CHURN_HALF_LIFE === 0) this.forgetChurn();
     const { gpa } = place;
     if (this.isTranslated(place.record)) return;
     const count = (this.counts.get(gpa) ?? 0) + 1;
@@ -104,6 +106,13 @@ export class Translator implements CodeListener {
     }
     this.counts.delete(gpa);
     this.translate(place);
+  }
+
+  private forgetChurn(): void {
+    for (const [page, lost] of this.churn) {
+      if (lost > 1) this.churn.set(page, Math.min(lost, MAX_CHURN) >> 1);
+      else this.churn.delete(page);
+    }
   }
 
   private translate(place: CodePlace): void {
