@@ -389,7 +389,7 @@ export class FakeBridge extends InboxBridge {
         notes: options.notes ?? "",
         createdAt: new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString(),
         memoryMiB: options.memoryMiB ?? 64,
-        cpu: { model: options.cpuModel ?? "ringfence64", capPercent, engine: options.engine ?? "interpreter" },
+        cpu: { model: options.cpuModel ?? "ringfence64", capPercent, engine: options.engine ?? "translator" },
         boot: options.boot ?? { kind: "demo" },
         drives: options.drives ?? [],
         firmware: options.firmware ?? { kind: "ringfence" },

@@ -7,6 +7,7 @@ import { createMachine } from "../../app/actions.ts";
 import { useServices, useView } from "../../app/services.ts";
 import { BridgeError } from "../../bridge/bridge.ts";
 import { uniqueName } from "../../state/machines.ts";
+import { addNotice } from "../../state/notices.ts";
 import type { WizardStart } from "../../state/view.ts";
 import { DiskFields } from "./DiskFields.tsx";
 import { ResourceFields } from "./ResourceFields.tsx";
@@ -42,6 +43,9 @@ export function CreateWizard({ start, onClose }: { start: WizardStart; onClose: 
     services.bridge.call("systems.list", {}).then(
       (reply) => {
         setSystems(reply.systems);
+        if (reply.problems.length > 0) {
+          addNotice(services.notices, { level: "warning", title: t("download.listProblems"), message: reply.problems.join("\n") });
+        }
         setDraft((old) => changeDraft(old, { type: "systems" }, { systems: reply.systems, nameFor }));
       },
       () => {}, // without the list no system is recognised, and all else works
