@@ -24,7 +24,7 @@ const GRUB_LS = [...GRUB_STEPS, "--type", "ls<enter>", "--expect", "msdos1)\ngru
 const grubRescue = ["grub-rescue-pc", "usr/lib/grub-rescue/grub-rescue-cdrom.iso"] as const;
 const grubFloppy = ["grub-rescue-pc", "usr/lib/grub-rescue/grub-rescue-floppy.img"] as const;
 const ipxe = ["ipxe", "usr/lib/ipxe/ipxe.iso"] as const;
-const memtest = (bits: "x64" | "ia32") => ["memtest86+", `usr/lib/memtest86+/memtest86+${bits}.iso`] as const;
+export const memtest = (bits: "x64" | "ia32") => ["memtest86+", `usr/lib/memtest86+/memtest86+${bits}.iso`] as const;
 const isolinux = ["isolinux", "usr/lib/ISOLINUX/isolinux.bin"] as const;
 const syslinuxModule = ["syslinux-common", "usr/lib/syslinux/modules/bios/ldlinux.c32"] as const;
 const syslinux = ["syslinux", "usr/bin/syslinux"] as const;
