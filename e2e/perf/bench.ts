@@ -23,6 +23,7 @@ const USAGE = `npm run bench -- [options]
   --arch A,B        amd64, i386 (default both)
   --no-idle         leave out the time at an idle prompt
   --timeout S       seconds that a test may take (default 600), and that a boot may take
+  --soak MINUTES    nothing of the above: the suite over and over in one guest, and the engine's memory after each pass
   --json FILE       write the results
   --release         write them to e2e/perf/results/VERSION.json, with the picture that the README shows; for complete runs only`;
 
@@ -46,6 +47,7 @@ function readOptions() {
         arch: { type: "string", default: "amd64,i386" },
         "no-idle": { type: "boolean", default: false },
         timeout: { type: "string", default: "600" },
+        soak: { type: "string" },
         json: { type: "string" },
         release: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -84,10 +86,11 @@ try {
 }
 const complete = tests.length === TESTS.length;
 
+type Job = Parameters<typeof guestScript>[1];
 /** What runs in turn: an engine with a guest, or the host itself. */
 interface Contender {
   results: EngineResults;
-  run(tests: readonly string[], idle: boolean): Pick<RunOptions, "command" | "env" | "native">;
+  run(tests: readonly string[], job: Job): Pick<RunOptions, "command" | "env" | "native">;
 }
 const work = mkdtempSync(join(tmpdir(), "ringfence-bench-"));
 const scratch = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "ringfence-bench-"));
@@ -107,8 +110,8 @@ for (const architecture of architectures) {
   }
   const { program } = built;
   const initrds = new Map<string, string>();
-  const initrd = (chosen: readonly string[], idle: boolean): string => {
-    const script = guestScript(chosen, idle);
+  const initrd = (chosen: readonly string[], job: Job): string => {
+    const script = guestScript(chosen, job);
     const path = initrds.get(script) ?? busyboxInitramfs(architecture, script, [{ name: "bin/program", mode: PROGRAM, data: readFileSync(program) }]);
     initrds.set(script, path);
     return path;
@@ -138,8 +141,8 @@ for (const architecture of architectures) {
     }
     contenders.push({
       results,
-      run: (chosen, idle) => ({
-        command: engineCommand(engine, architecture, { kernel: installerFile(architecture, "linux"), initrd: initrd(chosen, idle), append: APPEND, memoryMiB: MEMORY_MIB }),
+      run: (chosen, job) => ({
+        command: engineCommand(engine, architecture, { kernel: installerFile(architecture, "linux"), initrd: initrd(chosen, job), append: APPEND, memoryMiB: MEMORY_MIB }),
       }),
     });
   }
@@ -166,7 +169,7 @@ const results: BenchmarkResults = {
 };
 const progress = (line: string): void => console.error(`${new Date().toTimeString().slice(0, 8)} ${line}`);
 
-if (complete) {
+if (complete && options.soak === undefined) {
   setEngineFlags();
   results.integerLoopMips = integerLoopMips();
 }
@@ -178,11 +181,11 @@ async function runSuite({ results: into, run }: Contender, round: number): Promi
   while (left.length > 0) {
     const whole = left.length === TESTS.length;
     const outcome = await measuredRun({
-      ...run(left, false),
+      ...run(left, "suite"),
       tests: left,
       bootSeconds: timeout,
       testSeconds: timeout,
-      onSample: (test, sample) => progress(`${name} ${test.padEnd(10)} ${sample.cpuSeconds.toFixed(3)} CPU s, ${sample.wallSeconds.toFixed(3)} s`),
+      onSample: (test, sample) => progress(`${name} ${test.padEnd(10)} ${sample.cpuSeconds.toFixed(3)} CPU s (${(sample.otherThreads * 100).toFixed(0)} % outside the busiest thread), ${sample.wallSeconds.toFixed(3)} s`),
     });
     results.load.push(loadavg()[0] ?? 0);
     for (const [test, sample] of outcome.samples) into.tests[test] = [...(into.tests[test] ?? []), sample];
@@ -200,7 +203,7 @@ async function runSuite({ results: into, run }: Contender, round: number): Promi
   }
 }
 async function runIdle({ results: into, run }: Contender): Promise<void> {
-  const outcome = await measuredRun({ ...run([], true), tests: [], bootSeconds: timeout, testSeconds: timeout, idle: IDLE });
+  const outcome = await measuredRun({ ...run([], "idle"), tests: [], bootSeconds: timeout, testSeconds: timeout, idle: IDLE });
   results.load.push(loadavg()[0] ?? 0);
   if (outcome.boot) into.boots.push(outcome.boot);
   for (const { why } of outcome.failures) {
@@ -212,6 +215,30 @@ async function runIdle({ results: into, run }: Contender): Promise<void> {
   progress(`${into.engine} ${into.architecture} idle: ${outcome.idle.percent.map((p) => p.toFixed(2)).join(", ")} %, peak ${outcome.idle.peakMiB.toFixed(0)} MiB`);
 }
 
+async function runSoak({ results: into, run }: Contender, minutes: number): Promise<void> {
+  const name = `${into.engine} ${into.architecture}`;
+  const outcome = await measuredRun({
+    ...run(tests, "soak"),
+    tests,
+    bootSeconds: timeout,
+    testSeconds: timeout,
+    soakSeconds: minutes * 60,
+    onPass: (pass) =>
+      console.log(`${name} after ${pass.minutes.toFixed(1)} min, ${pass.cpuSeconds.toFixed(0)} CPU s: ${pass.residentMiB.toFixed(0)} MiB resident, peak ${pass.peakMiB.toFixed(0)} MiB`),
+  });
+  for (const failure of outcome.failures) console.log(`${name} FAILED ${failure.test}: ${failure.why}`);
+  // The first pass warms up; from then on memory must not grow.
+  const [, first] = outcome.passes;
+  const last = outcome.passes.at(-1);
+  if (first && last && last !== first) console.log(`${name}: ${(last.peakMiB - first.peakMiB).toFixed(0)} MiB more at the peak than after the second of ${outcome.passes.length} passes`);
+  if (outcome.failures.length > 0) process.exitCode = 1;
+}
+
+if (options.soak !== undefined) {
+  const minutes = positive(options.soak, "soak");
+  for (const contender of contenders) if (contender.results.engine !== "native") await runSoak(contender, minutes);
+  process.exit();
+}
 for (let round = 1; round <= rounds; round++) for (const contender of contenders) await runSuite(contender, round);
 if (!options["no-idle"]) for (const contender of contenders) if (contender.results.engine !== "native") await runIdle(contender);
 

@@ -18,11 +18,12 @@ const STYLE = `
   text { font: 13px system-ui, "Segoe UI", "Helvetica Neue", sans-serif; fill: #1f2328; }
   .title { font-weight: 600; font-size: 15px; }
   .quiet { fill: #59636e; font-size: 12px; }
+  .value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; }
   .grid { stroke: #d1d9e0; }
   .even { stroke: #1f2328; stroke-width: 1.5; }
   .faster { fill: #1a7f5a; } .slower { fill: #b35900; } .ground { fill: #ffffff; }
   @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3; } .quiet { fill: #9198a1; } .grid { stroke: #3d444d; } .even { stroke: #e6edf3; }
+    text { fill: #e6edf3; } .quiet { fill: #9198a1; } .grid { stroke: #3d444d; } .even { stroke: #e6edf3; } .value { stroke: #0d1117; }
     .faster { fill: #3fb68b; } .slower { fill: #e0913b; } .ground { fill: #0d1117; }
   }`;
 
@@ -58,9 +59,9 @@ function panel(top: number, title: string, rows: readonly Bar[]): { svg: string;
   for (const [n, { label, value = 1 }] of rows.entries()) {
     const y = first + n * ROW + (ROW - BAR) / 2;
     const [from, to] = value < 1 ? [x(value), x(1)] : [x(1), x(value)];
-    parts.push(text(LABELS - 10, y + BAR - 3, label, "", "end"));
+    parts.push(text(LABELS - 10, y + BAR - 3, label, "value", "end"));
     parts.push(`<rect x="${round(from)}" y="${round(y)}" width="${round(Math.max(to - from, 1))}" height="${BAR}" rx="2" class="${value < 1 ? "faster" : "slower"}"/>`);
-    parts.push(value < 1 ? text(from - 6, y + BAR - 3, value.toFixed(2), "", "end") : text(to + 6, y + BAR - 3, value.toFixed(2)));
+    parts.push(value < 1 ? text(from - 6, y + BAR - 3, value.toFixed(2), "value", "end") : text(to + 6, y + BAR - 3, value.toFixed(2), "value"));
   }
   return { svg: parts.join("\n"), bottom: bottom + 16 };
 }

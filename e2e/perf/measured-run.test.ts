@@ -25,7 +25,7 @@ test("a run in which all goes well gives a sample a test", { skip }, async () =>
 
 test("a native run takes the program's own clocks", { skip }, async () => {
   const result = await run(`${GUEST} measure one; echo @@DONE`, ["one"], { native: true });
-  assert.deepEqual(result.samples.get("one"), { cpuSeconds: 0.25, wallSeconds: 0.5, guestSeconds: 0.5, checksum: "sum-one" });
+  assert.deepEqual(result.samples.get("one"), { cpuSeconds: 0.25, otherThreads: 0, wallSeconds: 0.5, guestSeconds: 0.5, checksum: "sum-one" });
 });
 
 test("a test that ends with an error is named, and the others still run", { skip }, async () => {
@@ -56,6 +56,22 @@ test("an engine that never boots, or is not there, leaves everything", { skip },
   const absent = await measuredRun({ command: ["/no/such/engine"], tests: ["one"], bootSeconds: 60, testSeconds: 60 });
   assert.equal(absent.failures[0]?.test, "boot");
   assert.match(absent.failures[0]?.why ?? "", /ENOENT/);
+});
+
+test("a soak passes through the suite until its time is over", { skip }, async () => {
+  const passes: number[] = [];
+  const result = await measuredRun({
+    command: ["sh", "-c", `${GUEST} while :; do measure one; echo @@PASS; read go; done`],
+    tests: ["one"],
+    bootSeconds: 60,
+    testSeconds: 60,
+    soakSeconds: 0.3,
+    onPass: (pass) => passes.push(pass.residentMiB),
+  });
+  assert.deepEqual(result.failures, []);
+  assert.equal(passes.length, result.passes.length);
+  assert.ok(passes.every((mib) => mib > 0));
+  assert.ok((result.passes.at(-1)?.minutes ?? 0) >= 0.3 / 60);
 });
 
 test("an idle prompt is watched, then typed at", { skip }, async () => {

@@ -6,6 +6,7 @@
 //   @@RESULT name wall cpu checksum                  the guest's own clocks, and what it computed
 //   @@FAILED name status  it ended otherwise
 //   @@DONE                the end of the suite
+//   @@PASS                the end of the suite, which starts again when answered
 //   @@IDLE                a shell waits at its prompt
 //
 // While it waits for an answer the guest idles, so that the clocks are read at rest and no test is charged with another's time.
@@ -14,6 +15,8 @@ import { ProcessClock } from "./process-clock.ts";
 
 export interface Sample {
   cpuSeconds: number;
+  /** Of these, the share outside the thread that used most of them: compilers, collectors, devices. 0 natively. */
+  otherThreads: number;
   wallSeconds: number;
   /** What the guest's own clock says. */
   guestSeconds: number;
@@ -30,6 +33,13 @@ export interface Idle {
   /** From typing a command to its answer. */
   echoMs: number | undefined;
 }
+/** The engine's memory after one more pass through the suite. */
+export interface Pass {
+  minutes: number;
+  cpuSeconds: number;
+  residentMiB: number;
+  peakMiB: number;
+}
 export interface RunResult {
   boot?: Boot;
   samples: Map<string, Sample>;
@@ -39,6 +49,7 @@ export interface RunResult {
   cpuSeconds: number;
   peakMiB: number;
   idle?: Idle;
+  passes: Pass[];
 }
 export interface RunOptions {
   command: readonly string[];
@@ -50,10 +61,19 @@ export interface RunOptions {
   testSeconds: number;
   /** Seconds to wait at the prompt, then the seconds of each window. */
   idle?: { settle: number; window: number; windows: number };
+  /** Passes through the suite are repeated until so much time is over. */
+  soakSeconds?: number;
   onSample?(test: string, sample: Sample): void;
+  onPass?(pass: Pass): void;
 }
 
 const wait = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+function since(begun: { threads: Map<string, number>; at: number }, clock: ProcessClock, now: number): Pick<Sample, "cpuSeconds" | "otherThreads" | "wallSeconds"> {
+  const used = clock.threads().map(([thread, seconds]) => seconds - (begun.threads.get(thread) ?? 0));
+  const cpuSeconds = used.reduce((sum, seconds) => sum + seconds, 0);
+  return { cpuSeconds, otherThreads: cpuSeconds > 0 ? 1 - Math.max(...used) / cpuSeconds : 0, wallSeconds: (now - begun.at) / 1000 };
+}
 
 /** Never rejects: what goes wrong is in `failures`, at the test that was under way ("boot" before the first). */
 export function measuredRun(options: RunOptions): Promise<RunResult> {
@@ -64,12 +84,12 @@ export function measuredRun(options: RunOptions): Promise<RunResult> {
   const clock = new ProcessClock(child.pid);
   const killNow = (): void => clock.kill();
   process.on("exit", killNow);
-  const result: RunResult = { samples: new Map(), failures: [], left: [], cpuSeconds: 0, peakMiB: 0 };
+  const result: RunResult = { samples: new Map(), failures: [], left: [], cpuSeconds: 0, peakMiB: 0, passes: [] };
   let booted = native;
   /** The tests before this one are over. */
   let position = 0;
-  let begun: { test: string; cpu: number; at: number } | undefined;
-  let measured: { cpu: number; wall: number } | undefined;
+  let begun: { test: string; threads: Map<string, number>; at: number } | undefined;
+  let measured: Pick<Sample, "cpuSeconds" | "otherThreads" | "wallSeconds"> | undefined;
   let tail = "";
   let unfinishedLine = "";
   let heard: (line: string) => void = () => {};
@@ -119,18 +139,18 @@ export function measuredRun(options: RunOptions): Promise<RunResult> {
           answer();
           break;
         case "START":
-          begun = { test: name, cpu: clock.cpuSeconds(), at: performance.now() };
+          begun = { test: name, threads: new Map(clock.threads()), at: performance.now() };
           answer();
           break;
         case "STOP":
-          if (begun?.test === name) measured = { wall: (performance.now() - begun.at) / 1000, cpu: clock.cpuSeconds() - begun.cpu };
+          if (begun?.test === name) measured = since(begun, clock, performance.now());
           answer();
           break;
         case "RESULT": {
           const [wall, cpu, checksum = ""] = fields;
           if (!measured || !tests.includes(name)) break;
           const guestSeconds = Number(wall);
-          const clocks = native ? { cpuSeconds: Number(cpu), wallSeconds: guestSeconds } : { cpuSeconds: measured.cpu, wallSeconds: measured.wall };
+          const clocks = native ? { cpuSeconds: Number(cpu), otherThreads: 0, wallSeconds: guestSeconds } : measured;
           const sample = { ...clocks, guestSeconds, checksum };
           result.samples.set(name, sample);
           passed(name);
@@ -141,6 +161,19 @@ export function measuredRun(options: RunOptions): Promise<RunResult> {
           result.failures.push({ test: name, why: `its status was ${fields[0]}` });
           passed(name);
           break;
+        case "PASS": {
+          const seconds = (performance.now() - started) / 1000;
+          const pass = { minutes: seconds / 60, cpuSeconds: clock.cpuSeconds(), residentMiB: clock.residentMiB(), peakMiB: clock.peakMiB() };
+          result.passes.push(pass);
+          options.onPass?.(pass);
+          if (seconds >= (options.soakSeconds ?? 0)) {
+            end(undefined);
+            return;
+          }
+          position = 0;
+          answer();
+          break;
+        }
         case "DONE":
           end(undefined);
           return;

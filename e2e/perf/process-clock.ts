@@ -13,6 +13,11 @@ export class ProcessClock {
   }
 
   cpuSeconds(): number {
+    return this.threads().reduce((total, [, seconds]) => total + seconds, 0);
+  }
+
+  /** CPU seconds of every thread seen so far. */
+  threads(): [thread: string, seconds: number][] {
     for (const pid of this.tree()) {
       attempt(() => {
         for (const task of readdirSync(`/proc/${pid}/task`)) {
@@ -20,18 +25,25 @@ export class ProcessClock {
         }
       });
     }
-    let total = 0;
-    for (const ns of this.nanoseconds.values()) total += ns;
-    return total / 1e9;
+    return [...this.nanoseconds].map(([thread, ns]) => [thread, ns / 1e9]);
   }
 
   /** The sum of each process's largest resident set so far. */
   peakMiB(): number {
-    for (const pid of this.tree()) {
-      attempt(() => this.peaks.set(pid, Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024));
-    }
+    for (const pid of this.tree()) attempt(() => this.peaks.set(pid, statusMiB(pid, "VmHWM")));
     let total = 0;
     for (const mib of this.peaks.values()) total += mib;
+    return total;
+  }
+
+  /** What is resident now. */
+  residentMiB(): number {
+    let total = 0;
+    for (const pid of this.tree()) {
+      attempt(() => {
+        total += statusMiB(pid, "VmRSS");
+      });
+    }
     return total;
   }
 
@@ -51,6 +63,11 @@ export class ProcessClock {
   kill(): void {
     for (const pid of this.tree().reverse()) attempt(() => process.kill(pid, "SIGKILL"));
   }
+}
+
+function statusMiB(pid: number, field: "VmHWM" | "VmRSS"): number {
+  const kib = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+  return Number(kib ?? 0) / 1024;
 }
 
 /** A thread or process may end between being listed and being read. */

@@ -9,7 +9,7 @@ import { guestScript, selectTests, TESTS } from "./suite.ts";
 import { describeResults } from "./table.ts";
 
 function engine(name: EngineName, architecture: Architecture, cpuSeconds: (test: string) => number, more: Partial<EngineResults> = {}): EngineResults {
-  const sample = (seconds: number) => ({ cpuSeconds: seconds, wallSeconds: seconds, guestSeconds: seconds, checksum: "c0ffee" });
+  const sample = (seconds: number) => ({ cpuSeconds: seconds, otherThreads: 0.25, wallSeconds: seconds, guestSeconds: seconds, checksum: "c0ffee" });
   return {
     engine: name,
     architecture,
@@ -67,6 +67,7 @@ test("the table marks what is met and missed, and a row above the limit", () => 
   assert.match(text, /^memory .* 0\.50 +0\.35 MISSED/m);
   assert.match(text, /^all +0\.20 +0\.25 met/m);
   assert.match(text, /32-bit peak memory at an idle prompt +300 +at most 260 MiB +MISSED/);
+  assert.match(text, /^Share outside the busiest thread[\s\S]*^coremark +25 % +25 %/m);
   assert.match(text, /Checksums are the same everywhere/);
   assert.doesNotMatch(text, /NaN|undefined/);
 });
@@ -99,9 +100,9 @@ test("tests are chosen by name and by group, in the suite's order", () => {
 });
 
 test("the guest's script runs exactly the tests asked for and reports each that fails", () => {
-  const script = guestScript(["fib", "bb_gzip"], false);
+  const script = guestScript(["fib", "bb_gzip"], "suite");
   assert.match(script, /\$PROGRAM fib \|\| echo "@@FAILED fib \$\?"/);
   assert.match(script, /\$PROGRAM command bb_gzip output \$BUSYBOX gzip -c text \|\| echo "@@FAILED bb_gzip/);
   assert.doesNotMatch(script, /sieve|bb_awk/);
-  assert.match(guestScript([], true), /@@IDLE/);
+  assert.match(guestScript([], "idle"), /@@IDLE/);
 });

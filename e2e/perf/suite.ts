@@ -46,11 +46,13 @@ export function suiteScript(tests: readonly string[]): string {
   return lines.join("\n");
 }
 
-/** What PID 1 of the guest runs: the tests, or with `idle` an interactive shell that nobody talks to. */
-export function guestScript(tests: readonly string[], idle: boolean): string {
+/** What PID 1 of the guest runs: the tests once, the tests over and over, or an interactive shell that nobody talks to. */
+export function guestScript(tests: readonly string[], job: "suite" | "soak" | "idle"): string {
   const start = "echo @@BOOTED\nstty -echo\nread go";
-  if (idle) return `${start}\necho @@IDLE\nexec setsid sh -c 'exec sh -i </dev/ttyS0 >/dev/ttyS0 2>&1'`;
-  return `${start}\nmount -t tmpfs -o size=120m tmpfs /tmp\nPROGRAM=/bin/program BUSYBOX=/bin/busybox SCRATCH=/tmp\n${suiteScript(tests)}\necho @@DONE\nexec sleep 1000000`;
+  if (job === "idle") return `${start}\necho @@IDLE\nexec setsid sh -c 'exec sh -i </dev/ttyS0 >/dev/ttyS0 2>&1'`;
+  const suite = suiteScript(tests);
+  const run = job === "soak" ? `while :; do\n${suite}\necho @@PASS\nread go\ndone` : `${suite}\necho @@DONE\nexec sleep 1000000`;
+  return `${start}\nmount -t tmpfs -o size=120m tmpfs /tmp\nPROGRAM=/bin/program BUSYBOX=/bin/busybox SCRATCH=/tmp\n${run}`;
 }
 
 /** Upper limits of ratios of CPU seconds, Ringfence's over the peer's. */

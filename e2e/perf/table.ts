@@ -62,6 +62,16 @@ function groupAim(architecture: Architecture, group: Group): number | undefined 
   return "groups" in aims ? aims.groups[group] : undefined;
 }
 
+/** Where an engine compiles on threads of its own, how much of a test that is. */
+function threadTable(results: BenchmarkResults, architecture: Architecture): string {
+  const engines = ENGINES.filter((engine) => engine !== "native" && resultsOf(results, architecture, engine));
+  const share = (engine: EngineName, test: string): number | undefined => median((resultsOf(results, architecture, engine)?.tests[test] ?? []).map((s) => s.otherThreads));
+  const rows = TESTS.map((test) => [test, ...engines.map((e) => share(e, test))]).filter((row) => row.slice(1).some((value) => value !== undefined));
+  if (rows.length === 0) return "";
+  const cells = rows.map((row) => row.map((value) => (typeof value === "number" ? `${(100 * value).toFixed(0)} %` : (value ?? "-"))));
+  return `Share outside the busiest thread\n${layOut([["", ...engines.map((e) => ENGINE_TITLES[e])], ...cells])}`;
+}
+
 function systemTable(results: BenchmarkResults, architecture: Architecture): string {
   const engines = ENGINES.filter((engine) => engine !== "native" && resultsOf(results, architecture, engine));
   const row = (name: string, value: (engine: EngineName) => number | undefined): string[] => [name, ...engines.map((e) => figure(value(e)))];
@@ -83,7 +93,7 @@ export function describeResults(results: BenchmarkResults): string {
   for (const architecture of ["amd64", "i386"] as const) {
     if (!results.engines.some((r) => r.architecture === architecture)) continue;
     parts.push(`${architecture === "amd64" ? "64" : "32"}-bit guest of ${results.memoryMiB} MiB: CPU seconds of all threads, medians of ${results.rounds}; geometric means of ratios`);
-    parts.push(testTable(results, architecture), systemTable(results, architecture));
+    parts.push(testTable(results, architecture), systemTable(results, architecture), threadTable(results, architecture));
   }
   const aims = verdicts(results);
   if (aims.length > 0) {
