@@ -133,6 +133,8 @@ class PcMachine implements Machine {
       mmioWrite: (gpa, size, host) => physical.store(gpa, size, host),
       interrupts: this.board.interrupts,
       tscNow: () => this.tscNow(),
+      // Ticks are nanoseconds.
+      ...(TSC_HZ === 1e9 ? { tscScale: () => this.clock.scale() } : {}),
       setTsc: (lo, hi) => this.setTsc(lo, hi),
       readMsr: (index) => this.readMsr(index),
       writeMsr: (index, lo, hi) => this.writeMsr(index, lo, hi),

@@ -24,6 +24,11 @@ export class MachineClock implements Clock {
     return Math.floor(this.baseNs + this.retiredInRun() * this.nsPerInstruction);
   }
 
+  /** nowNs() for a number of instructions since the last settle(): floor(start + step * instructions). */
+  scale(): { start: number; step: number } {
+    return { start: this.baseNs, step: this.nsPerInstruction };
+  }
+
   /** Takes a host sample: virtual time moves on to it. Only between runs. */
   sample(hostNs: number): void {
     this.offsetNs ??= hostNs - this.baseNs;

@@ -8,6 +8,7 @@ import { defineSseRuntime } from "../lift/sse/runtime.ts";
 import { defineFlags, defineWide } from "../lift/wide.ts";
 import { defineX87Runtime } from "../lift/x87/runtime.ts";
 import { defineMemory } from "../mmu/translate.ts";
+import { defineInvalidation } from "../mmu/invalidate.ts";
 import { defineRefill } from "../mmu/refill.ts";
 import { definePageEntry, defineWalk } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
@@ -16,6 +17,7 @@ import { c32, c64, call, I32, i32, i64 } from "../wasm/nodes.ts";
 import { defineFindPages } from "../translate/find-pages.ts";
 import { defineKeepFlags } from "../translate/keep-flags.ts";
 import type { Signature } from "../translate/region-module.ts";
+import { defineEvents } from "../system/native-events.ts";
 import { defineTransfers } from "./transfer.ts";
 
 export const FLAVOURS: readonly Flavour[] = ["long", "flat", "seg"];
@@ -65,13 +67,17 @@ export function buildInterpreter(): InterpreterImage {
   const pagesMoved = m.import("pagesMoved", [I32, I32], [I32]);
   const system = m.import("system", [I32, I32], [I32]);
   const pageEntry = definePageEntry(m);
-  const walk = defineWalk(m, pageEntry);
-  const memory = defineMemory(m, walk, pageEntry, imports);
-  const refill = defineRefill(m, walk, pageEntry);
-  const findPages = defineFindPages(m, walk, pagesMoved);
-  const transfers = defineTransfers(m, walk);
+  const walk = defineWalk(m);
+  const invalidation = defineInvalidation(m);
+  const { noteFill } = invalidation;
+  const memory = defineMemory(m, walk, pageEntry, noteFill, imports);
+  const refill = defineRefill(m, walk, pageEntry, noteFill);
+  const findPages = defineFindPages(m, walk, noteFill, pagesMoved);
   const flags = defineFlags(m);
-  const named = new Map([...defineWide(m), ...defineSseRuntime(m), ...defineX87Runtime(m)]);
+  const events = defineEvents(m, walk, pageEntry, noteFill, flags.getArith);
+  const transfers = defineTransfers(m, walk, noteFill, events.deliver);
+  const { forgetPrivate, forgetPage } = invalidation;
+  const named = new Map([...Object.entries({ ...events, forgetPrivate, forgetPage }), ...defineWide(m), ...defineSseRuntime(m), ...defineX87Runtime(m)]);
   const systemNames: string[] = [];
   const systemNumber = (name: string): number => {
     const at = systemNames.indexOf(name);
@@ -158,6 +164,16 @@ export function buildInterpreter(): InterpreterImage {
     m.func([I32, I32], [I32], (f) =>
       f.tailCallTable(i32.load(f.param(0)), HANDLER_PARAMS, HANDLER_RESULTS, f.param(0), f.param(1)),
     ),
+  );
+  /** (linear low, linear high) */
+  m.export(
+    "forgetPageAt",
+    m.func([I32, I32], [], (f) => f.call(forgetPage, i64.or(i64.extendU(f.param(0)), i64.shl(i64.extendU(f.param(1)), c64(32))))),
+  );
+  /** (vector, EVENT_* bits) -> 1 if entered, RIP being where the handler will return to. */
+  m.export(
+    "deliverAtRip",
+    m.func([I32, I32], [I32], (f) => f.return(call(events.deliver, f.param(0), i64.load(c32(L.RIP)), c32(0), f.param(1)))),
   );
   const runtime = new Map<string, Signature>();
   for (const [name, callee] of [...named, ...Object.entries({ ...flags, ...refill, ...defineKeepFlags(m), findPages, dispatch: transfers.dispatch })]) {

@@ -13,7 +13,7 @@ import { Cpu, type CpuHooks } from "../system/cpu.ts";
 import { type GuestFault, raise } from "../system/guest-fault.ts";
 import { hasBreakpoints, matchBreakpoints, watchesData } from "../system/debug-registers.ts";
 import { deliver, deliverDebugTrap } from "../system/interrupts.ts";
-import { forgetPageKeys, forgetSites, MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace } from "../system/mode.ts";
+import { forgetSites, MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace } from "../system/mode.ts";
 import { operations } from "../system/operations.ts";
 import { DEFAULT_TIERING, type Tiering, Translator } from "../translate/translator.ts";
 import { type InterpreterImage, TABLE_SIZE } from "./build.ts";
@@ -25,6 +25,8 @@ const DR6 = L.DR + 6 * 8;
 const RUNS_A_SWEEP = 64;
 
 export interface EngineHooks extends Omit<CpuHooks, "halt"> {
+  /** During a run, the time-stamp counter without TSC_OFFSET is floor(start + step * instructions since its start). */
+  tscScale?(): { start: number; step: number };
   physical: PhysicalAccess;
   /** A store of `size` bytes at device address `gpa`, the bytes being at `host`. */
   mmioRead(gpa: number, size: number, host: number): void;
@@ -40,6 +42,9 @@ interface Exports {
   enter(left: number): number;
   enterAt(record: number, left: number): number;
   translate(lo: number, hi: number, access: number): number;
+  forgetPrivate(): void;
+  forgetPageAt(lo: number, hi: number): void;
+  deliverAtRip(vector: number, info: number): number;
 }
 
 /** An exception found by runOne(), for tests that look at single instructions. */
@@ -59,6 +64,7 @@ export class Engine {
   isHalted = false;
   private nmiPending = false;
   private readonly words: Int32Array;
+  private readonly ticks: Float64Array;
   private readonly exports: Exports;
   private readonly hooks: EngineHooks;
   private readonly translateCode = (linear: number): number => {
@@ -70,14 +76,16 @@ export class Engine {
   constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks, engine: EngineKind | Tiering = "interpreter") {
     const buffer = memory.buffer as SharedArrayBuffer;
     this.words = new Int32Array(buffer);
+    this.ticks = new Float64Array(buffer);
     writeSseTables(new Uint8Array(buffer));
     this.hooks = hooks;
     const linearHooks: LinearMemoryHooks = {
       translate: (lo, hi, access) => this.exports.translate(lo, hi, access),
       physical: hooks.physical,
       takeFault: () => this.raiseNoted(),
-      forgetPage: (linear) => this.forgetPage(linear),
+      forgetPage: (linear) => this.exports.forgetPageAt(linear % TWO_32 | 0, Math.floor(linear / TWO_32)),
       forgetAll: () => newAddressSpace(this.cpu),
+      forgetPrivate: () => this.exports.forgetPrivate(),
     };
     // The hooks object itself is handed on, so that its accessors (CR8) stay live.
     const cpuHooks: CpuHooks = Object.assign(Object.create(hooks) as EngineHooks, { halt: () => this.halt() });
@@ -165,17 +173,6 @@ export class Engine {
     newAddressSpace(this.cpu);
     this.requestExit();
   }
-  private forgetPage(linear: number): void {
-    const slot = ((linear % TWO_32) >>> 12) & 0xfff;
-    for (const table of [L.READ_TLB, L.WRITE_TLB]) {
-      const at = (table >> 2) + slot * 4;
-      this.words[at] = L.TLB_EMPTY;
-      this.words[at + 1] = 0;
-    }
-    // Code and the sites of translated code are found by other caches, which are emptied by drawing new keys.
-    forgetPageKeys(this.cpu);
-  }
-
   /** Raises or drops INTR as the interrupt controller's output changes. */
   setInterruptLine(level: boolean): void {
     this.words[L.INTR_PENDING >> 2] = level ? 1 : 0;
@@ -198,10 +195,12 @@ export class Engine {
 
   /** Runs about `budget` instructions. */
   run(budget: number): RunOutcome {
-    const words = this.words;
+    const { words, hooks } = this;
     this.runBudget = budget;
     this.isInRun = true;
     words[L.LEFT >> 2] = budget;
+    words[L.RUN_TOTAL >> 2] = budget;
+    this.setTscScale(hooks.tscScale?.());
     let outcome: RunOutcome = "budget";
     if (++this.runs % RUNS_A_SWEEP === 0) this.blocks.sweep();
     while ((words[L.LEFT >> 2] as number) > 0) {
@@ -228,6 +227,10 @@ export class Engine {
     this.retired += budget - (words[L.LEFT >> 2] as number);
     return outcome;
   }
+  private setTscScale(scale: { start: number; step: number } | undefined): void {
+    this.ticks[L.TSC_START >> 3] = scale?.start ?? 0;
+    this.ticks[L.TSC_STEP >> 3] = scale?.step ?? 0;
+  }
   private wantsStop = false;
   /** Ends run() after the current instruction: the machine is to be reset or switched off. */
   stop(): void {
@@ -247,7 +250,8 @@ export class Engine {
     if (words[L.INTR_PENDING >> 2] === 0 || ((words[L.EFLAGS_OTHER >> 2] as number) & L.FL_IF) === 0) return true;
     if (!this.hooks.interrupts.hasInterrupt()) return true;
     this.isHalted = false;
-    return deliver(this.cpu, { vector: this.hooks.interrupts.acknowledge(), errorCode: null, kind: "external" }) === "ok";
+    const vector = this.hooks.interrupts.acknowledge();
+    return this.exports.deliverAtRip(vector, 0) !== 0 || deliver(this.cpu, { vector, errorCode: null, kind: "external" }) === "ok";
   }
 
   private runBlocks(): boolean {
@@ -261,7 +265,9 @@ export class Engine {
     const slice = Math.min(total, this.sliceLength);
     this.beyondSlice = total - slice;
     words[L.LEFT >> 2] = slice;
+    words[L.RUN_TOTAL >> 2] = this.runBudget - this.beyondSlice;
     this.exports.enter(slice);
+    words[L.RUN_TOTAL >> 2] = this.runBudget;
     if ((words[L.LEFT >> 2] as number) <= 0 && words[L.EXIT_REASON >> 2] === EXIT_BUDGET) this.sample(translator);
     words[L.LEFT >> 2] = (words[L.LEFT >> 2] as number) + this.beyondSlice;
     this.beyondSlice = 0;

@@ -3,6 +3,7 @@
 import { HANDLER_PARAMS, HANDLER_RESULTS } from "../lift/lift.ts";
 import { ACCESS_FETCH, ACCESS_USER } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
+import { EVENT_FAULT, EVENT_HAS_CODE } from "../system/native-events.ts";
 import { isCode64, isNotCanonical, noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
@@ -34,6 +35,7 @@ export interface Transfers {
 }
 
 const at = c32;
+const PAGE_FAULT = 14;
 export const BLOCK_PROBES = 8;
 
 /** Slot of the block table at which probing starts. Also computed by block-cache.ts. */
@@ -48,7 +50,7 @@ function jumpSlot(rip: Node): Node {
   return i32.shl(i32.and(i32.xor(low, i32.shrU(low, c32(13))), c32(L.JUMP_CACHE_BYTES / 16 - 1)), c32(4));
 }
 
-export function defineTransfers(module: ModuleBuilder, walk: Callee): Transfers {
+export function defineTransfers(module: ModuleBuilder, walk: Callee, noteFill: Callee, deliver: Callee): Transfers {
   const go = (f: FunctionBuilder, rec: Node, left: Node) => f.tailCallTable(i32.load(rec), HANDLER_PARAMS, HANDLER_RESULTS, rec, left);
   const handler = (write: (f: FunctionBuilder, rec: Node, left: Node) => void) =>
     module.func(HANDLER_PARAMS, HANDLER_RESULTS, (f) => write(f, f.param(0), f.param(1)));
@@ -107,6 +109,7 @@ export function defineTransfers(module: ModuleBuilder, walk: Callee): Transfers 
         const cache = f.let(jumpSlot(rip));
         f.store(cache, i64.xor(rip, i64.load(at(L.CODE_KEY))), L.JUMP_CACHE);
         f.store(cache, record, L.JUMP_CACHE + 8);
+        f.call(noteFill, i32.add(cache, c32(L.JUMP_CACHE)), linear, i32.load(at(L.WALK_GLOBAL)));
         f.return(record);
       });
       f.set(slot, i32.and(i32.add(slot.get, c32(1)), c32(L.BLOCK_TABLE_ENTRIES - 1)));
@@ -157,11 +160,38 @@ export function defineTransfers(module: ModuleBuilder, walk: Callee): Transfers 
     f.return(c32(0));
   });
 
+  const enterRecord = handler(go);
+  /** Runs from RIP. Faults whose handler can be entered without TypeScript's help do not leave. */
   const enter = module.func([I32], [I32], (f) => {
-    const left = f.param(0);
-    const record = f.let(call(lookup, i64.load(at(L.RIP))));
-    f.if(record, () => go(f, record, left));
-    f.store(at(L.LEFT), left);
+    const left = f.variable(I32, f.param(0));
+    f.loop((again) => {
+      const record = f.let(call(lookup, i64.load(at(L.RIP))));
+      f.if(
+        record,
+        () => f.call(enterRecord, record, left.get),
+        () => f.store(at(L.LEFT), left.get),
+      );
+      f.if(i32.ne(i32.load(at(L.EXIT_REASON)), c32(EXIT_FAULT)), () => f.return(c32(0)));
+      const fault = f.let(i32.load(at(L.FAULT)));
+      const hasCode = f.let(i32.load(at(L.FAULT_HAS_CODE)));
+      const code = f.let(i32.load(at(L.FAULT_CODE)));
+      const address = f.let(i64.load(at(L.FAULT_ADDRESS)));
+      const info = i32.or(c32(EVENT_FAULT), i32.shl(hasCode, c32(Math.log2(EVENT_HAS_CODE))));
+      f.if(i32.eqz(call(deliver, i32.sub(fault, c32(1)), i64.load(at(L.RIP)), code, info)), () => {
+        f.store(at(L.FAULT), fault);
+        f.store(at(L.FAULT_HAS_CODE), hasCode);
+        f.store(at(L.FAULT_CODE), code);
+        f.store(at(L.FAULT_ADDRESS), address);
+        f.return(c32(0));
+      });
+      f.store(at(L.FAULT), c32(0));
+      f.if(i32.eq(fault, c32(PAGE_FAULT + 1)), () => f.store(at(L.CR2), address));
+      // Counted, so that a handler that cannot even start does not run for ever.
+      f.set(left, i32.sub(i32.load(at(L.LEFT)), c32(1)));
+      f.store(at(L.LEFT), left.get);
+      f.brIf(again, i32.eqz(isOver(left.get)));
+    });
+    f.store(at(L.EXIT_REASON), c32(EXIT_BUDGET));
     f.return(c32(0));
   });
 

@@ -598,6 +598,14 @@ export class Lift {
     });
   }
 
+  /** In the cases that the i32 condition tells, the system operation does the whole instruction. */
+  systemIf(condition: Node, name: string): void {
+    this.f.if(condition, () => {
+      this.system(name);
+      this.next();
+    });
+  }
+
   named(name: string): Callee {
     const callee = this.rt.named.get(name);
     if (!callee) throw new Error(`No runtime function ${name}`);

@@ -3,6 +3,7 @@ import type { Form } from "../../isa/form.ts";
 import { controlLifters } from "./control.ts";
 import { integerLifters } from "./integer.ts";
 import type { Lifter } from "./lift.ts";
+import { privilegedLifters } from "./privileged.ts";
 import { shiftLifters } from "./shifts.ts";
 import { sseLifters } from "./sse/registry.ts";
 import { stackLifters } from "./stack.ts";
@@ -17,6 +18,7 @@ const lifters: Record<string, Lifter> = {
   ...stackLifters,
   ...controlLifters,
   ...systemLifters,
+  ...privilegedLifters,
   ...sseLifters,
   ...x87Lifters,
 };
@@ -29,7 +31,7 @@ export function lifterOf(form: Form): Lifter | undefined {
 /** Lifters that act differently by flavour even without a memory operand: they use the stack or string registers. */
 const FLAVOURED = new Set([
   "push", "pop", "pusha", "popa", "leave", "enter", "pushf", "popf", "call", "callInd", "ret", "movs", "stos", "lods", "cmps", "scas", "xlat", "maskmovq",
-  "maskmovdqu",
+  "maskmovdqu", "syscall", "sysret", "sysenter", "sysexit", "int", "int3", "iret", "wrmsr", "rdmsr", "movFromCr", "movToCr", "movSeg", "popSeg",
 ]);
 export function isFlavoured(form: Form): boolean {
   return FLAVOURED.has(form.lift);

@@ -138,19 +138,11 @@ export const stackLifters: Record<string, Lifter> = {
     l.system("popf");
   },
   cli: (l) => {
-    const f = l.f;
-    f.if(isPlain(l), () => {
-      f.store(c32(0), i32.and(i32.load(c32(L.EFLAGS_OTHER)), c32(~L.FL_IF)), L.EFLAGS_OTHER);
-      l.next();
-    });
-    l.system("cli");
+    l.systemIf(i32.eqz(isPlain(l)), "cli");
+    l.f.store(c32(0), i32.and(i32.load(c32(L.EFLAGS_OTHER)), c32(~L.FL_IF)), L.EFLAGS_OTHER);
   },
   sti: (l) => {
-    const f = l.f;
-    f.if(i32.and(isPlain(l), i32.eqz(i32.load(c32(L.INTR_PENDING)))), () => {
-      f.store(c32(0), i32.or(i32.load(c32(L.EFLAGS_OTHER)), c32(L.FL_IF)), L.EFLAGS_OTHER);
-      l.next();
-    });
-    l.system("sti");
+    l.systemIf(i32.eqz(i32.and(isPlain(l), i32.eqz(i32.load(c32(L.INTR_PENDING))))), "sti");
+    l.f.store(c32(0), i32.or(i32.load(c32(L.EFLAGS_OTHER)), c32(L.FL_IF)), L.EFLAGS_OTHER);
   },
 };

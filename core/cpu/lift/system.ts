@@ -1,12 +1,11 @@
-// Instructions whose work is done in TypeScript (cpu/system/operations.ts): the lifter only hands over.
+// Instructions whose work is always done in TypeScript (cpu/system/operations.ts): the lifter only hands over.
 import * as L from "../state/layout.ts";
 import { c32, i32 } from "../wasm/nodes.ts";
 import type { Lift, Lifter } from "./lift.ts";
 
 const NAMES = [
-  "jmpFar", "callFar", "retFar", "iret", "int", "int3", "into", "int1", "lldt", "ltr", "sldt", "str", "lar", "lsl", "verr", "verw", "arpl",
-  "lgdt", "lidt", "sgdt", "sidt", "lmsw", "smsw", "clts", "movToCr", "movFromCr", "movToDr", "movFromDr", "invlpg", "invd", "wbinvd", "rdmsr",
-  "wrmsr", "cpuid", "rdtsc", "rdtscp", "rdpmc", "hlt", "syscall", "sysret", "sysenter", "sysexit", "swapgs", "monitor", "mwait", "fxsave",
+  "jmpFar", "callFar", "retFar", "into", "int1", "lldt", "ltr", "sldt", "str", "lar", "lsl", "verr", "verw", "arpl",
+  "lgdt", "lidt", "sgdt", "sidt", "lmsw", "smsw", "movToDr", "movFromDr", "invd", "wbinvd", "cpuid", "rdpmc", "hlt", "monitor", "mwait", "fxsave",
   "fxrstor", "bound", "ins", "outs", "les", "lds", "lss", "lfs", "lgs",
 ] as const;
 
@@ -20,8 +19,6 @@ const portAccess = (name: "in" | "out"): Lifter => (l: Lift) => {
 
 export const systemLifters: Record<string, Lifter> = {
   ...Object.fromEntries(NAMES.map((name) => [name, (l: Lift) => l.system(name)])),
-  movSeg: (l) => l.system("movToSeg"),
-  popSeg: (l) => l.system("popSeg"),
   in: portAccess("in"),
   out: portAccess("out"),
 };

@@ -21,9 +21,10 @@ export interface LinearMemoryHooks {
   physical: PhysicalAccess;
   /** Makes the exception for the fault recorded in FAULT, and clears it. */
   takeFault(): GuestFault;
-  /** Drops cached translations of one page, or of all. */
+  /** Drops cached translations of one page, of all, or of all but global ones. */
   forgetPage(linear: number): void;
   forgetAll(): void;
+  forgetPrivate(): void;
 }
 
 export class WalkedMemory implements LinearMemory {
@@ -93,7 +94,8 @@ export class WalkedMemory implements LinearMemory {
   invalidatePage(linear: number): void {
     this.hooks.forgetPage(linear);
   }
-  flushTlb(_includeGlobal: boolean): void {
-    this.hooks.forgetAll();
+  flushTlb(includeGlobal: boolean): void {
+    if (includeGlobal) this.hooks.forgetAll();
+    else this.hooks.forgetPrivate();
   }
 }

@@ -14,7 +14,7 @@ export interface RefillFunctions {
   refillWrite: Callee;
 }
 
-export function defineRefill(module: ModuleBuilder, walk: Callee, pageEntry: Callee): RefillFunctions {
+export function defineRefill(module: ModuleBuilder, walk: Callee, pageEntry: Callee, noteFill: Callee): RefillFunctions {
   const define = (table: number, access: number, refusedBits: number): Callee =>
     module.func([I64, I32, I32], [I32], (f) => {
       const ea = f.param(0);
@@ -23,6 +23,7 @@ export function defineRefill(module: ModuleBuilder, walk: Callee, pageEntry: Cal
       const fill = (): void => {
         f.store(site, i64.xor(i64.and(ea, c64(-4096)), i64.load(c32(L.SITE_KEY))));
         f.store(site, i32.load(entry, table + 8), 8);
+        f.call(noteFill, site, ea, i32.load(entry, table + 12));
         f.return(c32(1));
       };
       f.if(i32.gtU(i32.and(i32.wrap(ea), c32(4095)), i32.sub(c32(4096), f.param(2))), () => f.return(c32(0)));
@@ -42,6 +43,8 @@ export function defineRefill(module: ModuleBuilder, walk: Callee, pageEntry: Cal
       if (access === ACCESS_WRITE) noteWriteCached(f, gpa, page);
       f.store(entry, i64.xor(i64.and(ea, c64(-4096)), i64.load(c32(L.TLB_KEY))), table);
       f.store(entry, i32.sub(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(-4096))), table + 8);
+      f.store(entry, i32.load(c32(L.WALK_GLOBAL)), table + 12);
+      f.call(noteFill, i32.add(entry, c32(table)), ea, i32.load(c32(L.WALK_GLOBAL)));
       fill();
     });
   return {

@@ -32,7 +32,7 @@ const at = c32;
 const INFO_STACK = 0x100;
 const INFO_MODIFY = 0x200;
 
-export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Callee, imports: MemoryImports): MemoryFunctions {
+export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Callee, noteFill: Callee, imports: MemoryImports): MemoryFunctions {
   const userBit = () => i32.shl(i32.eq(i32.load(at(L.CPL)), c32(3)), c32(Math.log2(ACCESS_USER)));
   const isMinusOne = (n: Node) => i64.eq(n, c64(-1));
 
@@ -71,6 +71,8 @@ export function defineMemory(module: ModuleBuilder, walk: Callee, pageEntry: Cal
     const entry = f.let(i32.and(i32.shrU(i32.wrap(ea), c32(8)), c32(0xfff0)));
     f.store(entry, i64.xor(i64.and(ea, c64(-4096)), i64.load(at(L.TLB_KEY))), table);
     f.store(entry, i32.sub(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(-4096))), table + 8);
+    f.store(entry, i32.load(at(L.WALK_GLOBAL)), table + 12);
+    f.call(noteFill, i32.add(entry, c32(table)), ea, i32.load(at(L.WALK_GLOBAL)));
   };
   const hostOf = (page: Node, ea: Node): Node => i32.or(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(4095)));
 

@@ -84,6 +84,20 @@ export const CODE_KEY_SPACE = 0x300;
 export const SITE_KEY = 0x380;
 export const SITE_KEY_SUPERVISOR = 0x388;
 export const SITE_KEY_USER = 0x390;
+/** CODE_KEY is CODE_KEY_SPACE mixed with one of these, by privilege; both belong to the present MODE_KEY. */
+export const CODE_MIX_SUPERVISOR = 0x398;
+export const CODE_MIX_USER = 0x3a0;
+/** State of the generator that new keys are drawn from in WebAssembly, i64. */
+export const KEY_NOISE = 0x3a8;
+/** Translations noted in FILL_LOG since it was last emptied, i32; FILL_LOG_ENTRIES + 1: there were more. */
+export const FILL_COUNT = 0x3b0;
+/** Not 0: the leaf that the page walker found last is global, i32. */
+export const WALK_GLOBAL = 0x3b4;
+/** The time-stamp counter within a run: ticks at its start and ticks an instruction (f64), TSC_OFFSET not included, and the
+ *  instructions that LEFT counts down from (i32). Ticks of 0 an instruction: unknown, TypeScript is asked. */
+export const TSC_START = 0x3b8;
+export const TSC_STEP = 0x3c0;
+export const RUN_TOTAL = 0x3c8;
 
 /** MSRs, 8 bytes each. FS and GS bases lie in their segments. */
 export const MSR_STAR = 0x308;
@@ -138,11 +152,24 @@ export const SCRATCH = 0x700;
 export const WATCH_LOG = 0x800;
 export const WATCH_ENTRIES = 16;
 
-/** 4096 entries of 16 bytes: tag i64 (page address ^ key; low bits FFFh: empty), host addend i32. */
+/** Bit n set: a large page covers part of the 4 MiB range n, of 1024 in either half of the address space, and may be cached. */
+export const LARGE_RANGES = 0x1000;
+export const LARGE_RANGES_BYTES = 256;
+/** By the low 16 bits of a page's number: it may be cached from a global leaf, or is noted in FILL_LOG. */
+export const GLOBAL_PAGES = 0x2000;
+export const LOGGED_PAGES = 0x4000;
+export const PAGE_SET_BYTES = 0x2000;
+
+/** 4096 entries of 16 bytes: tag i64 (page address ^ key; low bits FFFh: empty), host addend i32, i32: 1 if from a global leaf. */
 export const READ_TLB = 0x10000;
 export const WRITE_TLB = 0x20000;
 export const TLB_BYTES = 0x10000;
 export const TLB_EMPTY = 0xfff;
+/** What a CR3 load has to take out: entries of TLBs, of the jump cache and at sites, filled from leaves that are not global. Each: the
+ *  address of the entry's tag (i32) and the low 32 bits of the page's number. Memory that has been a site may only be used for
+ *  something else after newAddressSpace(). */
+export const FILL_LOG = 0x30000;
+export const FILL_LOG_ENTRIES = 8192;
 /** 8192 entries of 16 bytes: RIP ^ code key i64, record i32. */
 export const JUMP_CACHE = 0x40000;
 export const JUMP_CACHE_BYTES = 0x20000;

@@ -54,26 +54,34 @@ export function updateMode(cpu: Cpu): boolean {
   const isUser = cpu.get(L.CPL) === 3;
   cpu.copy64(isUser ? L.TLB_KEY_USER : L.TLB_KEY_SUPERVISOR, L.TLB_KEY);
   cpu.copy64(isUser ? L.SITE_KEY_USER : L.SITE_KEY_SUPERVISOR, L.SITE_KEY);
-  const mix = Math.imul(key + (isUser ? 0x200 : 0) + 1, 0x9e3779b1);
   // Offsets of one value in segments of different bases are different code.
   const base = (key & MODE_CODE_SIZE) === MODE_CODE_64 ? 0 : cpu.get(L.SEG + L.CS * L.SEG_SIZE + L.SEG_BASE);
-  const mixHigh = Math.imul(mix ^ (mix >>> 15) ^ Math.imul(base, 0xc2b2ae35), 0x85ebca6b);
-  cpu.set64(L.CODE_KEY, (cpu.get(L.CODE_KEY_SPACE) ^ mix) & KEY_LOW_MASK, cpu.getHigh(L.CODE_KEY_SPACE) ^ mixHigh);
+  setCodeMix(cpu, L.CODE_MIX_SUPERVISOR, key + 1, base);
+  setCodeMix(cpu, L.CODE_MIX_USER, key + USER_MIX + 1, base);
+  const mix = isUser ? L.CODE_MIX_USER : L.CODE_MIX_SUPERVISOR;
+  cpu.set64(L.CODE_KEY, cpu.get(L.CODE_KEY_SPACE) ^ cpu.get(mix), cpu.getHigh(L.CODE_KEY_SPACE) ^ cpu.getHigh(mix));
   return key !== before;
+}
+const USER_MIX = 0x200;
+
+function setCodeMix(cpu: Cpu, at: number, value: number, base: number): void {
+  const mix = Math.imul(value, 0x9e3779b1);
+  cpu.set64(at, mix & KEY_LOW_MASK, Math.imul(mix ^ (mix >>> 15) ^ Math.imul(base, 0xc2b2ae35), 0x85ebca6b));
 }
 
 /** Draws new keys, so that no TLB or jump cache entry of before matches any more. */
 export function newAddressSpace(cpu: Cpu): void {
+  cpu.set(L.FILL_COUNT, 0);
+  cpu.set64(L.KEY_NOISE, cpu.random32() | 1, cpu.random32());
+  cpu.bytes.fill(0, L.LARGE_RANGES, L.LARGE_RANGES + L.LARGE_RANGES_BYTES);
+  cpu.bytes.fill(0, L.GLOBAL_PAGES, L.GLOBAL_PAGES + L.PAGE_SET_BYTES);
+  cpu.bytes.fill(0, L.LOGGED_PAGES, L.LOGGED_PAGES + L.PAGE_SET_BYTES);
   drawKeys(cpu, [L.TLB_KEY_SUPERVISOR, L.TLB_KEY_USER, L.CODE_KEY_SPACE, L.SITE_KEY_SUPERVISOR, L.SITE_KEY_USER]);
 }
 
 /** Draws new keys for the site caches: an entry has been taken out of a TLB. */
 export function forgetSites(cpu: Cpu): void {
   drawKeys(cpu, [L.SITE_KEY_SUPERVISOR, L.SITE_KEY_USER]);
-}
-/** Draws new keys for the jump cache and the site caches: one page's translation has gone. */
-export function forgetPageKeys(cpu: Cpu): void {
-  drawKeys(cpu, [L.CODE_KEY_SPACE, L.SITE_KEY_SUPERVISOR, L.SITE_KEY_USER]);
 }
 function drawKeys(cpu: Cpu, places: readonly number[]): void {
   for (const at of places) cpu.set64(at, cpu.random32() & KEY_LOW_MASK, cpu.random32());

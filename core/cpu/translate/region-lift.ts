@@ -351,5 +351,8 @@ export class RegionLift extends Lift {
   override system(name: string): void {
     refuse(name);
   }
+  override systemIf(condition: Node): void {
+    this.raiseIf(condition);
+  }
 }
 

@@ -9,7 +9,7 @@ import * as L from "../state/layout.ts";
 import { MODE_CODE_32, MODE_CODE_64, MODE_CODE_SIZE, MODE_FLAT } from "../system/mode.ts";
 import { findRegion, type Region } from "./region.ts";
 import { REGION_EXPORT, RegionModule } from "./region-module.ts";
-import { DATA_HEAD_HANDLER, DATA_KEY, DATA_PAGE_COUNT, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
+import { DATA_HEAD_HANDLER, DATA_PAGE_COUNT, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
 import { CALL_RECORDS, type CalledInstruction, RegionWriter } from "./region-writer.ts";
 
 const PAGE = 4096;
@@ -229,9 +229,7 @@ export class Translator implements CodeListener {
     const gpa = this.p.fetch(linear);
     if (gpa < 0) return false;
     if (!this.follow(binding.translation, { record, linear, gpa, mode: binding.translation.mode })) return false;
-    this.words[(data + DATA_RECORD) >> 2] = record;
-    this.words[(data + DATA_KEY) >> 2] = this.words[L.CODE_KEY >> 2] as number;
-    this.words[(data + DATA_KEY + 4) >> 2] = this.words[(L.CODE_KEY + 4) >> 2] as number;
+    // The key stays an old one: findPages() notes it, with the pages that it stands for, when it finds them next.
     return true;
   }
   private linearOf(record: number): number {
