@@ -29,6 +29,7 @@ const isolinux = ["isolinux", "usr/lib/ISOLINUX/isolinux.bin"] as const;
 const syslinuxModule = ["syslinux-common", "usr/lib/syslinux/modules/bios/ldlinux.c32"] as const;
 const syslinux = ["syslinux", "usr/bin/syslinux"] as const;
 const masterBootRecord = ["syslinux-common", "usr/lib/syslinux/mbr/mbr.bin"] as const;
+const extlinux = ["extlinux", "usr/bin/extlinux"] as const;
 const ipxeKernel = ["ipxe", "boot/ipxe.lkrn"] as const;
 
 type PackageFile = readonly [name: string, path: string];
@@ -40,6 +41,13 @@ const scratch = (): string => mkdtempSync(join(tmpdir(), "ringfence-media-"));
 function make(folder: string, script: string): void {
   const result = spawnSync("sh", ["-ec", script], { cwd: folder, encoding: "utf8", env: { ...process.env, MTOOLS_SKIP_CHECK: "1" } });
   if (result.status !== 0) throw new Error(`A medium could not be made: ${result.stderr}`);
+}
+
+/** A reason to skip, or false. */
+function missingLoop(): string | false {
+  const folder = scratch();
+  const script = "truncate -s 1M x && mkfs.ext2 -q -F x && mkdir m && mount -o loop x m && umount m";
+  return spawnSync("sh", ["-c", script], { cwd: folder, stdio: "ignore" }).status !== 0 && "needs the right to mount a file system (root and loop devices)";
 }
 
 /** A boot menu whose entry is iPXE as a Linux kernel: it shows itself on the screen and needs nothing else. */
@@ -58,6 +66,8 @@ function isolinuxImage(): string {
   return join(folder, "image.iso");
 }
 
+/** Partition types. */
+const LBA_FAT16 = 0x0e, LINUX = 0x83;
 const DISK = { cylinders: 32, heads: 16, sectors: 63 } as const;
 
 /** A FAT file system with syslinux on it: a floppy, or the only partition of a disk, behind syslinux's master boot record. */
@@ -69,13 +79,29 @@ function syslinuxImage(kind: "floppy" | "disk"): string {
   const partitionSectors = (cylinders * heads - 1) * sectors;
   const format = kind === "floppy" ? "mformat -C -f 1440 -i fs.img ::" : `mformat -C -T ${partitionSectors} -h ${heads} -s ${sectors} -H ${sectors} -i fs.img ::`;
   make(folder, `${format}; mcopy -i fs.img ipxe.krn syslinux.cfg ${path(syslinuxModule)} ::; ${path(syslinux)} --install fs.img`);
-  if (kind === "floppy") return join(folder, "fs.img");
+  return kind === "floppy" ? join(folder, "fs.img") : partitioned(folder, LBA_FAT16);
+}
+
+/** An ext2 file system with extlinux on it, on a disk. It installs itself only where it can see the file system mounted. */
+function extlinuxImage(): string {
+  const folder = scratch();
+  copyFileSync(path(ipxeKernel), join(folder, "ipxe.krn"));
+  writeFileSync(join(folder, "extlinux.conf"), SYSLINUX_CONFIG);
+  const install = `cp ipxe.krn extlinux.conf ${path(syslinuxModule)} mounted; ${path(extlinux)} --install mounted`;
+  const size = (DISK.cylinders * DISK.heads - 1) * DISK.sectors * 512;
+  make(folder, `truncate -s ${size} fs.img; mkfs.ext2 -q -F fs.img; mkdir mounted; mount -o loop fs.img mounted; (${install}); status=$?; umount mounted; exit $status`);
+  return partitioned(folder, LINUX);
+}
+
+/** `fs.img` of the folder behind a partition table and syslinux's master boot record. */
+function partitioned(folder: string, type: number): string {
+  const { cylinders, heads, sectors } = DISK;
   const disk = Buffer.alloc(cylinders * heads * sectors * 512);
   readFileSync(path(masterBootRecord)).copy(disk);
-  // One active partition of type 0Eh (FAT16 by block number) from the second track to the end.
-  disk.set([0x80, 1, 1, 0, 0x0e, heads - 1, sectors, cylinders - 1], 446);
+  // One active partition from the second track to the end.
+  disk.set([0x80, 1, 1, 0, type, heads - 1, sectors, cylinders - 1], 446);
   disk.writeUInt32LE(sectors, 454);
-  disk.writeUInt32LE(partitionSectors, 458);
+  disk.writeUInt32LE((cylinders * heads - 1) * sectors, 458);
   disk.set([0x55, 0xaa], 510);
   readFileSync(join(folder, "fs.img")).copy(disk, sectors * 512);
   writeFileSync(join(folder, "disk.img"), disk);
@@ -133,6 +159,13 @@ export const GUESTS: readonly FirmwareGuest[] = [
     steps: SYSLINUX_STEPS,
     shows: [/iPXE 1\.0\.0/],
   })),
+  {
+    name: "an extlinux disk",
+    missing: () => missingPackages(extlinux, syslinuxModule, masterBootRecord, ipxeKernel) || missingTools("mkfs.ext2") || missingLoop(),
+    options: () => ["--disk", `${extlinuxImage()},snapshot`],
+    steps: SYSLINUX_STEPS,
+    shows: [/iPXE 1\.0\.0/],
+  },
   ...(["x64", "ia32"] as const).map((bits) => ({
     name: `memtest86+ (${bits})`,
     missing: () => missingPackages(memtest(bits)),
