@@ -66,7 +66,7 @@ export const VmConfig = z.strictObject({
     model: z.string().min(1).max(40).default("ringfence64"),
     /** Most of one host core that the machine may use, in percent. */
     capPercent: z.int().min(1).max(100).default(100),
-    engine: z.enum(["interpreter", "translator"]).default("interpreter"),
+    engine: z.enum(["interpreter", "translator"]).default("translator"),
   }),
   boot: BootSource,
   drives: z.array(Drive).max(20).default([]),

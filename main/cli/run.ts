@@ -34,7 +34,7 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
   const { values, positionals, tokens } = parse(args, OPTIONS);
   if (positionals[0] !== undefined) throw new UsageError(`run takes no argument "${positionals[0]}"; a kernel goes after --kernel.`);
   if (values.cpus !== undefined && wholeNumber(values.cpus, "cpus", 1, 255) > 1) throw new UsageError("--cpus above 1 is not supported yet.");
-  const engine = ENGINES.find((name) => name === (values.engine ?? "interpreter"));
+  const engine = ENGINES.find((name) => name === (values.engine ?? "translator"));
   if (!engine) throw new UsageError(`--engine is interpreter or translator, not "${values.engine}".`);
   const serial = values.serial ?? "stdio";
   if (serial !== "stdio" && serial !== "none") throw new UsageError(`--serial is stdio or none, not "${serial}".`);
