@@ -27,6 +27,9 @@ BYTES   equ 36
         mov     dx, 0x3FB
         mov     al, 3
         out     dx, al
+        mov     dl, 0xFA        ; FIFO on: time may jump
+        mov     al, 1
+        out     dx, al
         mov     al, '!'
         call    put
 command:

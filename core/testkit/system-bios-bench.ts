@@ -8,16 +8,16 @@ import { MachineBench } from "./machine-bench.ts";
 
 /** What bios-monitor.asm assembles to, without its end: nasm -f bin bios-monitor.asm. */
 const MONITOR =
-  "+vwxwI7YjsCO0LwAfPuIFv4FuvsDsIPuuvgDsAHuQrAA7rr7A7AD7rAh6OEA6NAAPEN0NTxCdClQ6LkAjsDotACJx+ivAJFY4+M8V3QLJooFR+i5AOL369TopACq4vrrzKD+" +
-  "BeinAOvEHge/AAa5JADojACq4vqgAAairXz/NiIGZqECBmaLHgYGZosOCgZmixYOBmaLNhIGZos+FgZmiy4aBo4GIAaOHh4Gnc0AnB5QMcCO2FhmowIGZokeBgZmiQ4KBmaJ" +
-  "Fg4GZok2EgZmiT4WBmaJLhoGjwYeBowGIAaPBiIG+/y+AAa5JACs6B4A4vrpOP/oCACIxOgDAIbEw1K6/QPsqAF0+LL47FrDUroCBO5aww==";
+  "+vwxwI7YjsCO0LwAfPuIFv4FuvsDsIPuuvgDsAHuQrAA7rr7A7AD7rL6sAHusCHo4QDo0AA8Q3Q1PEJ0KVDouQCOwOi0AInH6K8AkVjj4zxXdAsmigVH6LkA4vfr1OikAKri" +
+  "+uvMoP4F6KcA68QeB78ABrkkAOiMAKri+qAABqKyfP82IgZmoQIGZoseBgZmiw4KBmaLFg4GZos2EgZmiz4WBmaLLhoGjgYgBo4eHgadzQCcHlAxwI7YWGajAgZmiR4GBmaJ" +
+  "DgoGZokWDgZmiTYSBmaJPhYGZokuGgaPBh4GjAYgBo8GIgb7/L4ABrkkAKzoHgDi+uk4/+gIAIjE6AMAhsTDUrr9A+yoAXT4svjsWsNSugIE7lrD";
 /** Where each register is in the block that goes with a call. */
 const REGISTERS = { eax: 2, ebx: 6, ecx: 10, edx: 14, esi: 18, edi: 22, ebp: 26 } as const;
 const BLOCK_BYTES = 36, DS_AT = 30, ES_AT = 32, FLAGS_AT = 34;
 const DEBUG_PORT = 0x402;
 /** Short, for the monitor polls while nothing comes. */
 const SLICE_NS = 1e5;
-const SLICES_MAX = 30_000;
+const SLICES_MAX = 6000;
 export const CARRY = 0x01, ZERO = 0x40, INTERRUPTS = 0x0200;
 
 export type Registers = Record<keyof typeof REGISTERS | "ds" | "es" | "flags", number>;

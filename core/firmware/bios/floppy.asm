@@ -88,8 +88,9 @@ floppy_service:
         je      .no_type
         cmp     bl, 0x08
         je      .no_parameters
+        mov     ah, E_OK
         cmp     bl, 0
-        je      .reset
+        je      .return
         mov     ah, E_TIMEOUT
         jmp     .return
 .no_type:
