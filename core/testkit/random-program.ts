@@ -236,6 +236,67 @@ const x87More: readonly Maker[] = [
   (g) => [0xd9, 0x7f, g.byte() & 0x7c],
 ];
 
+/** Values on the x87 stack wherever a block of `balancedBody` begins and ends. */
+const DEPTH = 4;
+const balancedStart = (g: Generator): number[] => [0xdb, 0xe3, ...Array.from({ length: DEPTH }, () => g.modrm([0xdd], 0, { memory: true })).flat()];
+/** x87 instructions that keep to a stack of 1 to 8 values, so that they compute with numbers and not with stack faults. */
+function balancedBody(g: Generator): number[] {
+  const code: number[] = [];
+  let depth = DEPTH;
+  const memory = (opcode: number, reg: number): void => void code.push(...g.modrm([opcode], reg, { memory: true }));
+  const st = (): number => g.r.below(depth);
+  const load = (): void => {
+    depth++;
+    memory(...g.r.pick([[0xdd, 0], [0xdd, 0], [0xd9, 0], [0xdb, 0], [0xdf, 0], [0xdf, 5]] as const));
+  };
+  const store = (): void => {
+    memory(...g.r.pick([[0xdd, 3], [0xdd, 3], [0xd9, 3], [0xdb, 7], [0xdb, 3], [0xdf, 7], [0xdd, 1]] as const));
+    depth--;
+  };
+  for (let n = g.r.below(3); n > 0; n--) {
+    store();
+    load();
+  }
+  for (let n = 2 + g.r.below(12); n > 0; n--) {
+    const kind = g.r.below(16);
+    if (kind < 2 && depth < 8) load();
+    else if (kind === 2 && depth < 8) {
+      code.push(0xd9, g.r.below(2) ? 0xc0 | st() : 0xe8 + g.r.below(7));
+      depth++;
+    } else if (kind < 6) code.push(g.r.pick([0xd8, 0xdc]), 0xc0 | (g.r.pick([0, 0, 1, 1, 4, 5, 6, 7]) << 3) | st());
+    else if (kind === 6 && depth > 1) {
+      code.push(0xde, 0xc0 | (g.r.pick([0, 1, 4, 5, 6, 7]) << 3) | (1 + g.r.below(depth - 1)));
+      depth--;
+    } else if (kind === 7) memory(g.r.pick([0xd8, 0xdc, 0xdc, 0xda, 0xde]), g.r.below(3) ? g.r.pick([0, 1, 4, 5]) : g.r.pick([6, 7]));
+    else if (kind === 8 || kind === 9) code.push(0xd9, 0xc8 | st());
+    else if (kind === 10) code.push(0xd9, g.r.pick([0xe0, 0xe1, 0xfa, 0xfc, 0xe4, 0xe5, 0xfd]));
+    else if (kind === 11) {
+      const [opcode, modrm, pops] = g.r.pick([[0xdb, 0xf0, 0], [0xdb, 0xe8, 0], [0xdf, 0xf0, 1], [0xdf, 0xe8, 1], [0xd8, 0xd0, 0], [0xd8, 0xd8, 1], [0xdd, 0xe0, 0], [0xdd, 0xe8, 1]] as const);
+      if (pops < depth) {
+        code.push(opcode, modrm | st());
+        depth -= pops;
+      }
+    } else if (kind === 12) code.push(g.r.pick([0xda, 0xdb]), 0xc0 | (g.r.below(4) << 3) | st());
+    else if (kind === 13 && depth > 1) store();
+    else if (kind === 14) {
+      if (g.r.below(2)) memory(...g.r.pick([[0xdd, 2], [0xd9, 2], [0xdb, 2], [0xdf, 2], [0xd9, 7], [0xdd, 7]] as const));
+      else if (g.r.below(2)) code.push(0xdf, 0xe0);
+      else if (depth > 1) {
+        code.push(0xdd, 0xd8 | st());
+        depth--;
+      }
+    } else if (kind === 15) {
+      if (g.r.below(2)) code.push(...(g.r.pick(integer)(g)));
+      else if (g.r.below(3) === 0) code.push(...control(g, 0x37f | (g.r.below(2) ? 0 : g.r.below(4) << 10), [0xd9, 0x6f]));
+      else if (g.r.below(4) === 0) code.push(...control(g, 0x7f | (g.r.pick([0, 2, 3]) << 8), [0xd9, 0x6f]));
+      else if (g.r.below(3) === 0) code.push(0xdb, 0xe2);
+    }
+  }
+  while (depth > DEPTH) store();
+  while (depth < DEPTH) load();
+  return code;
+}
+
 /** A program from a seed. The code runs at 1000h. */
 export function randomProgram(seed: number, bits: 32 | 64): RandomProgram {
   const g = new Generator(seed, bits);
@@ -246,20 +307,22 @@ export function randomProgram(seed: number, bits: 32 | 64): RandomProgram {
   if (more === 1) menu.splice(0, menu.length, ...integer.slice(0, 4), ...vector, ...vectorMore);
   if (more === 2) menu.splice(0, menu.length, ...integer.slice(0, 4), ...x87, ...x87More, ...x87More);
   if (more === 3) menu.push(...vector, ...vectorMore, ...mmx, ...(g.r.below(2) ? x87 : []));
+  const isBalanced = more === 4;
   const blockCount = 2 + g.r.below(6);
   const bodies = Array.from({ length: blockCount }, () =>
-    Array.from({ length: 1 + g.r.below(12) }, () => menu[g.r.below(menu.length)]?.(g) ?? []).flat(),
+    isBalanced ? balancedBody(g) : Array.from({ length: 1 + g.r.below(12) }, () => menu[g.r.below(menu.length)]?.(g) ?? []).flat(),
   );
+  const start = isBalanced ? balancedStart(g) : [];
   // Each block ends with: dec ebp; jz end; jcc some block (all with 32-bit displacements); blocks fall through to the next.
   const END_BYTES = 2 + 6 + 6;
   const starts: number[] = [];
-  let at = 0;
+  let at = start.length;
   for (const body of bodies) {
     starts.push(at);
     at += body.length + END_BYTES;
   }
   const end = at + 5;
-  const code: number[] = [];
+  const code: number[] = [...start];
   const rel = (to: number, from: number): number[] => {
     const d = to - from;
     return [d & 255, (d >> 8) & 255, (d >> 16) & 255, (d >> 24) & 255];

@@ -48,6 +48,41 @@ export interface Runtime {
   systemNumber(name: string): number;
 }
 
+/** A value of the x87: significand, and sign and exponent. */
+export interface StackValue {
+  readonly m: Node;
+  readonly se: Node;
+}
+/** The x87 stack with its registers known by their distance from the top. What cannot be done leaves the instruction undone. */
+export interface X87Stack {
+  /** Leaves if an earlier instruction has left an unmasked exception. */
+  wait(): void;
+  /** Leaves if the i32 condition holds. */
+  leaveIf(condition: Node): void;
+  /** ST(i) of the instruction's operand `index`. */
+  operand(index: number): number;
+  /** ST(i); leaves if it is empty. */
+  get(i: number): StackValue;
+  /** Leaves if a push would overwrite a register. */
+  needRoom(): void;
+  // From here on the instruction's outcome; nothing may leave any more.
+  put(i: number, value: StackValue): void;
+  push(value: StackValue): void;
+  pop(): void;
+  free(i: number): void;
+  rotate(by: number): void;
+  /** The status word without TOP, and TOP. */
+  readonly status: Variable;
+  top(): Node;
+  /** Puts the exceptions and C1 above bit 15 of the word into the status word. */
+  merge(word: Node): void;
+  clearC1(): void;
+  /** ES may have changed. */
+  controlChanged(): void;
+  /** Notes where the instruction and its operand are. */
+  notePointers(): void;
+}
+
 /** Floats that need no test again: each is neither denormal nor a NaN, or the limit of its shape (ss, sd, ps, pd) is 0. */
 export interface FloatKnowledge {
   isPlain(value: Node): boolean;
@@ -355,6 +390,8 @@ export class Lift {
   }
   /** Where a driver keeps what float lifters found out about operands in this stretch of code; none here. */
   readonly floats: FloatKnowledge | undefined = undefined;
+  /** The x87 stack, where the driver knows which registers it is made of; otherwise lifters find them in the state block. */
+  readonly x87: X87Stack | undefined = undefined;
   /** MXCSR has been changed. */
   controlChanged(): void {}
   /** Host address in the state block of an XMM or MMX register operand (for lanes). */

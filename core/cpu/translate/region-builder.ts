@@ -268,9 +268,9 @@ export class RegionBuilder<S> extends FunctionBuilder {
     if (!this.isOwn) throw new NotTranslatable("Leaves its handler");
     super.tailCallTable(slot, params, results, ...args);
   }
-  override return(value?: Node): void {
+  override return(...values: Node[]): void {
     if (!this.isOwn) throw new NotTranslatable("Leaves its handler");
-    super.return(value);
+    super.return(...values);
   }
   protected override storeOp(op: number, address: Node, value: Node, offset: number): void {
     if (!this.isOwn && address.kind === K.i32const && isShadowed(address.imm + offset)) throw new NotTranslatable("Stores to a register's place");

@@ -6,8 +6,8 @@ import { I32, type Node, type Type } from "../wasm/nodes.ts";
 
 export class RegionFloats implements FloatKnowledge {
   private readonly f: { variable(type: Type, initial?: Node): Variable };
-  /** By the local that holds the vector. */
-  private readonly scalars = new Map<Node, Node>();
+  /** By the vector register's number. */
+  private readonly scalars: (Node | undefined)[] = [];
   private readonly plain = new Set<Node>();
   private readonly limits = new Map<string, Variable>();
 
@@ -16,7 +16,7 @@ export class RegionFloats implements FloatKnowledge {
   }
   /** Nothing is known any more: another block, or locals have got other values. */
   reset(): void {
-    this.scalars.clear();
+    this.scalars.length = 0;
     this.forgetTests();
   }
   /** The control word may be another one. */
@@ -25,11 +25,20 @@ export class RegionFloats implements FloatKnowledge {
     this.limits.clear();
   }
 
-  scalar(vector: Node): Node | undefined {
-    return this.scalars.get(vector);
+  scalar(register: number): Node | undefined {
+    return this.scalars[register];
   }
-  setScalar(vector: Node, value: Node): void {
-    this.scalars.set(vector, value);
+  setScalar(register: number, value: Node): void {
+    this.scalars[register] = value;
+  }
+  /** The register, whose own local is `place`, gets another value. */
+  forget(register: number, place: Node): void {
+    this.scalars[register] = undefined;
+    this.plain.delete(place);
+  }
+  /** A register's new value has got to its own local. */
+  moved(value: Node, place: Node): void {
+    if (this.plain.has(value)) this.plain.add(place);
   }
   isPlain(value: Node): boolean {
     return this.plain.has(value);

@@ -3,7 +3,7 @@
 import {
   BASE_RIP, D_BASE, D_DISP_HI, D_DISP_LO, D_IMM2, D_IMM_HI, D_IMM_LO, D_INDEX, D_PREFIX, D_REG, D_RM, D_SCALE, D_SEG, PREFIX_REX,
 } from "../../isa/decoder.ts";
-import { type Flavour, Lift, type Runtime } from "../lift/lift.ts";
+import { type Flavour, Lift, type Runtime, type X87Stack } from "../lift/lift.ts";
 import * as L from "../state/layout.ts";
 import { type Callee, c32, c64, F32, F64, I32, i32, i64, type Node, NodeKind, simdLane, V128 } from "../wasm/nodes.ts";
 import { F32X, F64X, I32X, I64X } from "../lift/sse/simd-op.ts";
@@ -45,12 +45,16 @@ export function regionRuntime(callee: (name: string) => Callee | undefined): Run
 export class RegionLift extends Lift {
   private readonly w: RegionWriter;
   private readonly d: Int32Array;
+  /** The vector register read last, so that a copy of it takes what is known of it along. */
+  private lastRead: { number: number; value: Node } | undefined;
   override readonly floats: RegionFloats;
+  override readonly x87: X87Stack | undefined;
 
   constructor(w: RegionWriter, instruction: Instruction, flavour: Flavour, isMemory: boolean) {
     super(w.f, instruction.form, flavour, isMemory, w.runtime, POISON, POISON);
     this.w = w;
     this.floats = w.floats;
+    this.x87 = w.x87;
     this.d = instruction.decoded;
   }
 
@@ -155,16 +159,20 @@ export class RegionLift extends Lift {
   }
 
   override readV(index: number): Node {
-    if (!this.inMemory(index)) return this.w.vector(this.vectorNumber(index));
-    return super.readV(index);
+    if (this.inMemory(index)) return super.readV(index);
+    const number = this.vectorNumber(index);
+    const value = this.w.vector(number);
+    this.lastRead = { number, value };
+    return value;
   }
   override writeV(index: number, value: Node): void {
     if (!this.inMemory(index)) {
       const number = this.vectorNumber(index);
-      const low = this.floats.scalar(value);
+      const isPlain = this.floats.isPlain(value);
+      const low = this.lastRead?.value === value ? this.floats.scalar(this.lastRead.number) : undefined;
       this.w.setVector(number, value);
-      if (low) this.floats.setScalar(this.w.vector(number), low);
-      if (this.floats.isPlain(value)) this.floats.notePlain(this.w.vector(number));
+      if (low) this.floats.setScalar(number, low);
+      if (isPlain) this.floats.notePlain(this.w.vector(number));
       return;
     }
     const v = this.f.let(value);
@@ -183,11 +191,12 @@ export class RegionLift extends Lift {
   }
   override readF(index: number, size: number): Node {
     if (this.inMemory(index)) return super.readF(index, size);
-    const vector = this.w.vector(this.vectorNumber(index));
-    const known = this.floats.scalar(vector);
+    const number = this.vectorNumber(index);
+    const vector = this.w.vector(number);
+    const known = this.floats.scalar(number);
     if (known && known.type === (size === 4 ? F32 : F64)) return known;
     const value = this.f.let(size === 4 ? simdLane(F32X.extract, F32, 0, vector) : simdLane(F64X.extract, F64, 0, vector));
-    this.floats.setScalar(vector, value);
+    this.floats.setScalar(number, value);
     return value;
   }
   override writeF(index: number, value: Node): void {
@@ -198,13 +207,18 @@ export class RegionLift extends Lift {
     const number = this.vectorNumber(index);
     const kept = value.kind === NodeKind.local ? value : this.f.let(value);
     this.w.setVector(number, simdLane(kept.type === F32 ? F32X.replace : F64X.replace, V128, 0, this.w.vector(number), kept));
-    this.floats.setScalar(this.w.vector(number), kept);
+    this.floats.setScalar(number, kept);
   }
   override seldom(condition: Node, then: () => void): void {
     this.w.f.ifUnlikely(condition, then);
   }
   override controlChanged(): void {
     this.floats.forgetTests();
+  }
+
+  /** Of an x87 instruction: where its memory operand is, if it has one. */
+  x87Address(): Node | undefined {
+    return this.form.operands.some((o) => o.kind === "mem") ? this.address() : undefined;
   }
 
   // ---- memory ----------------------------------------------------------------------------------

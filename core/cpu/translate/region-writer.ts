@@ -2,15 +2,16 @@
 // on to another, or returns to the run loop. In between the guest's registers are locals, control flow is structured, and nothing
 // is stored but what the guest stores. Whatever cannot be done here (a fault, a device, a page crossing, a store to code) leaves the
 // instruction undone to the interpreter; whole instructions that only a handler can do are called as one.
-import { BASE_RIP, D_ADDRSIZE, D_BASE, D_DISP_HI, D_DISP_LO, D_IS_MEM } from "../../isa/decoder.ts";
+import { BASE_RIP, D_ADDRSIZE, D_BASE, D_DISP_HI, D_DISP_LO, D_IS_MEM, D_RM } from "../../isa/decoder.ts";
 import type { Form } from "../../isa/form.ts";
 import { forms } from "../../isa/forms.ts";
 import { HANDLER_PARAMS, HANDLER_RESULTS, type Flavour, type Runtime } from "../lift/lift.ts";
 import { lifterOf } from "../lift/registry.ts";
+import { directLifters } from "../lift/x87/direct.ts";
 import * as L from "../state/layout.ts";
 import { isNotCanonical } from "../state/state-nodes.ts";
 import type { Label, Variable } from "../wasm/function-builder.ts";
-import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, NodeKind, V128, v128 } from "../wasm/nodes.ts";
+import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, NodeKind, type Type, V128, v128 } from "../wasm/nodes.ts";
 import { CodeBuffer } from "./code-buffer.ts";
 import { type FlagLiveness, flagLiveness } from "./flag-liveness.ts";
 import { auxWord, type FlagSite, type FlagState, resultWord } from "./flag-state.ts";
@@ -20,6 +21,7 @@ import { type BranchState, RegionBuilder } from "./region-builder.ts";
 import { RegionLift, regionRuntime } from "./region-lift.ts";
 import type { FinishedBody, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_KEY, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
+import { PLACES, RegionX87, X87_M, X87_SE } from "./region-x87.ts";
 import { type Structure, structureOf } from "./structure.ts";
 
 /** Inserts: loads of the registers in use, stores of those that change. */
@@ -73,6 +75,8 @@ export class RegionWriter implements BranchState<Saved> {
     loadAux: () => this.own(() => this.f.let(i64.load(c32(L.FLAG_AUX)))),
   };
   readonly floats: RegionFloats;
+  /** Where the region's x87 instructions find their stack; not if MMX instructions have the same registers by other numbers. */
+  readonly x87: RegionX87 | undefined;
   /** The instruction being lifted. */
   instruction!: Instruction;
   /** None of the flags that it writes is wanted. */
@@ -96,7 +100,7 @@ export class RegionWriter implements BranchState<Saved> {
   private readonly flagAux: Variable;
   private readonly places: (Variable | undefined)[] = [];
   private readonly dirty = new Set<number>();
-  private current: (Node | null)[] = new Array<Node | null>(32).fill(null);
+  private current: (Node | null)[] = new Array<Node | null>(PLACES).fill(null);
   /** Registers whose value is not in their place yet. */
   private changed: number[] = [];
   /** Instructions done since `left` was last brought up to date. */
@@ -104,6 +108,7 @@ export class RegionWriter implements BranchState<Saved> {
   private readonly sitesAt: number;
   private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
+  private lastLift: RegionLift | undefined;
   private exitLabel!: Label;
   private undoneLabel!: Label;
   private againLabel!: Label;
@@ -114,6 +119,7 @@ export class RegionWriter implements BranchState<Saved> {
     this.f = new RegionBuilder<Saved>(module);
     this.f.state = this;
     this.floats = new RegionFloats(this.f);
+    this.x87 = usesX87Alone(region) ? new RegionX87(this) : undefined;
     this.runtime = regionRuntime((name) => module.callee(name));
     this.blocks = region.blocks;
     this.hasPages = region.pages.length > 0;
@@ -152,6 +158,7 @@ export class RegionWriter implements BranchState<Saved> {
         f.set(this.flagResult, i64.load(c32(L.FLAG_RESULT)));
         f.set(this.flagAux, i64.load(c32(L.FLAG_AUX)));
       }
+      if (this.x87) f.set(this.x87.base, i32.load(c32(L.FPU_TOP)));
       f.insert(FILL);
       f.block((again) => {
         this.againLabel = again;
@@ -172,12 +179,18 @@ export class RegionWriter implements BranchState<Saved> {
       f.tailCallTable(i32.load(this.data.get, DATA_HEAD_HANDLER), HANDLER_PARAMS, HANDLER_RESULTS, f.param(0), this.left.get);
     });
     const pieces = new Map([
-      [FILL, this.piece(() => this.eachPlace((place, offset, isVector) => f.set(place, isVector ? v128.load(c32(0), offset) : i64.load(c32(0), offset))))],
+      [FILL, this.piece(() => this.eachPlace((place, n) => {
+            const { at, offset } = this.home(n);
+            f.set(place, place.type === V128 ? v128.load(at, offset) : place.type === I64 ? i64.load(at, offset) : i32.load16u(at, offset));
+          }))],
       [
         SPILL,
         this.piece(() =>
-          this.eachPlace((place, offset, _isVector, isDirty) => {
-            if (isDirty) f.store(c32(0), place.get, offset);
+          this.eachPlace((place, n) => {
+            if (!this.dirty.has(n)) return;
+            const { at, offset } = this.home(n);
+            if (place.type === I32) f.store16(at, place.get, offset);
+            else f.store(at, place.get, offset);
           }),
         ),
       ],
@@ -200,12 +213,14 @@ export class RegionWriter implements BranchState<Saved> {
   private piece(write: () => void): CodeBuffer {
     return this.f.apart(() => this.own(write));
   }
-  private eachPlace(visit: (place: Variable, offset: number, isVector: boolean, isDirty: boolean) => void): void {
-    this.places.forEach((place, n) => {
-      if (!place) return;
-      const isVector = n >= VECTORS;
-      visit(place, isVector ? L.XMM + (n - VECTORS) * 16 : L.GPR + n * 8, isVector, this.dirty.has(n));
-    });
+  private eachPlace(visit: (place: Variable, n: number) => void): void {
+    this.places.forEach((place, n) => place && visit(place, n));
+  }
+  /** Where a register lies in the state block. */
+  private home(n: number): { at: Node; offset: number } {
+    if (n < VECTORS) return { at: c32(0), offset: L.GPR + n * 8 };
+    if (n < X87_M || !this.x87) return { at: c32(0), offset: L.XMM + (n - VECTORS) * 16 };
+    return { at: this.x87.place(n & 7), offset: n < X87_SE ? L.FPU_REGS : L.FPU_REGS + 8 };
   }
 
   /** The way on to `pc`: straight to its record if the jump cache knows it. As jumpSlot() and dispatch in interp/transfer.ts. */
@@ -270,6 +285,7 @@ export class RegionWriter implements BranchState<Saved> {
     const liveIn = (this.liveness.liveIn[node] as number) !== 0;
     f.releaseLocals();
     this.floats.reset();
+    this.x87?.enter(node);
     this.current.fill(null);
     this.changed = [];
     this.flags = liveIn ? { kind: "words", result: this.flagResult.get, aux: this.flagAux.get } : { kind: "memory" };
@@ -308,6 +324,7 @@ export class RegionWriter implements BranchState<Saved> {
     this.own(() => {
       if (wordsAreWanted) this.flagsToLocals();
       else this.steadyFlags();
+      this.x87?.flush();
       this.settle();
       f.set(this.left, i32.sub(this.left.get, c32(this.done)));
       this.done = 0;
@@ -409,6 +426,11 @@ export class RegionWriter implements BranchState<Saved> {
       this.exitTo(offset);
       return;
     }
+    if (this.x87?.differs(to)) {
+      f.insert(SPILL);
+      this.x87.rebaseFor(to);
+      f.insert(FILL);
+    }
     if (this.structure.isBackEdge(from, to)) {
       f.ifUnlikely(i32.leS(this.left.get, c32(0)), () => this.exitTo(offset));
       f.br(labels.get(to) as Label);
@@ -416,8 +438,10 @@ export class RegionWriter implements BranchState<Saved> {
     else {
       const saved = this.save();
       const locals = f.saveLocals();
+      const delta = this.x87?.delta ?? 0;
       this.tree(to, labels);
       f.restoreLocals(locals);
+      if (this.x87) this.x87.delta = delta;
       this.restore(saved);
     }
   }
@@ -437,6 +461,7 @@ export class RegionWriter implements BranchState<Saved> {
     this.own(() => {
       const { f } = this;
       this.storeFlags();
+      this.x87?.flush();
       for (const n of this.changed) f.set(this.place(n), this.value(n));
       const { offset } = this.instruction;
       if (offset !== 0 && this.done < 256 && offset === (offset << 8) >> 8) {
@@ -459,7 +484,8 @@ export class RegionWriter implements BranchState<Saved> {
     return instruction.decoded[D_IS_MEM] !== 0 || instruction.form.operands.some((o) => o.kind === "moffs");
   }
   private lift(instruction: Instruction): RegionLift {
-    return new RegionLift(this, instruction, this.options.flavour, this.isMemory(instruction));
+    this.lastLift = new RegionLift(this, instruction, this.options.flavour, this.isMemory(instruction));
+    return this.lastLift;
   }
 
   private plainInstruction(instruction: Instruction): void {
@@ -467,7 +493,8 @@ export class RegionWriter implements BranchState<Saved> {
     const key = form.id * 4 + (this.isMemory(instruction) ? 2 : 0) + (this.options.flavour === "flat" ? 1 : 0);
     const lifter = lifterOf(form);
     const usesAddressSize = instruction.decoded[D_ADDRSIZE] === (this.options.flavour === "long" ? 8 : 4);
-    const maySucceed = instruction.isPlain && usesAddressSize && lifter && !refused.has(key) && !this.options.isRefused(form);
+    const isReachable = !this.x87 || form.unit !== "x87" || form.lift in directLifters;
+    const maySucceed = isReachable && instruction.isPlain && usesAddressSize && lifter && !refused.has(key) && !this.options.isRefused(form);
     if (maySucceed) {
       const saved = this.save();
       const version = this.version;
@@ -488,6 +515,7 @@ export class RegionWriter implements BranchState<Saved> {
   private callHandler(instruction: Instruction): void {
     const { f } = this;
     this.flagsToMemory();
+    this.x87?.flush();
     this.settle();
     f.insert(SPILL);
     f.set(this.left, i32.sub(this.left.get, c32(this.done)));
@@ -507,7 +535,9 @@ export class RegionWriter implements BranchState<Saved> {
     const went = f.callTable(i32.load(record), record, this.left.get);
     f.ifUnlikely(i32.eqz(went.get), () => f.return(c32(0)));
     f.set(this.left, i32.load(c32(L.LEFT)));
+    this.x87?.reload();
     f.insert(FILL);
+    this.floats.reset();
     f.set(this.key, i64.load(c32(L.SITE_KEY)));
     this.flags = { kind: "memory" };
     this.version++;
@@ -526,7 +556,7 @@ export class RegionWriter implements BranchState<Saved> {
   private place(n: number): Variable {
     let place = this.places[n];
     if (!place) {
-      place = this.f.permanent(n >= VECTORS ? V128 : I64);
+      place = this.f.permanent(typeOf(n));
       if (n < VECTORS && this.options.flavour === "flat") this.f.widths[place.index] = 32;
       this.places[n] = place;
     }
@@ -539,6 +569,7 @@ export class RegionWriter implements BranchState<Saved> {
     this.place(n);
     if (!this.changed.includes(n)) this.changed.push(n);
     this.current[n] = this.f.let(value);
+    if (n >= VECTORS) this.floats.forget(n - VECTORS, this.place(n).get);
     this.dirty.add(n);
     this.version++;
   }
@@ -554,13 +585,30 @@ export class RegionWriter implements BranchState<Saved> {
   setVector(number: number, value: Node): void {
     this.change(VECTORS + number, value);
   }
+  stackValue(n: number): Node {
+    return this.value(n);
+  }
+  setStackValue(n: number, value: Node): void {
+    this.change(n, value);
+  }
+  /** Number of the instruction's stack register operand, counted from the top. */
+  stackOperand(index: number): number {
+    return this.instruction.form.operands[index]?.kind === "sti" ? (this.instruction.decoded[D_RM] as number) & 7 : 0;
+  }
+  /** Linear address of the x87 instruction's operand in memory. */
+  dataPointer(): Node | undefined {
+    return this.lastLift?.x87Address();
+  }
   /** Brings every register to its place. */
   private settle(): void {
     this.current.forEach((value, n) => {
-      if (value) this.f.set(this.place(n), value);
+      if (!value) return;
+      const place = this.place(n);
+      this.f.set(place, value);
+      if (n >= VECTORS) this.floats.moved(value, place.get);
     });
     this.current.fill(null);
-    this.floats.reset();
+    this.changed = [];
     this.version++;
   }
 
@@ -581,8 +629,9 @@ export class RegionWriter implements BranchState<Saved> {
     ];
     this.changed = [...new Set([...then.changed, ...otherwise.changed])];
     for (const n of this.changed) {
+      if (n >= VECTORS) this.floats.forget(n - VECTORS, this.place(n).get);
       if (then.registers[n] === otherwise.registers[n]) continue;
-      const joined = f.variable(n >= VECTORS ? V128 : I64);
+      const joined = f.variable(typeOf(n));
       let width = 0;
       for (const { saved, side } of both) {
         const value = saved.registers[n] ?? this.place(n).get;
@@ -695,6 +744,11 @@ export class RegionWriter implements BranchState<Saved> {
   }
 }
 
+const typeOf = (n: number): Type => (n < VECTORS ? I64 : n < X87_M ? V128 : n < X87_SE ? I64 : I32);
+function usesX87Alone(region: Region): boolean {
+  const forms = region.blocks.flatMap((b) => b.instructions.map((i) => i.form));
+  return forms.some((form) => form.unit === "x87") && !forms.some((form) => form.lift === "emms" || form.operands.some((o) => o.kind.startsWith("mmx")));
+}
 /** Ends that the writer makes itself. */
 const TRANSFERS = new Set(["jmp", "jcc", "jcxz", "loop", "loope", "loopne", "call", "callInd", "jmpInd", "ret"]);
 const transfers = forms.map((form) => TRANSFERS.has(form.lift));

@@ -152,8 +152,8 @@ export class FunctionBuilder {
     });
   }
 
-  return(value?: Node): void {
-    if (value) this.expression(value);
+  return(...values: Node[]): void {
+    for (const value of values) this.expression(value);
     this.code.byte(0x0f);
   }
 
@@ -163,6 +163,17 @@ export class FunctionBuilder {
     this.code.byte(0x10);
     this.code.u32(callee.index);
     for (const _ of callee.results) this.code.byte(0x1a);
+  }
+
+  /** A call whose results go to the variables, in their order. */
+  callInto(variables: readonly Variable[], callee: Callee, ...args: Node[]): void {
+    for (const a of args) this.expression(a);
+    this.code.byte(0x10);
+    this.code.u32(callee.index);
+    for (const variable of [...variables].reverse()) {
+      this.code.byte(0x21);
+      this.code.u32(variable.index);
+    }
   }
 
   tailCall(callee: Callee, ...args: Node[]): void {

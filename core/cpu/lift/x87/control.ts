@@ -13,7 +13,7 @@ import { top } from "./stack-registers.ts";
 export const CW_BITS = 0x1f3f;
 export const CW_FIXED = 0x40;
 const CW_INITIAL = 0x37f;
-const SW_EXCEPTIONS = 0x3f;
+export const SW_EXCEPTIONS = 0x3f;
 
 /** ES and B by the exceptions that are set and not masked. */
 function updatePending(f: FunctionBuilder): void {

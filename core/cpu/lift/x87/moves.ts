@@ -91,7 +91,7 @@ const storeInteger = (pops: number, mode: () => Node): Lifter => (l) => {
 };
 
 /** Significand rounded down, exponent, whether the rest is above half. */
-const CONSTANTS: Readonly<Record<string, readonly [bigint, number, boolean]>> = {
+export const CONSTANTS: Readonly<Record<string, readonly [bigint, number, boolean]>> = {
   fld1: [0x8000000000000000n, 0x3fff, false],
   fldl2t: [0xd49a784bcd1b8afen, 0x4000, false],
   fldl2e: [0xb8aa3b295c17f0bbn, 0x3fff, true],

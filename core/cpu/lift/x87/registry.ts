@@ -5,6 +5,7 @@ import { arithmeticLifters } from "./arithmetic.ts";
 import { compareLifters } from "./compare.ts";
 import { controlLifters } from "./control.ts";
 import { decimalLifters } from "./decimal.ts";
+import { liftDirectly } from "./direct.ts";
 import { moveLifters } from "./moves.ts";
 
 /** Done in TypeScript: rare, and long (transcendental.ts). */
@@ -20,7 +21,7 @@ const handed: Record<string, Lifter> = Object.fromEntries(
   ]),
 );
 
-export const x87Lifters: Record<string, Lifter> = {
+const fromStateBlock: Record<string, Lifter> = {
   ...arithmeticLifters,
   ...compareLifters,
   ...controlLifters,
@@ -28,3 +29,6 @@ export const x87Lifters: Record<string, Lifter> = {
   ...decimalLifters,
   ...handed,
 };
+export const x87Lifters: Record<string, Lifter> = Object.fromEntries(
+  Object.entries(fromStateBlock).map(([name, lifter]): [string, Lifter] => [name, (l) => (l.x87 && liftDirectly(l, l.x87)) || lifter(l)]),
+);

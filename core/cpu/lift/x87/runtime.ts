@@ -6,6 +6,7 @@ import {
 import { defineF80Arithmetic, definePropagate } from "../../softfloat/f80-arithmetic.ts";
 import { defineF80Compare } from "../../softfloat/f80-compare.ts";
 import { defineF80Convert } from "../../softfloat/f80-convert.ts";
+import { defineF80Quick } from "../../softfloat/f80-quick.ts";
 import { defineF80Remainder } from "../../softfloat/f80-remainder.ts";
 import { defineRoundPack } from "../../softfloat/f80-round.ts";
 import * as L from "../../state/layout.ts";
@@ -103,11 +104,15 @@ export function defineX87Runtime(module: ModuleBuilder): Map<string, Callee> {
     put(f, to, m.get, se.get);
     f.store(c32(0), to, L.FPU_TOP);
   });
-  return new Map([
+  const values = new Map([
     ...defineF80Arithmetic(module, roundPack, propagate),
     ...defineF80Compare(module),
     ...defineF80Convert(module, propagate),
     ...defineF80Remainder(module, roundPack, propagate),
+  ]);
+  return new Map([
+    ...values,
+    ...defineF80Quick(module, values),
     ...defineDecimal(module),
     ["x87Result", result],
     ["x87ResultConditions", resultConditions],
