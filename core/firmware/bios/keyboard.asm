@@ -239,10 +239,7 @@ key_event:
         jmp     .lock
 .num:
         test    byte [B_KB_FLAGS], KF_CTRL
-        jz      .num_lock
-        test    al, 0x80                ; Ctrl+NumLock is Pause on old keyboards
-        jmp     .clear_e0
-.num_lock:
+        jnz     .clear_e0               ; Ctrl+NumLock is Pause on old keyboards: not done
         mov     cx, 0x20 << 8 | KF_NUM
         jmp     .lock
 .scroll:
@@ -328,11 +325,6 @@ key_event:
         je      .sysreq
         cmp     bl, 0x58
         ja      .clear_e0
-        cmp     bl, 0x37
-        jne     .look_up
-        test    cl, KF_CTRL | KF_ALT
-        jnz     .look_up
-.look_up:
         movzx   si, bl
         shl     si, 3
         add     si, key_table
@@ -483,6 +475,10 @@ update_leds:
         or      [B_KB_LEDS], ah
         pushf
         cli
+        push    es
+        mov     bx, DSEG
+        mov     es, bx
+        mov     byte [es:late_count], 0
         mov     al, 0xED
         call    kbc_data
         call    .acknowledged
@@ -491,10 +487,24 @@ update_leds:
         call    kbc_data
         call    .acknowledged
 .give_up:
+        xor     bx, bx
+.late:
+        cmp     bl, [es:late_count]
+        jae     .done
+        mov     al, [es:late_keys + bx]
+        pusha
+        call    key_event
+        popa
+        inc     bx
+        jmp     .late
+.done:
+        pop     es
         popf
 .out:
         popa
         ret
+
+; Waits for the keyboard's acknowledgement: CF if it does not come. Keys that come before it are kept in late_keys; ES = DSEG.
 .acknowledged:
         mov     cx, 0x4000
 .wait:  in      al, 0x64
@@ -505,7 +515,20 @@ update_leds:
         stc
         ret
 .there: in      al, 0x60
+        cmp     al, 0xFA
+        je      .good
+        cmp     al, 0xFE
+        stc
+        je      .bad
+        movzx   bx, byte [es:late_count]
+        cmp     bl, 8
+        jae     .acknowledged
+        mov     [es:late_keys + bx], al
+        inc     byte [es:late_count]
+        jmp     .acknowledged
+.good:
         clc
+.bad:
         ret
 
 int16:
@@ -664,14 +687,17 @@ int16:
         mov     bl, [bp + R_BL]
         and     bx, 0x031F
         shl     bh, 5
-        or      bl, bh
+        or      bh, bl
         pushf
         cli
+        mov     ax, DSEG
+        mov     es, ax
+        mov     byte [es:late_count], 8         ; keys that come now are lost
         mov     al, 0xF3
         call    kbc_data
         call    update_leds.acknowledged
         jc      .rate_done
-        mov     al, bl
+        mov     al, bh
         call    kbc_data
         call    update_leds.acknowledged
 .rate_done:

@@ -228,11 +228,6 @@ collect_bars:
 ; The biggest first, so that each lies on a multiple of its size without gaps.
 place_bars:
         mov     dword [next_io], IO_FIRST
-        mov     eax, [ram_below]
-        cmp     eax, MEM_FIRST
-        jb      .low
-        mov     eax, MEM_FIRST
-.low:
         mov     dword [next_mem], MEM_FIRST
         mov     ecx, 0x10000000
 .size:

@@ -92,7 +92,6 @@ post:
         or      al, 2
         and     al, 0xFE
         out     0x92, al
-        mov     byte [a20_state], 1
         mov     al, 0x11
         out     0x20, al
         out     0xA0, al
