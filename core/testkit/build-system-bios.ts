@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const SOURCE = fileURLToPath(new URL("../firmware/bios/", import.meta.url));
+/** Of the file that is written; whole, so that nothing takes it for an import of this one. */
+const IMPORT = 'import { decodeBase64 } from "../../base/base64.ts";';
 const EMPTY = 0xff;
 /** Shorter runs of empty bytes are not worth a piece of their own. */
 const LONGEST_GAP = 64;
@@ -48,7 +50,7 @@ if (import.meta.main) {
   writeFileSync(
     join(SOURCE, "image.ts"),
     `// The system BIOS, 64 KiB that end at 1 MiB. Made by core/testkit/build-system-bios.ts from bios.asm: do not edit.
-import { decodeBase64 } from "../../base/base64.ts";
+${IMPORT}
 
 const SIZE_BYTES = 0x${image.length.toString(16)};
 /** What the image holds, by offset; all other bytes are FFh. */
