@@ -297,6 +297,27 @@ function balancedBody(g: Generator): number[] {
   return code;
 }
 
+/** A few operations on floats just loaded, from a known MXCSR on, whose flags then become part of the registers. */
+function floatBody(g: Generator): number[] {
+  const prefixes = g.r.pick([[0xf2], [0xf3], [0xf2, 0xf3], [0, 0x66], [0xf2, 0x66], [0xf3, 0]] as const);
+  const code = control(g, 0x1f80 | (g.r.below(4) ? 0x20 : 0) | (g.r.below(5) ? 0 : g.r.pick([0x40, 0x8000, 0x8040, 0x2000, 0x6000])), [0x0f, 0xae, 0x57]);
+  for (let n = 1 + g.r.below(3); n > 0; n--) code.push(...g.modrm([0x0f, 0x10], g.r.below(4), { vector: true, prefix: g.r.pick(prefixes), memory: true }));
+  for (let n = 1 + g.r.below(5); n > 0; n--) {
+    const prefix = g.r.pick(prefixes);
+    const isScalar = prefix === 0xf2 || prefix === 0xf3;
+    const rm = g.r.below(4);
+    const kind = g.r.below(10);
+    if (kind === 0) code.push(...g.modrm([0x0f, 0x28], g.r.below(4), { vector: true, rm, memory: false }));
+    else if (kind === 1) code.push(...g.modrm([0x0f, 0x2e], g.r.below(4), { vector: true, prefix: prefix === 0xf2 ? 0x66 : 0, rm, memory: false }), 0x0f, 0x90 + g.r.below(16), 0xc0 + g.r.below(4));
+    else if (kind === 2) code.push(...g.modrm([0x0f, 0xc2], g.r.below(4), { vector: true, prefix, rm, memory: false, imm: [g.r.below(8)] }));
+    else if (kind === 3) code.push(...g.modrm([0x0f, 0x5a], g.r.below(4), { vector: true, prefix, rm, memory: false }));
+    else code.push(...g.modrm([0x0f, g.r.pick([0x58, 0x59, 0x5c, 0x5e, 0x51, 0x5d, 0x5f])], g.r.below(4), { vector: true, prefix, rm, memory: isScalar && g.r.below(3) === 0 }));
+  }
+  const at = g.byte() & 0x7c;
+  code.push(0x0f, 0xae, 0x5f, at, g.r.pick([0x03, 0x33]), 0x5f, at, 0xd1, 0xc3);
+  return code;
+}
+
 /** A program from a seed. The code runs at 1000h. */
 export function randomProgram(seed: number, bits: 32 | 64): RandomProgram {
   const g = new Generator(seed, bits);
@@ -310,7 +331,7 @@ export function randomProgram(seed: number, bits: 32 | 64): RandomProgram {
   const isBalanced = more === 4;
   const blockCount = 2 + g.r.below(6);
   const bodies = Array.from({ length: blockCount }, () =>
-    isBalanced ? balancedBody(g) : Array.from({ length: 1 + g.r.below(12) }, () => menu[g.r.below(menu.length)]?.(g) ?? []).flat(),
+    isBalanced ? balancedBody(g) : more === 5 ? floatBody(g) : Array.from({ length: 1 + g.r.below(12) }, () => menu[g.r.below(menu.length)]?.(g) ?? []).flat(),
   );
   const start = isBalanced ? balancedStart(g) : [];
   // Each block ends with: dec ebp; jz end; jcc some block (all with 32-bit displacements); blocks fall through to the next.

@@ -83,10 +83,10 @@ export interface X87Stack {
   notePointers(): void;
 }
 
-/** Floats that need no test again: each is neither denormal nor a NaN, or the limit of its shape (ss, sd, ps, pd) is 0. */
+/** Floats of a shape (ss, sd, ps, pd) that need no test again: each is neither denormal nor a NaN, or the shape's limit is 0. */
 export interface FloatKnowledge {
-  isPlain(value: Node): boolean;
-  notePlain(value: Node): void;
+  isPlain(shape: string, value: Node): boolean;
+  notePlain(shape: string, value: Node): void;
   /** An i32 kept for a shape, 0 where nothing may be taken for granted; `compute` gives it when it is first wanted. */
   limit(shape: string, compute: () => Node): Variable;
 }
@@ -117,6 +117,10 @@ export class Lift {
     this.left = left;
   }
 
+  /** True where nobody will look at the flags that this instruction sets; what goes into them may then be anything. */
+  get areFlagsUnused(): boolean {
+    return false;
+  }
   /** Operation size in bytes: 1, 2, 4, 8 (16 for whole XMM). */
   get size(): number {
     return this.form.opSize;
@@ -355,6 +359,10 @@ export class Lift {
   /** All of an XMM register operand, whatever the operand's size. */
   setVector(index: number, value: Node): void {
     this.f.store(this.register(index), value);
+  }
+  /** All of an XMM register by number. */
+  setXmm(number: number, value: Node): void {
+    this.f.store(c32(0), value, L.XMM + number * 16);
   }
   /** 64 bits of an XMM register operand, as f64. */
   vectorHalf(index: number, isHigh: boolean): Node {

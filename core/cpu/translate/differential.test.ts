@@ -16,13 +16,13 @@ const FIRST = Number(process.env["RINGFENCE_SEED"] ?? 1);
 function float32(r: SeededRandom): number {
   const sign = r.below(2) ? 0x80000000 : 0;
   const special = [0, 1 + r.below(0x7fffff), 0x7f800000, 0x7f800000 + 1 + r.below(0x7fffff), 0x800000, 0x7f7fffff, r.next() & 0x7fffffff] as const;
-  return (sign | (r.below(8) ? 0x3f800000 - (8 << 23) + r.below(16 << 23) : r.pick(special))) >>> 0;
+  return (sign | (r.below(4) ? 0x3f800000 - (8 << 23) + r.below(16 << 23) : r.pick(special))) >>> 0;
 }
 /** The upper half of a double of the same kinds. */
 function float64High(r: SeededRandom): number {
   const sign = r.below(2) ? 0x80000000 : 0;
   const special = [0, 1 + r.below(0xfffff), 0x7ff00000, 0x7ff00000 + 1 + r.below(0xfffff), 0x100000, 0x7fefffff, r.next() & 0x7fffffff] as const;
-  return (sign | (r.below(8) ? 0x3ff00000 - (8 << 20) + r.below(16 << 20) : r.pick(special))) >>> 0;
+  return (sign | (r.below(4) ? 0x3ff00000 - (8 << 20) + r.below(16 << 20) : r.pick(special))) >>> 0;
 }
 
 function prepare(b: EngineBench, program: RandomProgram, seed: number): EngineBench {

@@ -8,7 +8,8 @@ export class RegionFloats implements FloatKnowledge {
   private readonly f: { variable(type: Type, initial?: Node): Variable };
   /** By the vector register's number. */
   private readonly scalars: (Node | undefined)[] = [];
-  private readonly plain = new Set<Node>();
+  /** Values with the shapes as which they were tested. */
+  private readonly plain = new Map<Node, Set<string>>();
   private readonly limits = new Map<string, Variable>();
 
   constructor(f: { variable(type: Type, initial?: Node): Variable }) {
@@ -36,15 +37,18 @@ export class RegionFloats implements FloatKnowledge {
     this.scalars[register] = undefined;
     this.plain.delete(place);
   }
-  /** A register's new value has got to its own local. */
-  moved(value: Node, place: Node): void {
-    if (this.plain.has(value)) this.plain.add(place);
+  isPlain(shape: string, value: Node): boolean {
+    return this.plain.get(value)?.has(shape) ?? false;
   }
-  isPlain(value: Node): boolean {
-    return this.plain.has(value);
+  notePlain(shape: string, value: Node): void {
+    const shapes = this.plain.get(value);
+    if (shapes) shapes.add(shape);
+    else this.plain.set(value, new Set([shape]));
   }
-  notePlain(value: Node): void {
-    this.plain.add(value);
+  /** A value is copied: what is known of it holds for the copy too. */
+  copied(value: Node, copy: Node): void {
+    const shapes = this.plain.get(value);
+    if (shapes) this.plain.set(copy, new Set(shapes));
   }
   limit(shape: string, compute: () => Node): Variable {
     let limit = this.limits.get(shape);

@@ -6,7 +6,7 @@ import {
 import { type Flavour, Lift, type Runtime, type X87Stack } from "../lift/lift.ts";
 import * as L from "../state/layout.ts";
 import { type Callee, c32, c64, F32, F64, I32, i32, i64, type Node, NodeKind, simdLane, V128 } from "../wasm/nodes.ts";
-import { F32X, F64X, I32X, I64X } from "../lift/sse/simd-op.ts";
+import { F32X, F64X, I16, I32X, I64X, I8 } from "../lift/sse/simd-op.ts";
 import * as flags from "./flag-state.ts";
 import type { Instruction } from "./region.ts";
 import type { RegionFloats } from "./region-floats.ts";
@@ -136,7 +136,7 @@ export class RegionLift extends Lift {
   private vectorLow(value: Node, size: number): Node {
     if (size === 4) return i64.extendU(simdLane(I32X.extract, I32, 0, value));
     if (size === 8) return simdLane(I64X.extract, 0x7e, 0, value);
-    return refuse("A narrow part of a vector");
+    return i64.extendU(size === 2 ? simdLane(I16.extractU, I32, 0, value) : simdLane(I8.extractU, I32, 0, value));
   }
   override write(index: number, value: Node): void {
     const o = this.operand(index);
@@ -168,11 +168,10 @@ export class RegionLift extends Lift {
   override writeV(index: number, value: Node): void {
     if (!this.inMemory(index)) {
       const number = this.vectorNumber(index);
-      const isPlain = this.floats.isPlain(value);
       const low = this.lastRead?.value === value ? this.floats.scalar(this.lastRead.number) : undefined;
       this.w.setVector(number, value);
+      this.floats.copied(value, this.w.vector(number));
       if (low) this.floats.setScalar(number, low);
-      if (isPlain) this.floats.notePlain(this.w.vector(number));
       return;
     }
     const v = this.f.let(value);
@@ -181,6 +180,9 @@ export class RegionLift extends Lift {
   }
   override setVector(index: number, value: Node): void {
     this.w.setVector(this.vectorNumber(index), value);
+  }
+  override setXmm(number: number, value: Node): void {
+    this.w.setVector(number, value);
   }
   override vectorHalf(index: number, isHigh: boolean): Node {
     return this.f.let(simdLane(F64X.extract, F64, isHigh ? 1 : 0, this.w.vector(this.vectorNumber(index))));
@@ -264,6 +266,10 @@ export class RegionLift extends Lift {
     else if (size === 2) f.store16(host, value);
     else if (size === 4) f.store32(host, value);
     else f.store(host, value);
+  }
+
+  override get areFlagsUnused(): boolean {
+    return this.w.areFlagsDead;
   }
 
   // ---- flags -----------------------------------------------------------------------------------

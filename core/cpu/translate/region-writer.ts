@@ -605,7 +605,7 @@ export class RegionWriter implements BranchState<Saved> {
       if (!value) return;
       const place = this.place(n);
       this.f.set(place, value);
-      if (n >= VECTORS) this.floats.moved(value, place.get);
+      if (n >= VECTORS) this.floats.copied(value, place.get);
     });
     this.current.fill(null);
     this.changed = [];

@@ -2,12 +2,12 @@
 // WebAssembly's own arithmetic where that is provably the same, flags included, and otherwise calls an exact function.
 import { MXCSR_DAZ, MXCSR_PM, mxcsr, PE, roundingControl } from "../../softfloat/format.ts";
 import { roundBy } from "../../softfloat/convert.ts";
-import { c32, c64, call, I32, i32, i64, type Node, select, simd, V128, v128 } from "../../wasm/nodes.ts";
+import { c32, c64, call, I32, i32, i64, type Node, NodeKind, select, simd, V128, v128 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { checked, guardedValue, isZero, mayBeSpecial, PD, PS, SHAPES, type Shape } from "./float-shape.ts";
 import { even32, odd32 } from "./packed-integer.ts";
 import { I32X, I64X } from "./simd-op.ts";
-import { dwords, imm8, setZeroParityCarry, shuffle, zero } from "./vector.ts";
+import { dwords, imm8, knownImm8, setZeroParityCarry, shuffle, zero } from "./vector.ts";
 
 type Binary = "add" | "sub" | "mul" | "div";
 
@@ -55,7 +55,9 @@ const addSubtract = (s: Shape): Lifter => (l) => {
 };
 /** All ones in the lanes whose bit, from bit 0 up, is set in `value`. */
 const lanesOf = (s: Shape, value: Node): Node =>
-  s === PS
+  value.kind === NodeKind.i32const
+    ? dwords(...(s === PS ? [1, 2, 4, 8] : [1, 1, 2, 2]).map((bit) => (value.imm & bit ? -1 : 0)))
+    : s === PS
     ? simd(I32X.ne, V128, v128.and(simd(I32X.splat, V128, value), dwords(1, 2, 4, 8)), zero())
     : v128.not(simd(I64X.eq, V128, v128.and(simd(I64X.splat, V128, i64.extendU(value)), dwords(1, 0, 2, 0)), zero()));
 /** Products of the lanes chosen by the immediate's high half, added in pairs, into the lanes chosen by its low half. */
@@ -87,7 +89,11 @@ const compareMask = (s: Shape): Lifter => (l) => {
   const wantsLess = bit(i32.xor(imm, i32.shrU(imm, c32(1))));
   const wantsNot = bit(i32.shrU(imm, c32(2)));
   let quick: Node;
-  if (s.isPacked) {
+  const known = knownImm8(l);
+  if (s.isPacked && known !== undefined) {
+    const holds = [s.op("eq", x, y), s.op("lt", x, y), s.op("le", x, y), zero()][known & 3] as Node;
+    quick = known & 4 ? v128.not(holds) : holds;
+  } else if (s.isPacked) {
     const splat = (value: Node) => simd(I32X.splat, V128, value);
     const holds = v128.or(v128.and(s.op("eq", x, y), splat(wantsEqual)), v128.and(s.op("lt", x, y), splat(wantsLess)));
     quick = v128.xor(holds, splat(wantsNot));
@@ -121,7 +127,7 @@ const round = (s: Shape): Lifter => (l) => {
   const result = f.variable(x.type);
   f.if(
     isQuick,
-    () => f.set(result, s.isPacked ? roundPacked(l, s, x, rc) : roundBy(f, x, rc)),
+    () => f.set(result, rc.kind === NodeKind.i32const ? s.op(ROUNDINGS[rc.imm & 3] as "trunc", x) : s.isPacked ? roundPacked(l, s, x, rc) : roundBy(f, x, rc)),
     () => {
       f.set(result, s.fromBits(call(l.named(`${s.name}.round`), s.toBits(x), imm)));
       l.checkFault();
@@ -129,6 +135,7 @@ const round = (s: Shape): Lifter => (l) => {
   );
   s.write(l, 0, result.get);
 };
+const ROUNDINGS = ["nearest", "floor", "ceil", "trunc"] as const;
 function roundPacked(l: Lift, s: Shape, x: Node, rc: Node): Node {
   const result = l.f.variable(V128);
   const to = (name: "nearest" | "floor" | "ceil" | "trunc") => () => l.f.set(result, s.op(name, x));

@@ -33,7 +33,7 @@ const fromGpr = (s: Shape): Lifter => (l) => {
   const quick = (s === SS ? f32 : f64).convertI64S(x);
   const result = s === SD && memSize === 4 ? l.f.let(quick) : guardedValue(l, s, isUnobserved(), quick, `${s.name}.fromInt`, x);
   s.write(l, 0, result);
-  l.floats?.notePlain(result);
+  l.floats?.notePlain(s.suffix, result);
 };
 const singlesOf = (l: Lift, a: Node): Node => guarded(l, isUnobserved(), simd(F32X.convertI32, V128, a), "f32x4.fromInt", a);
 const cvtdq2ps: Lifter = (l) => l.writeV(0, singlesOf(l, readVector(l, 1)));

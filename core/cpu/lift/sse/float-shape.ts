@@ -121,7 +121,7 @@ const isDenormalScalar = (s: Shape, x: Node): Node =>
   s.format === SINGLE
     ? i32.ltU(i32.sub(i32.shl(i32.reinterpretF32(x), c32(1)), c32(1)), c32(0xffffff))
     : i64.ltU(i64.sub(i64.shl(i64.reinterpretF64(x), c64(1)), c64(1)), c64(0x1fffffffffffffn));
-const isKnown = (l: Lift, x: Node): boolean => l.floats?.isPlain(x) ?? false;
+const isKnown = (l: Lift, s: Shape, x: Node): boolean => l.floats?.isPlain(s.suffix, x) ?? false;
 
 /** The exact function's result instead of `quick`, and what is known afterwards. */
 function settled(l: Lift, s: Shape, isUnsound: Node, quick: Node, exact: string, operands: readonly Node[]): Node {
@@ -134,14 +134,14 @@ function settled(l: Lift, s: Shape, isUnsound: Node, quick: Node, exact: string,
     const limit = l.floats.limit(s.suffix, () => c32(0));
     l.f.set(limit, select(s.all(plain), limit.get, c32(0)));
   });
-  for (const x of [...operands, result.get]) l.floats?.notePlain(x);
+  for (const x of [...operands, result.get]) l.floats?.notePlain(s.suffix, x);
   return result.get;
 }
 
 /** `quick`, the result of an operation on `operands`, checked. `isExactZero`: a mask of results that are 0 and exact. */
 export function checked(l: Lift, s: Shape, quick: Node, exact: string, operands: readonly Node[], isExactZero?: Node): Node {
   const limit = limitOf(l, s);
-  const unknown = operands.filter((x) => !isKnown(l, x));
+  const unknown = operands.filter((x) => !isKnown(l, s, x));
   if (s.isPacked) {
     const ordinary = isOrdinary(s, quick);
     const sound = [isExactZero ? s.or(ordinary, isExactZero) : ordinary, ...unknown.map((x) => isPlain(s, x))].reduce((a, b) => s.and(a, b));
@@ -154,7 +154,7 @@ export function checked(l: Lift, s: Shape, quick: Node, exact: string, operands:
 
 /** i32: an operand is denormal or a NaN, or may be one; for what raises nothing else. */
 export function mayBeSpecial(l: Lift, s: Shape, ...operands: readonly Node[]): Node {
-  const unknown = operands.filter((x) => !isKnown(l, x));
+  const unknown = operands.filter((x) => !isKnown(l, s, x));
   const parts: Node[] = unknown.length > 0 ? [i32.eqz(s.all(unknown.map((x) => isPlain(s, x)).reduce((a, b) => s.and(a, b))))] : [];
   if (unknown.length < operands.length) parts.push(i32.eqz(limitOf(l, s)));
   return parts.reduce((a, b) => i32.or(a, b));

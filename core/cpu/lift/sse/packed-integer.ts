@@ -3,7 +3,7 @@
 import { c32, c64, I32, i32, i64, type Node, select, simd, simdLane, V128, v128 } from "../../wasm/nodes.ts";
 import type { Lift, Lifter } from "../lift.ts";
 import { I16, I32X, I64X, I8 } from "./simd-op.ts";
-import { bytes, dwords, enterMmx, iota, isMmx, lowI64, qwords, readVector, setZeroCarry, shuffle, words, writeGpr, writeVector, zero } from "./vector.ts";
+import { bytes, dwords, enterMmx, iota, isMmx, knownImm8, lanes16, lowI64, qwords, readVector, setZeroCarry, shuffle, words, writeGpr, writeVector, zero } from "./vector.ts";
 
 type Combine = (a: Node, b: Node, l: Lift) => Node;
 
@@ -39,6 +39,13 @@ const mulDwords = (op: number): Lifter => binary((a, b) => simd(op, V128, shuffl
 /** Counts at or over the width give zero, or copies of the sign. The count is an immediate or the low 64 bits of the source. */
 function shift(op: number, width: number, isArithmetic = false): Lifter {
   return (l) => {
+    const known = l.operand(1).kind === "imm" ? knownImm8(l) : undefined;
+    if (known !== undefined) {
+      const a = readVector(l, 0);
+      if (known < width || isArithmetic) writeVector(l, 0, simd(op, V128, a, c32(Math.min(known, width - 1))));
+      else writeVector(l, 0, zero());
+      return;
+    }
     const count = l.operand(1).kind === "imm" ? l.f.let(i64.and(l.imm(), c64(255))) : l.f.let(lowI64(readVector(l, 1)));
     const a = readVector(l, 0);
     const isOver = i64.gtU(count, c64(width - 1));
@@ -48,6 +55,12 @@ function shift(op: number, width: number, isArithmetic = false): Lifter {
 }
 /** PSLLDQ and PSRLDQ. */
 const byteShift = (isLeft: boolean): Lifter => (l) => {
+  const known = knownImm8(l);
+  if (known !== undefined) {
+    const by = Math.min(known, 16);
+    writeVector(l, 0, shuffle(readVector(l, 0), zero(), lanes16((i) => (isLeft ? (i < by ? 16 : i - by) : Math.min(i + by, 16)))));
+    return;
+  }
   const imm = l.f.let(i32.and(i32.wrap(l.imm()), c32(255)));
   const count = simd(I8.splat, V128, select(i32.gtU(imm, c32(16)), c32(16), imm));
   writeVector(l, 0, v128.swizzle(readVector(l, 0), simd(isLeft ? I8.sub : I8.add, V128, iota(), count)));

@@ -135,7 +135,7 @@ const compare = (isExplicit: boolean, givesIndex: boolean): Lifter => (l) => {
     const last = i32.sub(c32(31), i32.clz(result));
     const index = select(i32.and(imm, c32(0x40)), last, i32.ctz(result));
     l.setGpr(1, i64.extendU(select(result, index, lanes)));
-  } else f.store(c32(0), maskVector(imm, result), L.XMM);
+  } else l.setXmm(0, f.let(maskVector(imm, result)));
   const flag = (condition: Node, bit: number) => select(condition, c32(bit), c32(0));
   const carry = flag(i32.ne(result, c32(0)), L.FL_CF);
   const zeroFlag = flag(i32.ltU(lengthB, lanes), L.FL_ZF);

@@ -2,7 +2,7 @@
 // memory. An MMX write sets the register's sign and exponent, and every MMX instruction sets TOP to 0 and, but for EMMS, marks
 // all x87 registers in use (Intel SDM vol. 3, 12.2).
 import * as L from "../../state/layout.ts";
-import { c32, c64, i32, i64, type Node, simd, simdLane, V128, v128 } from "../../wasm/nodes.ts";
+import { c32, c64, i32, i64, type Node, NodeKind, simd, simdLane, V128, v128 } from "../../wasm/nodes.ts";
 import type { Lift } from "../lift.ts";
 import { I64X } from "./simd-op.ts";
 
@@ -62,8 +62,15 @@ export function writeGpr(l: Lift, index: number, value: Node): void {
   l.setWhole(index, value);
 }
 
-/** Low byte of the immediate, i32. */
+/** Low byte of the immediate, i32: a constant in translated code. */
 export const imm8 = (l: Lift): Node => l.f.let(i32.and(i32.wrap(l.imm()), c32(255)));
+/** The immediate where it is known while lifting: then lanes and counts need not be computed when the code runs. */
+export function knownImm8(l: Lift): number | undefined {
+  const imm = imm8(l);
+  return imm.kind === NodeKind.i32const ? imm.imm & 255 : undefined;
+}
+/** 16 numbers by their place. */
+export const lanes16 = (of: (i: number) => number): number[] => Array.from({ length: 16 }, (_, i) => of(i));
 
 /** ZF and CF from i32 0 or 1, the other four clear. */
 export function setZeroCarry(l: Lift, zf: Node, cf: Node): void {
