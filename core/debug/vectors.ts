@@ -1,12 +1,13 @@
 // Replays vectors captured from a real processor (format "x86-vectors-1": JSON Lines, one instruction with its state before and
 // after) on the engine and names every difference. Ring 3, flat segments, 4-level paging, as the vectors were taken.
 import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
-import { Engine } from "../cpu/interp/engine.ts";
+import { Engine, type EngineKind } from "../cpu/interp/engine.ts";
 import { DEFAULT_CPU_MODEL } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
 import { newAddressSpace, updateMode } from "../cpu/system/mode.ts";
 
 const PAGE = 4096;
+const MAX_LENGTH = 15;
 const REGION = 0x2000;
 const RAM_BYTES = 0x100000;
 const FX_BYTES = 416;
@@ -35,14 +36,18 @@ export interface ReplayResult {
 }
 
 /** Throws Error if the text is not a vector file. `onFailure` gets one line for each vector that fails. */
-export async function replayVectors(lines: AsyncIterable<string> | Iterable<string>, onFailure: (line: string) => void): Promise<ReplayResult> {
+export async function replayVectors(
+  lines: AsyncIterable<string> | Iterable<string>,
+  onFailure: (line: string) => void,
+  engine: EngineKind = "interpreter",
+): Promise<ReplayResult> {
   let replayer: Replayer | null = null;
   const result = { passed: 0, failed: 0 };
   for await (const line of lines) {
     if (line.trim() === "") continue;
     const value = parse(line);
     if (!replayer) {
-      replayer = new Replayer(value as unknown as Header);
+      replayer = new Replayer(value as unknown as Header, engine);
       continue;
     }
     const vector = value as unknown as Vector;
@@ -75,7 +80,7 @@ class Replayer {
   private readonly regions: { linear: number; host: number; pristine: Uint8Array }[];
   private readonly images: Uint8Array[];
 
-  constructor(header: Header) {
+  constructor(header: Header, engine: EngineKind) {
     if (header.format !== "x86-vectors-1") throw new Error(`Unknown vector format ${String(header.format)}; x86-vectors-1 is what is known`);
     this.header = header;
     sharedImage ??= buildInterpreter();
@@ -108,7 +113,7 @@ class Replayer {
       ioRead: () => 0xffffffff,
       ioWrite: () => {},
       cr8: 0,
-    });
+    }, engine);
     this.images = header.fx.map(fromHex);
     const all: [number, string][] = [...header.regions, [header.code, "90".repeat(REGION)]];
     this.regions = all.map(([linear, hex], n) => ({ linear, host: L.RAM + 0x10000 + n * REGION, pristine: fromHex(hex) }));
@@ -155,7 +160,10 @@ class Replayer {
     if (!before) return [`no FXSAVE image ${v.fx}`];
     this.loadFx(before);
 
-    let fault = this.engine.runOne();
+    if (codeRegion) this.engine.blocks.written(codeRegion.host - L.RAM, MAX_LENGTH);
+    // What cannot be in a region is done by the interpreter here too.
+    const translated = this.engine.translator ? this.engine.runOneTranslated() : undefined;
+    let fault = translated === undefined ? this.engine.runOne() : translated;
     for (let n = 0; n < 64 && fault === null && cpu.get(L.RIP) === this.header.code && v.out?.rip !== this.header.code.toString(16); n++) {
       fault = this.engine.runOne();
     }

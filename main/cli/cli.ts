@@ -15,7 +15,7 @@ export interface CliHost {
   demoKernel: string;
   libraryPath: string;
   /** Reads vectors line by line, tells each failure. */
-  replayVectors(lines: AsyncIterable<string>, onFailure: (line: string) => void): Promise<{ passed: number; failed: number }>;
+  replayVectors(lines: AsyncIterable<string>, onFailure: (line: string) => void, engine: VmConfig["cpu"]["engine"]): Promise<{ passed: number; failed: number }>;
   startExtras?: { machineModule?: string };
 }
 

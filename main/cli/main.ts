@@ -11,9 +11,9 @@ const status = await runCli(process.argv.slice(2), {
   spawn: workerSpawner(workerEntry()),
   demoKernel: demoKernelPath(),
   libraryPath: defaultLibraryPath(),
-  replayVectors: async (lines, onFailure) => {
+  replayVectors: async (lines, onFailure, engine) => {
     const { replayVectors } = await import("../../core/debug/vectors.ts");
-    return replayVectors(lines, onFailure);
+    return replayVectors(lines, onFailure, engine);
   },
 });
 // An open stdin would keep the process; what was written goes out first.

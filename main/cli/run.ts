@@ -29,13 +29,17 @@ export async function run(args: string[], host: CliHost): Promise<number> {
 
 /** Throws UsageError. */
 const ENGINES = ["interpreter", "translator"] as const;
+export function engineNamed(name: string): (typeof ENGINES)[number] {
+  const engine = ENGINES.find((known) => known === name);
+  if (!engine) throw new UsageError(`--engine is interpreter or translator, not "${name}".`);
+  return engine;
+}
 
 export function runOptions(args: string[], host: CliHost): ForegroundOptions {
   const { values, positionals, tokens } = parse(args, OPTIONS);
   if (positionals[0] !== undefined) throw new UsageError(`run takes no argument "${positionals[0]}"; a kernel goes after --kernel.`);
   if (values.cpus !== undefined && wholeNumber(values.cpus, "cpus", 1, 255) > 1) throw new UsageError("--cpus above 1 is not supported yet.");
-  const engine = ENGINES.find((name) => name === (values.engine ?? "translator"));
-  if (!engine) throw new UsageError(`--engine is interpreter or translator, not "${values.engine}".`);
+  const engine = engineNamed(values.engine ?? "translator");
   const serial = values.serial ?? "stdio";
   if (serial !== "stdio" && serial !== "none") throw new UsageError(`--serial is stdio or none, not "${serial}".`);
   const port = (name: "debug-exit" | "debugcon") => (values[name] === undefined ? undefined : wholeNumber(values[name], name, 0, 0xffff));

@@ -233,12 +233,16 @@ export class BlockCache {
     }
     return 0;
   }
-  /** Has `onWritten` called, once, when any of the ranges (each within a page of RAM) is written to or everything is dropped. */
-  watch(ranges: readonly { gpa: number; length: number }[], onWritten: () => void): void {
+  /** Has `onWritten` called, once, when any of the ranges (each within a page of RAM) is written to or everything is dropped. Gives
+   *  what ends the watch. */
+  watch(ranges: readonly { gpa: number; length: number }[], onWritten: () => void): () => void {
+    const end = (): void => {
+      for (const block of blocks) this.byPage.get(Math.floor(block.gpa / PAGE))?.delete(block);
+    };
     const blocks: Block[] = ranges.map(({ gpa, length }) => ({
       firstRecord: 0, recordCount: 0, gpa, length, secondPage: -1, tableEntry: -1,
       onWritten: () => {
-        for (const other of blocks) this.byPage.get(Math.floor(other.gpa / PAGE))?.delete(other);
+        end();
         onWritten();
       },
     }));
@@ -246,6 +250,7 @@ export class BlockCache {
       const first = block.gpa % PAGE;
       this.mark(Math.floor(block.gpa / PAGE), block, first, first + block.length);
     }
+    return end;
   }
 
   /** Takes a host page out of the write TLB. An entry's page address is its place, as far as the place tells. */

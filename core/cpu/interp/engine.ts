@@ -25,13 +25,19 @@ const DR6 = L.DR + 6 * 8;
 const RUNS_A_SWEEP = 64;
 
 export interface EngineHooks extends Omit<CpuHooks, "halt"> {
-  /** During a run, the time-stamp counter without TSC_OFFSET is floor(start + step * instructions since its start). */
-  tscScale?(): { start: number; step: number };
+  /** During a run, the time-stamp counter without TSC_OFFSET is floor(start + step * instructions since its start), for `limit` of them. */
+  tscScale?(): TscScale;
   physical: PhysicalAccess;
   /** A store of `size` bytes at device address `gpa`, the bytes being at `host`. */
   mmioRead(gpa: number, size: number, host: number): void;
   mmioWrite(gpa: number, size: number, host: number): void;
   interrupts: InterruptSource;
+}
+
+export interface TscScale {
+  start: number;
+  step: number;
+  limit: number;
 }
 
 /** `translator`: the interpreter, with hot code translated. */
@@ -227,9 +233,15 @@ export class Engine {
     this.retired += budget - (words[L.LEFT >> 2] as number);
     return outcome;
   }
-  private setTscScale(scale: { start: number; step: number } | undefined): void {
+  /** Also in the middle of a run, whose instructions are counted from its start. */
+  setTscScale(scale: TscScale | undefined): void {
     this.ticks[L.TSC_START >> 3] = scale?.start ?? 0;
     this.ticks[L.TSC_STEP >> 3] = scale?.step ?? 0;
+    this.words[L.TSC_LIMIT >> 2] = Math.min(scale?.limit ?? 0, 0x7fffffff);
+  }
+  /** The latest time-stamp count, without TSC_OFFSET, that the guest has read without asking. */
+  get lastTsc(): number {
+    return this.ticks[L.TSC_LAST >> 3] as number;
   }
   private wantsStop = false;
   /** Ends run() after the current instruction: the machine is to be reset or switched off. */
@@ -376,6 +388,17 @@ export class Engine {
     this.exports.enterAt(record, 1);
     // A repeated string instruction leaves after one iteration and counts as done only with the last.
     return words[L.EXIT_REASON >> 2] === EXIT_FAULT;
+  }
+
+  /** As runOne(), but translated, where it can be; then `undefined` says that it was not. For tests. */
+  runOneTranslated(): FoundFault | null | undefined {
+    const linear = this.linearRip();
+    const record = this.decodeHere(false);
+    const gpa = record === 0 ? -1 : this.translateCode(linear);
+    const mode = this.words[L.MODE_KEY >> 2] as number;
+    if (gpa < 0 || !this.translator?.translateOne({ record, linear, gpa, mode })) return undefined;
+    this.exports.enterAt(record, 1);
+    return this.words[L.EXIT_REASON >> 2] === EXIT_FAULT ? this.takeFault() : null;
   }
 
   /** One instruction without delivering anything: for tests. Gives the exception that it raised, or null. */

@@ -56,11 +56,13 @@ const imulTo = (a: number, b: number): Lifter => (l) => {
   const x = f.let(l.signed(l.read(a)));
   const y = f.let(l.signed(l.read(b)));
   const product = f.let(i64.mul(x, y));
-  const over = f.let(
-    i64.extendU(
-      l.size === 8 ? i64.ne(call(l.named("mulHighSigned"), x, y), i64.shrS(product, c64(63))) : i64.ne(l.signed(product), product),
-    ),
-  );
+  const over = l.areFlagsUnused
+    ? c64(0)
+    : f.let(
+        i64.extendU(
+          l.size === 8 ? i64.ne(call(l.named("mulHighSigned"), x, y), i64.shrS(product, c64(63))) : i64.ne(l.signed(product), product),
+        ),
+      );
   l.write(0, product);
   l.flagsShift(product, over, over);
 };

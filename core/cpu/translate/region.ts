@@ -10,14 +10,19 @@ import * as L from "../state/layout.ts";
 
 const PAGE = 4096;
 const TWO_32 = 4294967296;
-/** The optimising compiler's time grows faster than a region's size: bounds that were measured. */
-export const MAX_INSTRUCTIONS = 160;
-const MAX_BLOCKS = 48;
-/** Other pages than the head's that a region may have code in. */
-const MAX_PAGES = 6;
-/** Largest function that becomes part of its caller, and how deep. */
-const MAX_CALLEE = 32;
-const MAX_DEPTH = 3;
+/** How large a region may get. The optimising compiler's time grows much faster than a region's size. */
+export interface RegionLimits {
+  instructions: number;
+  blocks: number;
+  /** Other pages than the head's that it may have code in. */
+  pages: number;
+  /** Instructions of the largest function that becomes part of its caller, and how deep. */
+  callee: number;
+  depth: number;
+}
+/** For code that has just become hot, and for what has stayed hot for long. */
+export const SMALL_REGION: RegionLimits = { instructions: 160, blocks: 48, pages: 6, callee: 32, depth: 3 };
+export const LARGE_REGION: RegionLimits = { instructions: 480, blocks: 140, pages: 8, callee: 64, depth: 4 };
 const MAX_LENGTH = 15;
 
 export interface Instruction {
@@ -93,8 +98,8 @@ interface Frame {
 }
 
 /** The region at the head, or null if its first instruction cannot be part of one. */
-export function findRegion(source: CodeSource): Region | null {
-  return new Finder(source).find();
+export function findRegion(source: CodeSource, limits: RegionLimits): Region | null {
+  return new Finder(source, limits).find();
 }
 
 class Finder {
@@ -107,8 +112,11 @@ class Finder {
   private instructionCount = 0;
   private leaderCount = 0;
 
-  constructor(source: CodeSource) {
+  private readonly limits: RegionLimits;
+
+  constructor(source: CodeSource, limits: RegionLimits) {
     this.source = source;
+    this.limits = limits;
   }
 
   find(): Region | null {
@@ -142,7 +150,7 @@ class Finder {
   }
 
   private lead(frame: Frame, offset: number): void {
-    if (frame.leaders.has(offset) || this.leaderCount >= MAX_BLOCKS || !this.reach(offset)) return;
+    if (frame.leaders.has(offset) || this.leaderCount >= this.limits.blocks || !this.reach(offset)) return;
     this.leaderCount++;
     frame.leaders.set(offset, { offset, block: -1 });
     this.work.push({ frame, offset });
@@ -151,7 +159,7 @@ class Finder {
   private reach(offset: number): boolean {
     const page = this.pageOf(offset);
     if (page === 0 || this.pages.has(page)) return true;
-    if (this.pages.size >= MAX_PAGES || this.source.hostOf(page) === 0) return false;
+    if (this.pages.size >= this.limits.pages || this.source.hostOf(page) === 0) return false;
     this.pages.add(page);
     return true;
   }
@@ -165,7 +173,7 @@ class Finder {
 
   private scan(frame: Frame, start: number): void {
     let offset = start;
-    while (this.instructionCount < MAX_INSTRUCTIONS) {
+    while (this.instructionCount < this.limits.instructions) {
       const i = this.instructionAt(offset);
       if (!i || !this.reach(offset) || !this.reach(offset + i.length - 1)) return;
       this.instructionCount++;
@@ -194,9 +202,9 @@ class Finder {
 
   /** Makes the called function part of the region if it is small enough. */
   private enter(frame: Frame, call: Instruction, to: number): void {
-    if (frame.depth >= MAX_DEPTH || !this.source.isKnown(to)) return;
+    if (frame.depth >= this.limits.depth || !this.source.isKnown(to)) return;
     const size = this.sizeOf(to);
-    if (size === 0 || this.instructionCount + size > MAX_INSTRUCTIONS) return;
+    if (size === 0 || this.instructionCount + size > this.limits.instructions) return;
     const returnTo = call.offset + call.length;
     const callee = this.frame(returnTo, frame);
     this.lead(callee, to);
@@ -212,7 +220,7 @@ class Finder {
     for (let offset = work.pop(); offset !== undefined; offset = work.pop()) {
       for (let i = this.instructionAt(offset); i && !seen.has(i.offset); i = this.instructionAt(offset)) {
         seen.add(i.offset);
-        if (seen.size > MAX_CALLEE) return 0;
+        if (seen.size > this.limits.callee) return 0;
         offset = i.offset + i.length;
         const end = this.endOf(i);
         if (end === null || end.kind === "call") continue;
@@ -232,7 +240,7 @@ class Finder {
       const i = this.instructionAt(offset);
       const outside: End = { kind: "jump", to: { offset, block: -1 } };
       const isReached = i && this.isReached(offset) && this.isReached(offset + i.length - 1);
-      if (!i || !isReached || instructions.length >= MAX_INSTRUCTIONS) return { start, instructions, end: outside };
+      if (!i || !isReached || instructions.length >= this.limits.instructions) return { start, instructions, end: outside };
       const end = this.endOf(i);
       if (end?.kind === "stop") return { start, instructions, end: outside };
       instructions.push(i);

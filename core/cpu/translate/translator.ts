@@ -7,7 +7,7 @@ import { type InterpreterImage, MEMORY_PAGES_MAX, TABLE_SIZE } from "../interp/b
 import type { Predecoder } from "../interp/predecode.ts";
 import * as L from "../state/layout.ts";
 import { MODE_CODE_32, MODE_CODE_64, MODE_CODE_SIZE, MODE_FLAT } from "../system/mode.ts";
-import { findRegion, type Region } from "./region.ts";
+import { findRegion, LARGE_REGION, type Region, type RegionLimits, SMALL_REGION } from "./region.ts";
 import { REGION_EXPORT, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_PAGE_COUNT, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
 import { CALL_RECORDS, type CalledInstruction, RegionWriter } from "./region-writer.ts";
@@ -18,12 +18,16 @@ const TWO_32 = 0x1_0000_0000;
 export interface Tiering {
   /** Samples at one place that make it worth translating. */
   hotSamples: number;
+  /** WebAssembly bytes of translations that are kept before all are dropped. */
+  codeBytes: number;
+  /** Samples in a region that make it worth making a larger one. */
+  enlargeSamples: number;
   /** Instructions between two looks at where the time goes: the least, a mask of what chance adds, the most. */
   slice: { least: number; jitterMask: number; most: number };
 }
-export const DEFAULT_TIERING: Tiering = { hotSamples: 6, slice: { least: 12_000, jitterMask: 0x1fff, most: 400_000 } };
+export const DEFAULT_TIERING: Tiering = { hotSamples: 6, codeBytes: 32 << 20, enlargeSamples: 1000, slice: { least: 12_000, jitterMask: 0x1fff, most: 400_000 } };
 /** For tests: everything that is met is translated at once. */
-export const EAGER_TIERING: Tiering = { hotSamples: 1, slice: { least: 20, jitterMask: 0x1f, most: 1000 } };
+export const EAGER_TIERING: Tiering = { hotSamples: 1, codeBytes: 32 << 20, enlargeSamples: 3, slice: { least: 20, jitterMask: 0x1f, most: 1000 } };
 /** Places remembered while they are not yet hot. */
 const MAX_COUNTED = 4096;
 
@@ -32,8 +36,14 @@ const MAX_CHURN = 6;
 /** Samples after which half of that is forgotten. */
 const CHURN_HALF_LIFE = 2048;
 
+/** A larger region must have so many times the instructions of the small one. */
+const ENLARGED = 1.2;
+
 /** A translation, wherever it is bound. */
 interface Translation {
+  readonly instructionCount: number;
+  /** Samples in it. */
+  heat: number;
   readonly mode: number;
   readonly slot: number;
   /** Host address of its data. */
@@ -44,10 +54,12 @@ interface Translation {
   readonly ranges: readonly { from: number; bytes: Uint8Array }[];
 }
 /** A translation in the place of a record. */
-export interface Binding {
+interface Binding {
   readonly translation: Translation;
   readonly record: number;
   readonly ownHandler: number;
+  /** Ends the watch over its code. */
+  unwatch: () => void;
 }
 
 export interface TranslatorParts {
@@ -63,7 +75,7 @@ export interface TranslatorParts {
 }
 
 export class Translator implements CodeListener {
-  readonly counters = { regions: 0, bound: 0, unbound: 0, bytes: 0, instructions: 0, refused: 0, samples: 0 };
+  readonly counters = { regions: 0, bound: 0, unbound: 0, bytes: 0, instructions: 0, refused: 0, evictions: 0, samples: 0 };
   private readonly p: TranslatorParts;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
@@ -74,6 +86,8 @@ export class Translator implements CodeListener {
   private readonly bound = new Map<number, Binding>();
   /** How often translations of a page were lost to stores, by page: such code has to be hotter to be worth another one. */
   private readonly churn = new Map<number, number>();
+  /** WebAssembly bytes of the translations that there are. */
+  private liveBytes = 0;
   private nextSlot: number;
   private nextData = L.REGION_DATA;
 
@@ -96,7 +110,10 @@ export class Translator implements CodeListener {
   sample(place: CodePlace): void {
     if (++this.counters.samples % CHURN_HALF_LIFE === 0) this.forgetChurn();
     const { gpa } = place;
-    if (this.isTranslated(place.record)) return;
+    if (this.isTranslated(place.record)) {
+      this.warm(place);
+      return;
+    }
     const count = (this.counts.get(gpa) ?? 0) + 1;
     const lost = Math.min(this.churn.get(Math.floor(gpa / PAGE)) ?? 0, MAX_CHURN);
     if (count < this.tiering.hotSamples << lost) {
@@ -106,6 +123,25 @@ export class Translator implements CodeListener {
     }
     this.counts.delete(gpa);
     this.translate(place);
+  }
+
+  /** Where a small region stays hot, a large one, with fewer ways out, is worth the optimising compiler's time. */
+  private warm(place: CodePlace): void {
+    const binding = this.bound.get(place.record);
+    if (!binding || ++binding.translation.heat !== this.tiering.enlargeSamples) return;
+    const region = this.find(place, LARGE_REGION);
+    if (!region || region.instructionCount < binding.translation.instructionCount * ENLARGED) return;
+    const translation = this.make(region, place);
+    if (!translation) return;
+    translation.heat = this.tiering.enlargeSamples;
+    this.remember(translation, place, true);
+    this.release(binding);
+    this.bind(translation, place);
+  }
+  private release(binding: Binding): void {
+    binding.unwatch();
+    this.bound.delete(binding.record);
+    if (this.words[binding.record >> 2] === binding.translation.slot) this.words[binding.record >> 2] = binding.ownHandler;
   }
 
   private forgetChurn(): void {
@@ -118,38 +154,51 @@ export class Translator implements CodeListener {
   private translate(place: CodePlace): void {
     const host = this.hostOfPage(place.gpa);
     if (host === 0) return;
-    const headAt = place.gpa % PAGE;
-    const key = this.keyAt(host, headAt, place.mode);
+    const key = this.keyAt(host, place.gpa % PAGE, place.mode);
     if (this.hopeless.has(key)) return;
-    const view = new CodeView(place, (gpa) => this.hostOfPage(gpa), this.p);
-    const bits = isCode64(place.mode) ? 64 : 32;
-    const isTranslatable = bits === 64 || (place.mode & MODE_CODE_SIZE) === MODE_CODE_32 && (place.mode & MODE_FLAT) !== 0;
-    const region = isTranslatable
-      ? findRegion({ bytes: this.bytes, headAt, bits, hostOf: (delta) => view.hostOf(delta), isKnown: (offset) => view.isKnown(offset) })
-      : null;
+    const region = this.find(place, SMALL_REGION);
     if (!region || (region.instructionCount < 3 && region.blocks.length < 2)) {
       this.counters.refused++;
       this.hopeless.add(key);
       return;
     }
-    const translation = this.make(region, view, place.mode);
+    const translation = this.make(region, place);
     if (!translation) return;
-    const list = this.known.get(key);
-    if (list) list.push(translation);
-    else this.known.set(key, [translation]);
+    this.remember(translation, place, false);
     this.bind(translation, place);
   }
+  /** For tests: translates the single instruction at a block's start. False: it cannot be in a region. */
+  translateOne(place: CodePlace): boolean {
+    const region = this.find(place, { instructions: 1, blocks: 1, pages: 1, callee: 0, depth: 0 });
+    const translation = region && this.make(region, place);
+    return translation ? this.bind(translation, place) : false;
+  }
+  private find({ linear, gpa, mode, record }: CodePlace, limits: RegionLimits): Region | null {
+    const bits = isCode64(mode) ? 64 : 32;
+    if (bits === 32 && ((mode & MODE_CODE_SIZE) !== MODE_CODE_32 || (mode & MODE_FLAT) === 0)) return null;
+    const view = new CodeView({ linear, gpa, mode, record }, (at) => this.hostOfPage(at), this.p);
+    const hostOf = (delta: number): number => view.hostOf(delta);
+    return findRegion({ bytes: this.bytes, headAt: gpa % PAGE, bits, hostOf, isKnown: (offset) => view.isKnown(offset) }, limits);
+  }
+  private remember(translation: Translation, place: CodePlace, isFirst: boolean): void {
+    const key = this.keyAt(this.hostOfPage(place.gpa), place.gpa % PAGE, place.mode);
+    const list = this.known.get(key);
+    if (!list) this.known.set(key, [translation]);
+    else if (isFirst) list.unshift(translation);
+    else list.push(translation);
+  }
 
-  private make(region: Region, view: CodeView, mode: number): Translation | null {
+  private make(region: Region, place: CodePlace): Translation | null {
     const { image } = this.p;
-    if (this.nextSlot >= TABLE_SIZE) return null;
+    const { mode } = place;
+    const view = new CodeView(place, (at) => this.hostOfPage(at), this.p);
     const module = new RegionModule(image.runtime);
     const isRefused = (form: Form): boolean => this.p.predecoder.isRefused(form, mode);
     const written = new RegionWriter(module, region, { flavour: isCode64(mode) ? "long" : "flat", isRefused }).write();
-    const data = (this.nextData + 15) & ~15;
-    if (data + written.dataBytes > L.REGION_DATA + L.REGION_DATA_BYTES) return null;
     module.addRegion(written.body);
     const wire = module.build({ initial: L.RAM >>> 16, maximum: MEMORY_PAGES_MAX }, TABLE_SIZE);
+    if (!this.hasRoom(written.dataBytes, wire.length)) this.evict();
+    const data = (this.nextData + 15) & ~15;
     const env: Record<string, unknown> = { memory: this.p.memory, table: this.p.table, data };
     for (const name of module.importNames) env[name] = this.p.exports[name];
     const instance = new WebAssembly.Instance(new WebAssembly.Module(wire), { env });
@@ -162,10 +211,26 @@ export class Translator implements CodeListener {
     region.pages.forEach((page, n) => (this.words[(data + DATA_PAGES + n * 8) >> 2] = page));
     this.writeCalls(written.calls, data, mode);
     this.counters.regions++;
+    this.liveBytes += wire.length;
     this.counters.bytes += wire.length;
     this.counters.instructions += region.instructionCount;
     const ranges = region.ranges.map(({ from, to }) => ({ from, bytes: view.bytesAt(this.bytes, from, to) }));
-    return { mode, slot, data, ranges, pages: region.pages };
+    return { mode, slot, data, ranges, pages: region.pages, instructionCount: region.instructionCount, heat: 0 };
+  }
+
+  private hasRoom(dataBytes: number, codeBytes: number): boolean {
+    const dataEnd = L.REGION_DATA + L.REGION_DATA_BYTES;
+    return this.nextSlot < TABLE_SIZE && this.nextData + 16 + dataBytes <= dataEnd && this.liveBytes + codeBytes <= this.tiering.codeBytes;
+  }
+  /** Drops every translation: what is hot comes back soon, what was is gone. Not while one is running. */
+  private evict(): void {
+    for (const binding of [...this.bound.values()]) this.release(binding);
+    this.known.clear();
+    for (let slot = this.p.image.slotCount; slot < this.nextSlot; slot++) this.p.table.set(slot, null);
+    this.nextSlot = this.p.image.slotCount;
+    this.nextData = L.REGION_DATA;
+    this.liveBytes = 0;
+    this.counters.evictions++;
   }
 
   /** The records of the instructions that the region calls; their addresses are written by the region itself. */
@@ -197,29 +262,30 @@ export class Translator implements CodeListener {
   private bind(translation: Translation, place: CodePlace): boolean {
     const { record } = place;
     const ownHandler = this.words[record >> 2] as number;
-    if (ownHandler >= this.p.image.slotCount || !this.follow(translation, place)) return false;
+    if (ownHandler >= this.p.image.slotCount) return false;
+    const unwatch = this.follow(translation, place);
+    if (!unwatch) return false;
     this.words[(translation.data + DATA_HEAD_HANDLER) >> 2] = ownHandler;
     this.words[record >> 2] = translation.slot;
-    this.bound.set(record, { translation, record, ownHandler });
+    this.bound.set(record, { translation, record, ownHandler, unwatch });
     this.counters.bound++;
     return true;
   }
-  /** Finds the translation's code as it is mapped now, notes where its pages are, and watches it. */
-  private follow(translation: Translation, place: CodePlace): boolean {
+  /** Finds the translation's code as it is mapped now, notes where its pages are, and watches it; null if it is not all there. */
+  private follow(translation: Translation, place: CodePlace): (() => void) | null {
     const view = new CodeView(place, (gpa) => this.hostOfPage(gpa), this.p);
     for (const { from, bytes } of translation.ranges) {
       const host = view.hostAt(from);
-      if (host === 0 || !this.holds(host, bytes)) return false;
+      if (host === 0 || !this.holds(host, bytes)) return null;
     }
     translation.pages.forEach((page, n) => {
       this.words[(translation.data + DATA_PAGES + n * 8 + 4) >> 2] = Math.floor(view.gpaOf(page) / PAGE);
     });
     this.words[(translation.data + DATA_RECORD) >> 2] = 0;
-    this.p.blocks.watch(
+    return this.p.blocks.watch(
       translation.ranges.map(({ from, bytes }) => ({ gpa: view.gpaAt(from), length: bytes.length })),
       () => this.lost(place),
     );
-    return true;
   }
   /** A region was entered by this record, but a page of it lies elsewhere: in another address space, say. True if it may run. */
   pagesMoved(record: number, data: number): boolean {
@@ -228,7 +294,10 @@ export class Translator implements CodeListener {
     const linear = this.linearOf(record);
     const gpa = this.p.fetch(linear);
     if (gpa < 0) return false;
-    if (!this.follow(binding.translation, { record, linear, gpa, mode: binding.translation.mode })) return false;
+    const unwatch = this.follow(binding.translation, { record, linear, gpa, mode: binding.translation.mode });
+    if (!unwatch) return false;
+    binding.unwatch();
+    binding.unwatch = unwatch;
     // The key stays an old one: findPages() notes it, with the pages that it stands for, when it finds them next.
     return true;
   }
@@ -241,8 +310,7 @@ export class Translator implements CodeListener {
   private lost(place: CodePlace): void {
     const binding = this.bound.get(place.record);
     if (binding) {
-      this.bound.delete(place.record);
-      if (this.words[place.record >> 2] === binding.translation.slot) this.words[place.record >> 2] = binding.ownHandler;
+      this.release(binding);
       this.counters.unbound++;
     }
     const page = Math.floor(place.gpa / PAGE);
