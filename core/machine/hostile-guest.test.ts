@@ -2,6 +2,7 @@
 // machine, and leave it obedient. Sources are in NASM's notation beside the bytes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { MemoryBackend } from "../storage/memory-backend.ts";
 import { KERNEL_ENTRY, MachineBench, tinyKernel } from "../testkit/machine-bench.ts";
 
 /** For position = port * 3 + size index, from [first] to [end]: OUT of a random value and IN, the position in three bytes to port
@@ -34,16 +35,25 @@ test("a triple fault ends the machine with the reason and its registers", () => 
   assert.equal(b.slice().kind, "ended", "it stays ended");
 });
 
-for (const seed of [1, 20_251_123]) {
-  test(`random values to every port in every size, seed ${seed}`, () => {
+const allDrives = () =>
+  ([["disk", "ide", 0], ["disk", "ide", 1], ["cd", "ide", 2], ["disk", "ahci", 0], ["cd", "ahci", 1], ["disk", "virtio", 0], ["floppy", "fdc", 0]] as const).map(
+    ([kind, controller, slot]) => ({ id: `${kind}-${controller}${slot}`, kind, controller, slot, medium: new MemoryBackend(1_474_560) }),
+  );
+
+for (const [seed, hasDrives] of [[1, false], [20_251_123, false], [7, true]] as const) {
+  test(`random values to every port in every size, seed ${seed}${hasDrives ? ", with media in all drives" : ""}`, () => {
     let first = 0;
     let machines = 0;
     let marks = 0;
     while (first < PORTS * 3) {
       assert.ok(++machines < 400, `too many power-offs, the last near port ${Math.floor(first / 3).toString(16)}h`);
       const kernel = tinyKernel(PORT_SWEEP, { [SWEEP_FIRST]: first, [SWEEP_END]: PORTS * 3, [SWEEP_SEED]: seed + machines });
-      const b = new MachineBench(kernel);
-      const result = b.run(20_000, () => b.debug.endsWith("DONE"));
+      const drives = hasDrives ? allDrives() : [];
+      const b = new MachineBench(kernel, { drives, devices: { balloon: true, tablet: true } });
+      const result = b.run(20_000, () => {
+        for (const { medium } of drives) medium.deliver();
+        return b.debug.endsWith("DONE");
+      });
       assert.ok(result, `neither done nor ended: ${[...b.debug.slice(-3)].map((c) => c.charCodeAt(0))}`);
       marks += b.debug.length;
       if (result.kind !== "ended") break;
