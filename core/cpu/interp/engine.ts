@@ -393,7 +393,7 @@ export class Engine {
   /** As runOne(), but translated, where it can be; then `undefined` says that it was not. For tests. */
   runOneTranslated(): FoundFault | null | undefined {
     const linear = this.linearRip();
-    const record = this.decodeHere(false);
+    const record = this.decodeHere(true);
     const gpa = record === 0 ? -1 : this.translateCode(linear);
     const mode = this.words[L.MODE_KEY >> 2] as number;
     if (gpa < 0 || !this.translator?.translateOne({ record, linear, gpa, mode })) return undefined;

@@ -171,6 +171,7 @@ export class Translator implements CodeListener {
   translateOne(place: CodePlace): boolean {
     const region = this.find(place, { instructions: 1, blocks: 1, pages: 1, callee: 0, depth: 0 });
     const translation = region && this.make(region, place);
+    this.bound.delete(place.record);
     return translation ? this.bind(translation, place) : false;
   }
   private find({ linear, gpa, mode, record }: CodePlace, limits: RegionLimits): Region | null {
