@@ -10,13 +10,15 @@ import { replayVectors } from "../../core/debug/vectors.ts";
 const read = (name: string): string[] =>
   gunzipSync(readFileSync(fileURLToPath(new URL(`vectors/${name}.jsonl.gz`, import.meta.url)))).toString("utf8").split("\n");
 
-for (const mode of ["mode-64", "mode-32"]) {
-  test(`the engine does what the processor did: ${mode}`, async () => {
-    const failures: string[] = [];
-    const result = await replayVectors(read(mode), (line) => failures.push(line));
-    assert.deepEqual(failures, []);
-    assert.equal(result.passed, 3000);
-  });
+for (const engine of ["interpreter", "translator"] as const) {
+  for (const mode of ["mode-64", "mode-32"]) {
+    test(`the ${engine} does what the processor did: ${mode}`, async () => {
+      const failures: string[] = [];
+      const result = await replayVectors(read(mode), (line) => failures.push(line), engine);
+      assert.deepEqual(failures, []);
+      assert.equal(result.passed, 3000);
+    });
+  }
 }
 
 test("a wrong result is found and named", async () => {
