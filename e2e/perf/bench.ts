@@ -94,14 +94,17 @@ interface Contender {
 }
 const work = mkdtempSync(join(tmpdir(), "ringfence-bench-"));
 const scratch = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "ringfence-bench-"));
+const temporary = [work, scratch];
 process.on("exit", () => {
-  for (const folder of [work, scratch]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 
 const contenders: Contender[] = [];
 for (const architecture of architectures) {
-  const built = buildGuestProgram(architecture);
+  const folder = join(work, architecture);
+  mkdirSync(folder);
+  const built = buildGuestProgram(architecture, folder);
   const busybox = busyboxFor(architecture);
   const missing = "missing" in built ? built.missing : busybox ? undefined : "no static busybox is here: apt-get install busybox-static";
   if ("missing" in built || !busybox) {
@@ -112,17 +115,19 @@ for (const architecture of architectures) {
   const initrds = new Map<string, string>();
   const initrd = (chosen: readonly string[], job: Job): string => {
     const script = guestScript(chosen, job);
-    const path = initrds.get(script) ?? busyboxInitramfs(architecture, script, [{ name: "bin/program", mode: PROGRAM, data: readFileSync(program) }]);
+    const known = initrds.get(script);
+    if (known !== undefined) return known;
+    const path = busyboxInitramfs(architecture, script, [{ name: "bin/program", mode: PROGRAM, data: readFileSync(program) }]);
     initrds.set(script, path);
+    temporary.push(dirname(path));
     return path;
   };
   for (const engine of wantedEngines) {
     const results: EngineResults = { engine, architecture, tests: {}, boots: [], suites: [], failures: [] };
     if (engine === "native") {
-      const script = join(work, `suite-${architecture}.sh`);
+      const script = join(folder, "suite.sh");
       // Busybox goes by the name that it is called with.
-      mkdirSync(join(work, architecture));
-      const named = join(work, architecture, "busybox");
+      const named = join(folder, "busybox");
       symlinkSync(busybox, named);
       contenders.push({
         results,
@@ -136,7 +141,7 @@ for (const architecture of architectures) {
     }
     const why = missingGuest(architecture) ?? missingEngine(engine, architecture);
     if (why !== undefined) {
-      if (why !== null) console.log(`Left out: ${engine} ${architecture}: ${why}`);
+      if (why !== null || options.engines !== undefined) console.log(`Left out: ${engine} ${architecture}: ${why ?? "it has no such guests"}`);
       continue;
     }
     contenders.push({

@@ -1,8 +1,9 @@
 // The guest's programs natively, at a fraction of their work: both widths compute the same.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { dirname } from "node:path";
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type Architecture, busyboxFor } from "../fixtures/debian.ts";
 import { buildGuestProgram } from "./guest-programs.ts";
@@ -15,12 +16,13 @@ const KNOWN: Record<string, bigint> = { fib: 144n, sieve: 148933n, syscall: 0n, 
 const tests = TESTS.filter((name) => !name.startsWith("bb_"));
 
 function build(t: TestContext, architecture: Architecture): string | undefined {
-  const built = buildGuestProgram(architecture);
+  const folder = mkdtempSync(join(tmpdir(), "ringfence-program-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const built = buildGuestProgram(architecture, folder);
   if ("missing" in built) {
     t.skip(built.missing);
     return undefined;
   }
-  t.after(() => rmSync(dirname(built.program), { recursive: true }));
   return built.program;
 }
 function checksums(program: string): Map<string, bigint> {

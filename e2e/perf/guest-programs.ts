@@ -1,7 +1,5 @@
-// Builds the benchmark's static program for a guest's architecture with the host's gcc, into a temporary folder.
+// Builds the benchmark's static program for a guest's architecture with the host's gcc.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Architecture } from "../fixtures/debian.ts";
@@ -15,9 +13,8 @@ const OBJECTS: readonly (readonly [source: string, ...flags: string[]])[] = [
   ["float.c", "-DUNIT=sse", "-msse2", "-mfpmath=sse", "-fno-math-errno"],
 ];
 
-/** The program's path, or why it cannot be built here. */
-export function buildGuestProgram(architecture: Architecture): { program: string } | { missing: string } {
-  const folder = mkdtempSync(join(tmpdir(), `ringfence-bench-${architecture}-`));
+/** The program's path, in `folder`, or why it cannot be built here. */
+export function buildGuestProgram(architecture: Architecture, folder: string): { program: string } | { missing: string } {
   const width = architecture === "amd64" ? "-m64" : "-m32";
   const gcc = (args: readonly string[]): { missing: string } | undefined => {
     const run = spawnSync("gcc", args, { cwd: SOURCES, encoding: "utf8" });

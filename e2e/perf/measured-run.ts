@@ -9,7 +9,9 @@
 //   @@PASS                the end of the suite, which starts again when answered
 //   @@IDLE                a shell waits at its prompt
 //
-// While it waits for an answer the guest idles, so that the clocks are read at rest and no test is charged with another's time.
+// While it waits for an answer the guest idles, so that the clocks are read at rest and no test is charged with another's time. Before a
+// test is let go, and before the next one, threads that still compile for it in the background are waited for; what they use after
+// the test's end is charged to it, and what they use after its preparation is not.
 import { spawn } from "node:child_process";
 import { ProcessClock } from "./process-clock.ts";
 
@@ -69,10 +71,16 @@ export interface RunOptions {
 
 const wait = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-function since(begun: { threads: Map<string, number>; at: number }, clock: ProcessClock, now: number): Pick<Sample, "cpuSeconds" | "otherThreads" | "wallSeconds"> {
-  const used = clock.threads().map(([thread, seconds]) => seconds - (begun.threads.get(thread) ?? 0));
-  const cpuSeconds = used.reduce((sum, seconds) => sum + seconds, 0);
-  return { cpuSeconds, otherThreads: cpuSeconds > 0 ? 1 - Math.max(...used) / cpuSeconds : 0, wallSeconds: (now - begun.at) / 1000 };
+/** Waits, for at most two seconds, until nothing but the emulating thread has been busy in three looks. */
+async function quiet(clock: ProcessClock, emulating: string): Promise<void> {
+  for (let looks = 0, calm = 0; looks < 200 && calm < 3; looks++) {
+    await wait(0.01);
+    calm = clock.isBusy(emulating) ? 0 : calm + 1;
+  }
+}
+function busiest(threads: readonly [thread: string, seconds: number][], before: ReadonlyMap<string, number>): string {
+  const used = ([thread, seconds]: readonly [string, number]): number => seconds - (before.get(thread) ?? 0);
+  return threads.reduce((most, next) => (used(next) > used(most) ? next : most), threads[0] ?? ["", 0])[0];
 }
 
 /** Never rejects: what goes wrong is in `failures`, at the test that was under way ("boot" before the first). */
@@ -125,6 +133,26 @@ export function measuredRun(options: RunOptions): Promise<RunResult> {
     const answer = (): void => {
       child.stdin.write("\n");
     };
+    const start = async (test: string): Promise<void> => {
+      if (!native) await quiet(clock, busiest(clock.threads(), new Map()));
+      begun = { test, threads: new Map(clock.threads()), at: performance.now() };
+      if (!over) answer();
+    };
+    const stop = async (test: string): Promise<void> => {
+      if (begun?.test === test) {
+        const { threads: before, at } = begun;
+        const wallSeconds = (performance.now() - at) / 1000;
+        const atEnd = new Map(clock.threads());
+        const emulating = busiest([...atEnd], before);
+        if (!native) await quiet(clock, emulating);
+        const emulatingSeconds = (atEnd.get(emulating) ?? 0) - (before.get(emulating) ?? 0);
+        const others = clock.threads().filter(([thread]) => thread !== emulating);
+        const otherSeconds = others.reduce((sum, [thread, seconds]) => sum + seconds - (before.get(thread) ?? 0), 0);
+        const cpuSeconds = emulatingSeconds + otherSeconds;
+        measured = { cpuSeconds, otherThreads: cpuSeconds > 0 ? otherSeconds / cpuSeconds : 0, wallSeconds };
+      }
+      if (!over) answer();
+    };
     const passed = (test: string): void => {
       position = Math.max(position, tests.indexOf(test) + 1);
       begun = measured = undefined;
@@ -139,12 +167,10 @@ export function measuredRun(options: RunOptions): Promise<RunResult> {
           answer();
           break;
         case "START":
-          begun = { test: name, threads: new Map(clock.threads()), at: performance.now() };
-          answer();
+          void start(name);
           break;
         case "STOP":
-          if (begun?.test === name) measured = since(begun, clock, performance.now());
-          answer();
+          void stop(name);
           break;
         case "RESULT": {
           const [wall, cpu, checksum = ""] = fields;

@@ -18,14 +18,27 @@ export class ProcessClock {
 
   /** CPU seconds of every thread seen so far. */
   threads(): [thread: string, seconds: number][] {
+    this.eachThread((thread, folder) => this.nanoseconds.set(thread, Number(readFileSync(`${folder}/schedstat`, "utf8").split(" ")[0])));
+    return [...this.nanoseconds].map(([thread, ns]) => [thread, ns / 1e9]);
+  }
+
+  /** Whether a thread other than `except` is running, or would if a processor were free. */
+  isBusy(except: string): boolean {
+    let busy = false;
+    this.eachThread((thread, folder) => {
+      // The state is the first field behind the name in parentheses.
+      const stat = readFileSync(`${folder}/stat`, "utf8");
+      if (thread !== except && stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3) === "R") busy = true;
+    });
+    return busy;
+  }
+
+  private eachThread(look: (thread: string, folder: string) => void): void {
     for (const pid of this.tree()) {
       attempt(() => {
-        for (const task of readdirSync(`/proc/${pid}/task`)) {
-          attempt(() => this.nanoseconds.set(`${pid}/${task}`, Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8").split(" ")[0])));
-        }
+        for (const task of readdirSync(`/proc/${pid}/task`)) attempt(() => look(`${pid}/${task}`, `/proc/${pid}/task/${task}`));
       });
     }
-    return [...this.nanoseconds].map(([thread, ns]) => [thread, ns / 1e9]);
   }
 
   /** The sum of each process's largest resident set so far. */
