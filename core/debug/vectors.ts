@@ -33,6 +33,8 @@ interface Vector {
 export interface ReplayResult {
   passed: number;
   failed: number;
+  /** Vectors whose instruction was translated. */
+  translated: number;
 }
 
 /** Throws Error if the text is not a vector file. `onFailure` gets one line for each vector that fails. */
@@ -42,7 +44,7 @@ export async function replayVectors(
   engine: EngineKind = "interpreter",
 ): Promise<ReplayResult> {
   let replayer: Replayer | null = null;
-  const result = { passed: 0, failed: 0 };
+  const result = { passed: 0, failed: 0, translated: 0 };
   for await (const line of lines) {
     if (line.trim() === "") continue;
     const value = parse(line);
@@ -59,6 +61,7 @@ export async function replayVectors(
     }
   }
   if (!replayer) throw new Error("The vector file is empty");
+  result.translated = replayer.translated;
   return result;
 }
 
@@ -79,6 +82,7 @@ class Replayer {
   /** Linear start, host address and pristine bytes of each region; the last is the code. */
   private readonly regions: { linear: number; host: number; pristine: Uint8Array }[];
   private readonly images: Uint8Array[];
+  translated = 0;
 
   constructor(header: Header, engine: EngineKind) {
     if (header.format !== "x86-vectors-1") throw new Error(`Unknown vector format ${String(header.format)}; x86-vectors-1 is what is known`);
@@ -163,6 +167,7 @@ class Replayer {
     if (codeRegion) this.engine.blocks.written(codeRegion.host - L.RAM, MAX_LENGTH);
     // What cannot be in a region is done by the interpreter here too.
     const translated = this.engine.translator ? this.engine.runOneTranslated() : undefined;
+    if (translated !== undefined) this.translated++;
     let fault = translated === undefined ? this.engine.runOne() : translated;
     for (let n = 0; n < 64 && fault === null && cpu.get(L.RIP) === this.header.code && v.out?.rip !== this.header.code.toString(16); n++) {
       fault = this.engine.runOne();

@@ -362,10 +362,10 @@ class CodeView {
   private deltaOf(offset: number): number {
     return Math.floor(((this.place.gpa % PAGE) + offset) / PAGE);
   }
-  /** Host address of a page whose code has run, or 0. */
+  /** Host address of a page whose code has run, as the head's has or is about to, or 0. */
   hostOf(delta: number): number {
     const page = this.page(delta);
-    return page.starts.size > 0 ? page.host : 0;
+    return delta === 0 || page.starts.size > 0 ? page.host : 0;
   }
   gpaOf(delta: number): number {
     return this.page(delta).gpa;
