@@ -20,6 +20,7 @@ export function buildGuestProgram(architecture: Architecture, folder: string): {
     const run = spawnSync("gcc", args, { cwd: SOURCES, encoding: "utf8" });
     if (run.error) return { missing: "no C compiler is here: apt-get install gcc libc6-dev" };
     if (run.status === 0) return undefined;
+    if (architecture === "amd64" && /std(io|int|lib)\.h: No such file|cannot find -lc/.test(run.stderr)) return { missing: "gcc has no C library: apt-get install libc6-dev" };
     // Without the 32-bit C library the headers or the linker's files are not found.
     const no32 = architecture === "i386" && /gnu\/stubs-32\.h|bits\/libc-header-start\.h|cannot find -l|skipping incompatible|cannot find .*crt1\.o/.test(run.stderr);
     return { missing: no32 ? "gcc cannot build 32-bit programs: apt-get install gcc-multilib" : `gcc failed: ${run.stderr.slice(0, 2000)}` };
