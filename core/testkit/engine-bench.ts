@@ -41,7 +41,7 @@ export class EngineBench {
         new Uint8Array(buffer, host, size).fill(0xff);
       },
       mmioWrite: (gpa) => this.deviceWrites.push(gpa),
-      interrupts: { hasInterrupt: () => false, acknowledge: () => 0 },
+      interrupts: { hasInterrupt: () => this.cpu.get(L.INTR_PENDING) !== 0, acknowledge: () => this.takeInterrupt() },
       tscNow: () => [0, 0],
       setTsc: () => {},
       readMsr: () => null,
@@ -53,6 +53,13 @@ export class EngineBench {
     this.map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
     this.map.onRemapped = () => this.engine.flushAll();
     this.cpu = this.engine.cpu;
+  }
+  /** Interrupts acknowledged; the vector is always 20h. */
+  interruptsTaken = 0;
+  private takeInterrupt(): number {
+    this.interruptsTaken++;
+    this.engine.setInterruptLine(false);
+    return 0x20;
   }
   private readPhysical(gpa: number, size: number): number {
     const bytes = new Uint8Array(size);

@@ -147,6 +147,7 @@ export class Engine {
   }
   private halt(): void {
     this.isHalted = true;
+    this.words[L.SHADOW >> 2] = 0;
   }
   /** The exception that generated code has noted, which is taken back. */
   private takeFault(): FoundFault {

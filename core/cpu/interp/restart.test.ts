@@ -242,3 +242,17 @@ test("CMPXCHG8B past the end of the address space raises #SS through EBP, #GP ot
     assert.equal(b.step()?.vector, vector);
   }
 });
+
+test("the instruction after STI comes before any interrupt, even where a run ends between them", () => {
+  const b = new EngineBench().protected32();
+  b.cpu.setRip(0x1fff);
+  b.code("fb f4 90");
+  b.engine.run(1);
+  assert.equal(b.cpu.get(L.RIP), 0x2000);
+  b.engine.setInterruptLine(true);
+  assert.equal(b.engine.run(1), "budget");
+  assert.equal(b.cpu.get(L.RIP), 0x2001, "HLT was executed");
+  assert.equal(b.interruptsTaken, 0);
+  b.engine.run(1);
+  assert.equal(b.interruptsTaken, 1);
+});

@@ -22,7 +22,7 @@ const word = (offset: number): Node => i32.load(c32(offset));
 const place = (index: number): number => L.SEG + index * L.SEG_SIZE;
 
 /** What may be done here, as a block that `slow` leaves; then the system operation of that name does it. */
-function orSystem(l: Lift, name: string, write: (slow: (condition: Node) => void) => void): void {
+export function orSystem(l: Lift, name: string, write: (slow: (condition: Node) => void) => void): void {
   l.f.block((out: Label) => write((condition) => l.f.brIf(out, condition)));
   l.system(name);
 }

@@ -3,6 +3,7 @@ import type { Form } from "../../isa/form.ts";
 import { controlLifters } from "./control.ts";
 import { integerLifters } from "./integer.ts";
 import type { Lifter } from "./lift.ts";
+import { stateImageLifters } from "./privileged-fxstate.ts";
 import { privilegedLifters } from "./privileged.ts";
 import { shiftLifters } from "./shifts.ts";
 import { sseLifters } from "./sse/registry.ts";
@@ -19,6 +20,7 @@ const lifters: Record<string, Lifter> = {
   ...controlLifters,
   ...systemLifters,
   ...privilegedLifters,
+  ...stateImageLifters,
   ...sseLifters,
   ...x87Lifters,
 };

@@ -144,5 +144,7 @@ export const stackLifters: Record<string, Lifter> = {
   sti: (l) => {
     l.systemIf(i32.eqz(i32.and(isPlain(l), i32.eqz(i32.load(c32(L.INTR_PENDING))))), "sti");
     l.f.store(c32(0), i32.or(i32.load(c32(L.EFLAGS_OTHER)), c32(L.FL_IF)), L.EFLAGS_OTHER);
+    // If the run ends here, no interrupt may come before the next instruction: it may be HLT. Lasts longer if it does not end here.
+    l.f.store(c32(0), c32(1), L.SHADOW);
   },
 };

@@ -3,7 +3,7 @@ import * as L from "../state/layout.ts";
 import { noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
-import { type Callee, c32, c64, call, I32, I64, i32, i64, select } from "../wasm/nodes.ts";
+import { type Callee, c32, c64, call, I32, I64, i32, i64, type Node, select } from "../wasm/nodes.ts";
 
 const LOW = 0xffffffffn;
 
@@ -25,6 +25,9 @@ export function defineWide(module: ModuleBuilder): Map<string, Callee> {
   const mulHighSigned = module.func([I64, I64], [I64], (f) => {
     const a = f.param(0);
     const b = f.param(1);
+    // Most factors are small, and the product then fits in 64 bits.
+    const isSmall = (n: Node): Node => i64.eq(i64.extend32(n), n);
+    f.if(i32.and(isSmall(a), isSmall(b)), () => f.return(i64.shrS(i64.mul(a, b), c64(63))));
     const high = call(mulHighUnsigned, a, b);
     const correction = i64.add(i64.and(i64.shrS(a, c64(63)), b), i64.and(i64.shrS(b, c64(63)), a));
     f.return(i64.sub(high, correction));

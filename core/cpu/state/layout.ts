@@ -65,7 +65,7 @@ export const EXIT_REASON = 0x2b0;
 export const EXIT_RECORD = 0x2b4;
 /** Instructions left of the budget when it was left. */
 export const LEFT = 0x2b8;
-/** Not 0: interrupts are held off for one instruction (after STI, MOV SS, POP SS). */
+/** Not 0: interrupts are held off for one instruction (after STI, MOV SS, POP SS), counted from where generated code is left. */
 export const SHADOW = 0x2bc;
 /** RIP after the current system instruction, which may change it. */
 export const NEXT_RIP = 0x2c0;

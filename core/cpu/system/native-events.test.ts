@@ -38,6 +38,8 @@ interface Operation {
   reg?: number;
   rm?: number;
   rings?: readonly number[];
+  /** Has a memory operand, at RBX. */
+  memory?: boolean;
   prepare?(c: Case): void;
 }
 /** A random state in the making. */
@@ -63,6 +65,12 @@ const msr = (c: Case): void => {
   c.gpr(1, FS_AND_NEIGHBOURS[c.r.below(FS_AND_NEIGHBOURS.length)] as number, c.r.below(2));
   c.gpr(2, c.r.below(3) === 0 ? c.r.next() : c.r.below(0x8000), 7);
 };
+/** RBX to a random image; MXCSR is good most of the time. */
+const imagePlace = (c: Case): void => {
+  const at = STACKS + (c.r.below(0x1000) & (c.r.below(10) ? ~15 : ~0));
+  c.gpr(3, at);
+  for (let n = 0; n < 512; n += 4) c.write(at + n, n === 24 && c.r.below(8) !== 0 ? c.r.below(0x10000) : c.r.next());
+};
 const OPERATIONS: readonly Operation[] = [
   { name: "syscall", bits: [64], code: "0f05" },
   { name: "sysret", bits: [64], code: "480f07", size: 8, rings: [0], prepare: (c) => c.gpr(1, c.r.next(), c.r.below(4) ? 0 : 0x8000) },
@@ -81,6 +89,10 @@ const OPERATIONS: readonly Operation[] = [
   { name: "popSeg", bits: [32], code: "07", size: 4, reg: L.ES, prepare: (c) => c.write(c.sp, c.selector()) },
   { name: "movFromCr", bits: [64], code: "0f20d0", reg: 2, rm: L.GPR, rings: [0] },
   { name: "cli", bits: [64, 32], code: "fa" },
+  { name: "fxsave", bits: [64, 32], code: "0fae03", size: 4, memory: true, prepare: imagePlace },
+  { name: "fxsave", bits: [64], code: "480fae03", size: 8, memory: true, prepare: imagePlace },
+  { name: "fxrstor", bits: [64, 32], code: "0fae0b", size: 4, memory: true, prepare: imagePlace },
+  { name: "fxrstor", bits: [64], code: "480fae0b", size: 8, memory: true, prepare: imagePlace },
   { name: "clts", bits: [64, 32], code: "0f06", rings: [0] },
 ];
 
@@ -133,6 +145,8 @@ function prepare(benches: readonly EngineBench[], seed: number, bits: number, op
   const msrs = [L.MSR_LSTAR, L.MSR_KERNEL_GS_BASE, L.MSR_SYSENTER_ESP, L.MSR_SYSENTER_EIP].map((at) => [at, r.next(), r.below(0x8000)] as const);
   const mask = r.next();
   const sysenterCs = r.below(8) === 0 ? r.below(4) : 8;
+  const cr4 = r.below(12) === 0 ? 0 : L.CR4_OSFXSR;
+  const fpu = Array.from({ length: 32 + 64 }, () => r.next());
   const efer = r.below(12) === 0 ? 0 : L.EFER_SCE;
   const data = cpl === 3 ? 0x23 : r.below(2) ? 0 : 0x10;
   const lowData = cpl === 3 && r.below(10) === 0 ? 0x10 : data;
@@ -163,6 +177,15 @@ function prepare(benches: readonly EngineBench[], seed: number, bits: number, op
     cpu.set64(L.MSR_SFMASK, mask, 0);
     cpu.set(L.MSR_SYSENTER_CS, sysenterCs);
     cpu.set(L.EFER, cpu.get(L.EFER) | efer);
+    cpu.set(L.CR4, cpu.get(L.CR4) | cr4);
+    fpu.slice(0, 32).forEach((value, n) => cpu.set(L.FPU_REGS + n * 4, value));
+    fpu.slice(32).forEach((value, n) => cpu.set(L.XMM + n * 4, value));
+    cpu.set(L.FPU_TOP, mask & 7);
+    cpu.set(L.FPU_CW, 0x40 | (mask & 0xf3f));
+    cpu.set(L.FPU_SW, mask & 0x4700);
+    cpu.set(L.FPU_EMPTY, mask >>> 24);
+    cpu.set64(L.FPU_IP, mask, mask);
+    cpu.set(L.FPU_CS, mask);
     cpu.set64(L.CR2, mask, 0);
     cpu.set(L.CPL, cpl);
     cpu.eflags = flags | 2;
@@ -181,6 +204,10 @@ function visible(b: EngineBench, outcome: string): Record<string, string> {
   for (let at = L.GPR; at < L.GPR + 0x80; at += 8) state[`gpr${(at - L.GPR) / 8}`] = wide(at);
   for (let at = L.SEG; at < L.SEG + 8 * L.SEG_SIZE; at += 8) state[`seg ${at.toString(16)}`] = wide(at);
   for (const at of [L.CR0, L.CR2, L.CR3, L.MSR_KERNEL_GS_BASE, L.MSR_LSTAR, L.MSR_TSC_AUX, L.MSR_SYSENTER_CS]) state[at.toString(16)] = wide(at);
+  for (let n = 0; n < 8; n++) state[`st${n}`] = `${wide(L.FPU_REGS + n * 16)} ${cpu.get16(L.FPU_REGS + n * 16 + 8)}`;
+  for (let n = 0; n < 32; n++) state[`xmm${n}`] = wide(L.XMM + n * 8);
+  for (const at of [L.FPU_CW, L.FPU_SW, L.FPU_TOP, L.FPU_EMPTY, L.FPU_OPCODE, L.FPU_CS, L.FPU_DS, L.MXCSR]) state[at.toString(16)] = String(cpu.get(at));
+  for (const at of [L.FPU_IP, L.FPU_DP]) state[at.toString(16)] = wide(at);
   for (const at of [L.CPL, L.MODE_KEY, L.SHADOW, L.FAULT]) state[at.toString(16)] = cpu.get(at).toString(16);
   for (let at = GDT; at < TABLES_END; at += 4) if (b.peek32(at) !== 0) state[`m${at.toString(16)}`] = b.peek32(at).toString(16);
   for (let at = STACKS - 4096; at < STACKS_END + 0x8000; at += 4) if (b.peek32(at) !== 0) state[`m${at.toString(16)}`] = b.peek32(at).toString(16);
@@ -199,6 +226,7 @@ function byTypeScript(b: EngineBench, o: Operation): string {
   const { cpu } = b;
   cpu.words.fill(0, RECORD >> 2, (RECORD + L.REC_SIZE) >> 2);
   cpu.set(RECORD + L.REC_EXTRA, (o.size ?? 0) << 16);
+  if (o.memory) cpu.copy64(L.GPR + 3 * 8, L.SCRATCH);
   cpu.set(RECORD + L.REC_IMM, o.immediate ?? 0);
   cpu.halves[(RECORD + L.REC_REG) >> 1] = o.reg ?? 0;
   cpu.halves[(RECORD + L.REC_RM) >> 1] = o.rm ?? 0;

@@ -4,7 +4,7 @@
 // define what is right. AMD64 APM vol. 2, chapters 4 and 8.
 import { noteWriteCached } from "../mmu/translate.ts";
 import { selectKeys } from "../mmu/invalidate.ts";
-import { ACCESS_WRITE } from "../mmu/walker.ts";
+import { ACCESS_USER, ACCESS_WRITE } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
 import { isCode64, isNotCanonical } from "../state/state-nodes.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
@@ -13,6 +13,9 @@ import { type Callee, c32, c64, call, I32, I64, i32, i64, type Node, select } fr
 import { MODE_CODE_32, MODE_CODE_SIZE, MODE_FLAT } from "./mode.ts";
 
 export interface EventFunctions {
+  /** (linear i64, size) -> host address for an access of the present privilege within a page of RAM, or 0: nothing has happened. */
+  plainRead: Callee;
+  plainWrite: Callee;
   /** (vector, return address i64, error code, EVENT_* bits) -> 1 if the handler has been entered, 0 if nothing has changed. */
   deliver: Callee;
   /** (selector, privilege, 1 for 64-bit code or 0 for a flat 32-bit one) -> host address of its descriptor, or 0. */
@@ -67,33 +70,37 @@ export function storeNull(f: FunctionBuilder, place: Node, selector: Node): void
 }
 
 export function defineEvents(module: ModuleBuilder, walk: Callee, pageEntry: Callee, noteFill: Callee, getArith: Callee): EventFunctions {
-  /** (linear i64, size) -> host address for an access of ring 0 within a page of RAM, or 0. */
-  const systemAccess = (table: number, access: number, refusedBits: number): Callee =>
+  const access = (table: number, write: number, isSystem: boolean): Callee =>
     module.func([I64, I32], [I32], (f) => {
       const ea = f.param(0);
+      const keyAt = isSystem ? L.TLB_KEY_SUPERVISOR : L.TLB_KEY;
+      const userBit = isSystem ? c32(0) : i32.shl(i32.eq(word(L.CPL), c32(3)), c32(Math.log2(ACCESS_USER)));
+      const refusedBits = write ? L.PAGE_READ_ONLY | L.PAGE_HAS_CODE : 0;
       f.if(i32.gtU(i32.and(i32.wrap(ea), c32(4095)), i32.sub(c32(4096), f.param(1))), () => f.return(c32(0)));
       const entry = f.let(i32.and(i32.shrU(i32.wrap(ea), c32(8)), c32(0xfff0)));
-      const key = i64.load(at(L.TLB_KEY_SUPERVISOR));
+      const key = i64.load(at(keyAt));
       f.if(i64.ltU(i64.xor(i64.xor(ea, key), i64.load(entry, table)), c64(4096)), () => f.return(i32.add(i32.wrap(ea), i32.load(entry, table + 8))));
       f.if(i32.load(at(L.WATCHING)), () => f.return(c32(0)));
       f.if(isCode64(), () => f.if(isNotCanonical(ea), () => f.return(c32(0))));
-      const gpa = f.let(call(walk, ea, c32(access)));
+      const gpa = f.let(call(walk, ea, i32.or(userBit, c32(write))));
       f.if(i64.eq(gpa, c64(-1)), () => {
         f.store(at(L.FAULT), c32(0));
         f.return(c32(0));
       });
       const page = f.let(call(pageEntry, gpa));
       f.if(i32.or(i32.eqz(page), i32.and(page, c32(refusedBits))), () => f.return(c32(0)));
-      if (access === ACCESS_WRITE) noteWriteCached(f, gpa, page);
+      if (write) noteWriteCached(f, gpa, page);
       const addend = f.let(i32.sub(i32.and(page, c32(-4096)), i32.and(i32.wrap(ea), c32(-4096))));
-      f.store(entry, i64.xor(i64.and(ea, c64(-4096)), i64.load(at(L.TLB_KEY_SUPERVISOR))), table);
+      f.store(entry, i64.xor(i64.and(ea, c64(-4096)), i64.load(at(keyAt))), table);
       f.store(entry, addend, table + 8);
       f.store(entry, word(L.WALK_GLOBAL), table + 12);
       f.call(noteFill, i32.add(entry, c32(table)), ea, word(L.WALK_GLOBAL));
       f.return(i32.add(i32.wrap(ea), addend));
     });
-  const systemRead = systemAccess(L.READ_TLB, 0, 0);
-  const systemWrite = systemAccess(L.WRITE_TLB, ACCESS_WRITE, L.PAGE_READ_ONLY | L.PAGE_HAS_CODE);
+  const systemRead = access(L.READ_TLB, 0, true);
+  const systemWrite = access(L.WRITE_TLB, ACCESS_WRITE, true);
+  const plainRead = access(L.READ_TLB, 0, false);
+  const plainWrite = access(L.WRITE_TLB, ACCESS_WRITE, false);
 
   const giveUpIf = (f: FunctionBuilder, condition: Node): void => f.if(condition, () => f.return(c32(0)));
   /** A system structure's address: 32 bits in legacy modes. */
@@ -296,7 +303,7 @@ export function defineEvents(module: ModuleBuilder, walk: Callee, pageEntry: Cal
     f.return(c32(1));
   });
 
-  return { deliver, findCode, findStack, loadDescriptor, loadDataSegment, hasInnerSegments };
+  return { plainRead, plainWrite, deliver, findCode, findStack, loadDescriptor, loadDataSegment, hasInnerSegments };
 }
 
 /** Flat 32-bit protected mode, and not long mode's compatibility with it, i32 0 or 1. */

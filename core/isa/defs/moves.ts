@@ -9,7 +9,7 @@ export const moves: readonly Row[] = [
   // A register takes the operand size (zero-extended), memory always 16 bits.
   { enc: "8C /0-5", syn: "mov Ev/w,Sw", acc: "w,r" },
   // CS cannot be loaded this way. Loading SS also holds off interrupts for one instruction.
-  { enc: "8E /0,2-5", syn: "mov Sw,Ew", acc: "w,r", lift: "movSeg", ends: true },
+  { enc: "8E /0,2-5", syn: "mov Sw,Ew", acc: "w,r", lift: "movSeg" },
   { enc: "A0", syn: "mov AL,Ob", acc: "w,r" },
   { enc: "A1", syn: "mov rAX,Ov", acc: "w,r" },
   { enc: "A2", syn: "mov Ob,AL", acc: "w,r" },

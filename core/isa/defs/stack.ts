@@ -12,7 +12,6 @@ const popSegment = ([enc, name]: readonly [string, string, number]): Row => ({
   syn: `pop ${name}`,
   acc: "w",
   lift: "popSeg",
-  ends: true,
 });
 
 export const stack: readonly Row[] = group({ size: "d64" }, [
@@ -30,7 +29,7 @@ export const stack: readonly Row[] = group({ size: "d64" }, [
   { enc: "60", syn: "pusha/pushad", only: "not64" },
   { enc: "61", syn: "popa/popad", only: "not64" },
   { enc: "9C", syn: "pushf/pushfd/pushfq", flags: "r:oszapctidlnfvk" },
-  { enc: "9D", syn: "popf/popfd/popfq", flags: "r:lifvk w:oszapctidlnk", ends: true },
+  { enc: "9D", syn: "popf/popfd/popfq", flags: "r:lifvk w:oszapctidlnk" },
   { enc: "C8", syn: "enter Iw,Ib", acc: "r,r" },
   { enc: "C9", syn: "leave" },
 ]);
