@@ -49,6 +49,8 @@ export const VmStats = z.object({
   uptimeNs: z.number(),
   /** Percent of the time that the guest was halted. */
   haltedPercent: z.number(),
+  /** Counters of the engine's tiers since power-on, by name. */
+  counters: z.record(z.string(), z.number()).default({}),
 });
 export type VmStats = z.infer<typeof VmStats>;
 

@@ -102,6 +102,8 @@ export interface FinalScreen {
   text: string | null;
   /** PNG file. */
   screenshot: Uint8Array | null;
+  /** Counters of the engine's tiers, by name. */
+  counters: Record<string, number>;
 }
 
 export type FromVmWorker =

@@ -104,7 +104,7 @@ test("a triple fault is an error with the registers", async () => {
   const { hypervisor, worker } = fleet();
   const { id } = await hypervisor.create(demo);
   await hypervisor.start(id);
-  worker().say({ kind: "ended", reason: { kind: "tripleFault", dump: "RIP=1" }, screen: { text: null, screenshot: null } });
+  worker().say({ kind: "ended", reason: { kind: "tripleFault", dump: "RIP=1" }, screen: { text: null, screenshot: null, counters: {} } });
   worker().exit(0);
   await settled();
   const record = (await hypervisor.list())[0];

@@ -323,6 +323,9 @@ class PcMachine implements Machine {
     this.engine.isHalted = false;
     this.boot();
   }
+  counters(): Record<string, number> {
+    return this.engine.counters();
+  }
   dump(): string {
     return `${dumpRegisters(this.engine.cpu)}\n${dumpCode(this.engine.cpu)}`;
   }

@@ -41,7 +41,7 @@ export interface MachineConfig {
 
 /** What the machine calls outwards, during a slice, synchronously. */
 export interface MachinePorts {
-  /** Host time in nanoseconds, monotonic; read at most once a slice. */
+  /** Host time in nanoseconds, monotonic; read some 20 times a slice, and more often where the guest reads its clocks. */
   hostNowNs(): number;
   serialOutput(port: 0 | 1, byte: number): void;
   debugConsole(byte: number): void;
@@ -95,6 +95,8 @@ export interface Machine {
   /** Puts a medium into a CD or floppy drive, or takes it out (null). The one before is no longer used. Throws MachineError: no such
    *  drive, not a medium for it, `wrongState` while the guest holds the tray shut and `force` is not given. */
   setMedium(driveId: string, medium: BlockBackend | null, force: boolean): void;
+  /** What the engine's tiers have done since power-on, by name. */
+  counters(): Record<string, number>;
   /** Registers and the last code bytes, for error reports. */
   dump(): string;
 }

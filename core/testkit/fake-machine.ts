@@ -33,6 +33,10 @@ class FakeMachine implements Machine {
   private received: number[] = [];
   private isButtonPressed = false;
 
+  counters(): Record<string, number> {
+    return { retired: 0 };
+  }
+
   constructor(script: readonly string[], config: MachineConfig, ports: MachinePorts) {
     this.script = script;
     this.config = config;

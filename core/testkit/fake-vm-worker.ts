@@ -67,7 +67,7 @@ export class FakeVmWorker {
   }
 
   end(): void {
-    this.say({ kind: "ended", reason: { kind: "poweredOff" }, screen: { text: null, screenshot: null } });
+    this.say({ kind: "ended", reason: { kind: "poweredOff" }, screen: { text: null, screenshot: null, counters: {} } });
     this.exit(0);
   }
 

@@ -244,13 +244,14 @@ function balancedBody(g: Generator): number[] {
   const code: number[] = [];
   let depth = DEPTH;
   const memory = (opcode: number, reg: number): void => void code.push(...g.modrm([opcode], reg, { memory: true }));
+  const memoryBy = ([opcode, reg]: [number, number]): void => memory(opcode, reg);
   const st = (): number => g.r.below(depth);
   const load = (): void => {
     depth++;
-    memory(...g.r.pick([[0xdd, 0], [0xdd, 0], [0xd9, 0], [0xdb, 0], [0xdf, 0], [0xdf, 5]] as const));
+    memoryBy(g.r.pick<[number, number]>([[0xdd, 0], [0xdd, 0], [0xd9, 0], [0xdb, 0], [0xdf, 0], [0xdf, 5]]));
   };
   const store = (): void => {
-    memory(...g.r.pick([[0xdd, 3], [0xdd, 3], [0xd9, 3], [0xdb, 7], [0xdb, 3], [0xdf, 7], [0xdd, 1]] as const));
+    memoryBy(g.r.pick<[number, number]>([[0xdd, 3], [0xdd, 3], [0xd9, 3], [0xdb, 7], [0xdb, 3], [0xdf, 7], [0xdd, 1]]));
     depth--;
   };
   for (let n = g.r.below(3); n > 0; n--) {
@@ -271,7 +272,7 @@ function balancedBody(g: Generator): number[] {
     else if (kind === 8 || kind === 9) code.push(0xd9, 0xc8 | st());
     else if (kind === 10) code.push(0xd9, g.r.pick([0xe0, 0xe1, 0xfa, 0xfc, 0xe4, 0xe5, 0xfd]));
     else if (kind === 11) {
-      const [opcode, modrm, pops] = g.r.pick([[0xdb, 0xf0, 0], [0xdb, 0xe8, 0], [0xdf, 0xf0, 1], [0xdf, 0xe8, 1], [0xd8, 0xd0, 0], [0xd8, 0xd8, 1], [0xdd, 0xe0, 0], [0xdd, 0xe8, 1]] as const);
+      const [opcode, modrm, pops] = g.r.pick<[number, number, number]>([[0xdb, 0xf0, 0], [0xdb, 0xe8, 0], [0xdf, 0xf0, 1], [0xdf, 0xe8, 1], [0xd8, 0xd0, 0], [0xd8, 0xd8, 1], [0xdd, 0xe0, 0], [0xdd, 0xe8, 1]]);
       if (pops < depth) {
         code.push(opcode, modrm | st());
         depth -= pops;
@@ -279,7 +280,7 @@ function balancedBody(g: Generator): number[] {
     } else if (kind === 12) code.push(g.r.pick([0xda, 0xdb]), 0xc0 | (g.r.below(4) << 3) | st());
     else if (kind === 13 && depth > 1) store();
     else if (kind === 14) {
-      if (g.r.below(2)) memory(...g.r.pick([[0xdd, 2], [0xd9, 2], [0xdb, 2], [0xdf, 2], [0xd9, 7], [0xdd, 7]] as const));
+      if (g.r.below(2)) memoryBy(g.r.pick<[number, number]>([[0xdd, 2], [0xd9, 2], [0xdb, 2], [0xdf, 2], [0xd9, 7], [0xdd, 7]]));
       else if (g.r.below(2)) code.push(0xdf, 0xe0);
       else if (depth > 1) {
         code.push(0xdd, 0xd8 | st());

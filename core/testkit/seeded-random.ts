@@ -22,7 +22,9 @@ export class SeededRandom {
     return this.next() % limit;
   }
 
-  pick<T>(items: readonly [T, ...T[]]): T {
-    return items[this.below(items.length)] ?? items[0];
+  /** One of a list that is not empty. */
+  pick<T>(items: readonly T[]): T {
+    // Within the list by construction.
+    return items[this.below(items.length)] as T;
   }
 }

@@ -290,6 +290,7 @@ export class RunLoop {
       instructionsPerSecond: (this.sample.instructions / elapsedNs) * 1e9,
       uptimeNs: this.o.machine.nowNs(),
       haltedPercent: Math.min(100, (this.sample.haltedNs / elapsedNs) * 100),
+      counters: this.o.machine.counters(),
     };
     this.o.host.post({ kind: "stats", stats });
     this.sample = { nowNs, cpuNs, instructions: 0, haltedNs: 0 };
@@ -312,7 +313,7 @@ export class RunLoop {
       host.post({ kind: "failed", failure: this.failure });
     } else if (this.end) {
       const screenshot = finalScreenshot ? this.o.screen.screenshot() : null;
-      host.post({ kind: "ended", reason: this.end, screen: { text: this.text(), screenshot } });
+      host.post({ kind: "ended", reason: this.end, screen: { text: this.text(), screenshot, counters: this.o.machine.counters() } });
     }
   }
 }

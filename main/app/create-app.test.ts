@@ -36,7 +36,7 @@ test("events are numbered without gaps, each peer for itself, and are as the con
   const id = await create(early);
   const late = connectPeer(app);
   await late.call("vm.start", { id });
-  worker().say({ kind: "stats", stats: { hostCpuPercent: 1, instructionsPerSecond: 2, uptimeNs: 3, haltedPercent: 4 } });
+  worker().say({ kind: "stats", stats: { hostCpuPercent: 1, instructionsPerSecond: 2, uptimeNs: 3, haltedPercent: 4, counters: {} } });
   for (const peer of [early, late]) {
     assert.deepEqual(peer.events.map((e) => e.sequence), peer.events.map((_, i) => i));
     for (const { event, data } of peer.events) assert.ok(events[event].safeParse(data).success, event);

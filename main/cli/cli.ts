@@ -1,4 +1,5 @@
 // The `ringfence` command: picks the command, turns what goes wrong into one line on stderr and a status.
+import type { VmConfig } from "../../core/api/vm-config.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import type { SpawnVmWorker } from "../../core/hypervisor/vm-thread.ts";
 import { UsageError } from "./command-line.ts";

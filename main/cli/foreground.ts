@@ -21,6 +21,8 @@ export interface ForegroundOptions {
   timeoutSeconds?: number;
   screenshotPath?: string;
   screenText?: boolean;
+  /** Prints the engine's counters at the end. */
+  stats?: boolean;
 }
 
 export const STATUS_TIMEOUT = 124;
@@ -106,6 +108,7 @@ function report(end: ThreadEnd, o: ForegroundOptions, outlet: Outlet): void {
     if (typeof screen?.text === "string") o.streams.stdout.write(`${outlet.isAtLineStart ? "" : "\n"}${screen.text.trimEnd()}\n`);
     else say(screen ? "The screen is in a graphics mode; there is no text on it." : "There is no screen to show.");
   }
+  if (o.stats) o.streams.stderr.write(`${JSON.stringify(screen?.counters ?? {}, null, 1)}\n`);
   if (o.screenshotPath !== undefined) {
     if (!screen?.screenshot) return void say(`There is no screen; ${o.screenshotPath} was not written.`);
     try {

@@ -17,6 +17,7 @@ const OPTIONS = {
   serial: { type: "string" },
   screenshot: { type: "string" },
   "screen-text": { type: "boolean" },
+  stats: { type: "boolean" },
   timeout: { type: "string" },
   "debug-exit": { type: "string" },
   debugcon: { type: "string" },
@@ -51,6 +52,7 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
     serial,
     steps: stepsOf(tokens),
     screenText: values["screen-text"] === true,
+    stats: values.stats === true,
     ...(values.timeout === undefined ? {} : { timeoutSeconds: seconds(values.timeout, "timeout") }),
     ...(values.screenshot === undefined ? {} : { screenshotPath: outputPath(values.screenshot, "screenshot") }),
   };

@@ -19,6 +19,7 @@ run [options]             Boot a throw-away machine; its first serial port is st
   --serial stdio|none     where the first serial port goes (default stdio)
   --screenshot FILE.png   write the screen at the end, also at a timeout
   --screen-text           print the text screen at the end
+  --stats                 print the engine's counters at the end, as JSON on standard error
   --timeout SECONDS       give up after so long
   --debug-exit PORT       a value V written to this port ends the run with status (V << 1) | 1
   --debugcon PORT         bytes written to this port go to stderr

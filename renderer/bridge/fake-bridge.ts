@@ -364,6 +364,7 @@ export class FakeBridge extends InboxBridge {
           instructionsPerSecond: hostCpuPercent * 7.1e5,
           uptimeNs: machine.uptimeNs,
           haltedPercent: 100 - hostCpuPercent,
+          counters: { "translator.liveRegions": 120, "translator.liveBytes": 480_000 },
         },
       });
       if (hostCpuPercent > 60 && (machine.record.config?.drives.length ?? 0) > 0) this.#emit("vm.activity", { id, lights: ["disk"] });

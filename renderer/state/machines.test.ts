@@ -33,7 +33,7 @@ const record = (id: string, name: string, status: VmRecord["status"] = "off", cr
     boot: { kind: "demo" },
   },
 });
-const stats = { hostCpuPercent: 50, instructionsPerSecond: 2e7, uptimeNs: 1, haltedPercent: 0 };
+const stats = { hostCpuPercent: 50, instructionsPerSecond: 2e7, uptimeNs: 1, haltedPercent: 0, counters: {} };
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 const unexpected = (error: unknown): never => assert.fail(String(error));
 

@@ -130,6 +130,14 @@ export class Engine {
     this.flushTlbs();
   }
 
+  /** What the tiers have done since power-on, by name. */
+  counters(): Record<string, number> {
+    const { blocks, translator } = this;
+    const decoded = Object.entries(blocks.counters).map(([name, value]) => [`interpreter.${name}`, value] as const);
+    const translated = Object.entries(translator?.snapshot() ?? {}).map(([name, value]) => [`translator.${name}`, value] as const);
+    return { retired: this.retired, ...Object.fromEntries([...decoded, ...translated]) };
+  }
+
   /** Instructions of the current run() that have been retired so far, as far as TypeScript can know in its middle. */
   retiredInRun(): number {
     return this.isInRun ? this.runBudget - this.beyondSlice - (this.words[L.LEFT >> 2] as number) : 0;

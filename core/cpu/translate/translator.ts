@@ -75,7 +75,8 @@ export interface TranslatorParts {
 }
 
 export class Translator implements CodeListener {
-  readonly counters = { regions: 0, bound: 0, unbound: 0, bytes: 0, instructions: 0, refused: 0, evictions: 0, samples: 0 };
+  /** Regions made, enlarged and refused; bindings to records made, found again by content, and lost to stores; pages looked up anew. */
+  readonly counters = { regions: 0, enlarged: 0, refused: 0, bytes: 0, instructions: 0, bound: 0, reused: 0, lost: 0, pagesMoved: 0, evictions: 0, samples: 0, fastSamples: 0 };
   private readonly p: TranslatorParts;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
@@ -101,6 +102,11 @@ export class Translator implements CodeListener {
     this.nextSlot = parts.image.slotCount;
   }
 
+  /** The counters, and what there is now. */
+  snapshot(): Record<string, number> {
+    return { ...this.counters, liveRegions: this.nextSlot - this.p.image.slotCount, liveBindings: this.bound.size, liveBytes: this.liveBytes };
+  }
+
   /** True if the record is a translation's. */
   isTranslated(record: number): boolean {
     return (this.words[record >> 2] as number) >= this.p.image.slotCount;
@@ -111,6 +117,7 @@ export class Translator implements CodeListener {
     if (++this.counters.samples % CHURN_HALF_LIFE === 0) this.forgetChurn();
     const { gpa } = place;
     if (this.isTranslated(place.record)) {
+      this.counters.fastSamples++;
       this.warm(place);
       return;
     }
@@ -133,6 +140,7 @@ export class Translator implements CodeListener {
     if (!region || region.instructionCount < binding.translation.instructionCount * ENLARGED) return;
     const translation = this.make(region, place);
     if (!translation) return;
+    this.counters.enlarged++;
     translation.heat = this.tiering.enlargeSamples;
     this.remember(translation, place, true);
     this.release(binding);
@@ -290,6 +298,7 @@ export class Translator implements CodeListener {
   }
   /** A region was entered by this record, but a page of it lies elsewhere: in another address space, say. True if it may run. */
   pagesMoved(record: number, data: number): boolean {
+    this.counters.pagesMoved++;
     const binding = this.bound.get(record);
     if (!binding || binding.translation.data !== data) return false;
     const linear = this.linearOf(record);
@@ -312,7 +321,7 @@ export class Translator implements CodeListener {
     const binding = this.bound.get(place.record);
     if (binding) {
       this.release(binding);
-      this.counters.unbound++;
+      this.counters.lost++;
     }
     const page = Math.floor(place.gpa / PAGE);
     if (this.churn.size >= MAX_COUNTED) this.churn.clear();
@@ -324,7 +333,11 @@ export class Translator implements CodeListener {
     if (this.known.size === 0) return;
     const host = this.hostOfPage(place.gpa);
     if (host === 0) return;
-    for (const translation of this.known.get(this.keyAt(host, place.gpa % PAGE, place.mode)) ?? []) if (this.bind(translation, place)) return;
+    for (const translation of this.known.get(this.keyAt(host, place.gpa % PAGE, place.mode)) ?? []) {
+      if (!this.bind(translation, place)) continue;
+      this.counters.reused++;
+      return;
+    }
   }
   private holds(host: number, bytes: Uint8Array): boolean {
     for (let n = 0; n < bytes.length; n++) if (this.bytes[host + n] !== bytes[n]) return false;

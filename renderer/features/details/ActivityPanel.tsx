@@ -38,6 +38,10 @@ export function ActivityPanel({ machine }: { machine: VmRecord }) {
           <dt>{t("details.uptime")}</dt>
           <dd data-testid="uptime">{latest === undefined ? "–" : formatUptime(latest.uptimeNs)}</dd>
         </div>
+        <div>
+          <dt>{t("details.translated")}</dt>
+          <dd data-testid="translated">{latest === undefined ? "–" : translated(latest.counters, language)}</dd>
+        </div>
       </dl>
       {stats === undefined ? (
         <p className="rf-graph-empty">{t("details.graphEmpty")}</p>
@@ -51,6 +55,11 @@ export function ActivityPanel({ machine }: { machine: VmRecord }) {
       <CapControl machine={machine} />
     </Panel>
   );
+}
+
+/** Size of the code that the engine has made for what runs often. */
+function translated(counters: Record<string, number>, language: string): string {
+  return `${formatNumber((counters["translator.liveBytes"] ?? 0) / 2 ** 20, language, 1)} MiB`;
 }
 
 /** The slider sends while it moves, one call at a time, and always the last value. */
