@@ -1,7 +1,7 @@
 // Composition root of one virtual machine: memory, CPU, board and clock joined, a kernel loaded, and the slice loop round them.
 import type { InputEvent } from "../api/vm-state.ts";
 import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
-import { Engine, type EngineHooks } from "../cpu/interp/engine.ts";
+import { Engine, type EngineHooks, type RunOutcome } from "../cpu/interp/engine.ts";
 import { CPU_MODELS, type CpuModel, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
 import { cpuid, cpuSignature } from "../cpu/models/cpuid.ts";
 import * as L from "../cpu/state/layout.ts";
@@ -32,9 +32,12 @@ const MIB = 1 << 20;
 const TWO_32 = 0x1_0000_0000;
 /** The rest of the first MiB is the address decoder's. */
 const LOW_RAM_END = 0xa0000;
-/** Most instructions between two looks at the timers. */
-const MAX_RUN = 4_000_000;
+/** Host time between two looks at the clock and the timers, and the bounds of it in instructions: speed may fall a hundredfold. */
+const RUN_NS = 100e3;
+const MAX_RUN = 1_000_000;
 const MIN_RUN = 50;
+/** RDTSC can then be answered by generated code, from the clock's line. */
+const TSC_IS_NS = TSC_HZ === 1e9;
 
 let image: InterpreterImage | undefined;
 
@@ -78,7 +81,15 @@ class PcMachine implements Machine {
     this.map = new PhysicalMap(buffer, { tableOffset: L.PAGE_MAP, readOnlyBit: L.PAGE_READ_ONLY, hasCodeBit: L.PAGE_HAS_CODE }, ramBytes);
     // The board is built before the engine, which needs its buses; until then nothing runs and nothing interrupts.
     let engine: Engine | undefined;
-    this.clock = new MachineClock(() => engine?.retiredInRun() ?? 0);
+    this.clock = new MachineClock({
+      hostNowNs: () => ports.hostNowNs(),
+      retired: () => (engine ? engine.retired + engine.retiredInRun() : 0),
+      shownNs: () => engine?.lastTsc ?? 0,
+      onSample: (nowNs) => {
+        if (TSC_IS_NS) this.engine.setTscScale(this.clock.line(this.engine.retired));
+        if (this.timers.nextDeadlineNs <= nowNs) this.engine.stop();
+      },
+    });
     this.timers = new TimerQueue(this.clock);
     const framebufferHost = L.RAM + ramBytes;
     const framebuffer = pciMemory(this.map, ramBytes, { host: framebufferHost, sizeBytes: FRAMEBUFFER_BYTES }, false);
@@ -133,8 +144,7 @@ class PcMachine implements Machine {
       mmioWrite: (gpa, size, host) => physical.store(gpa, size, host),
       interrupts: this.board.interrupts,
       tscNow: () => this.tscNow(),
-      // Ticks are nanoseconds.
-      ...(TSC_HZ === 1e9 ? { tscScale: () => this.clock.scale() } : {}),
+      ...(TSC_IS_NS ? { tscScale: () => this.clock.line(this.engine.retired) } : {}),
       setTsc: (lo, hi) => this.setTsc(lo, hi),
       readMsr: (index) => this.readMsr(index),
       writeMsr: (index, lo, hi) => this.writeMsr(index, lo, hi),
@@ -165,7 +175,9 @@ class PcMachine implements Machine {
       this.engine.requestExit();
     };
     this.engine.flushAll();
-    this.timers.onEarlier = () => this.engine.stop();
+    this.timers.onEarlier = (deadlineNs) => {
+      if (deadlineNs < this.runUntilNs) this.engine.stop();
+    };
     this.display = this.board.vga;
     this.boot();
   }
@@ -250,43 +262,46 @@ class PcMachine implements Machine {
   // ---- running -------------------------------------------------------------------------------
 
   runSlice(hostBudgetNs: number): SliceResult {
-    const started = this.ports.hostNowNs();
-    this.clock.sample(started);
-    const endNs = this.clock.nowNs() + hostBudgetNs;
-    const retiredBefore = this.engine.retired;
-    const result = (kind: SliceResult["kind"], wakeNs = Infinity): SliceResult => {
-      const instructions = this.engine.retired - retiredBefore;
-      this.lastSlice = { startedNs: started, instructions, isWhole: kind === "ran" };
-      return { kind, wakeNs, instructions, ...(this.exit ? { exit: this.exit } : {}) };
-    };
-    if (this.lastSlice?.isWhole) this.clock.learn(started - this.lastSlice.startedNs, this.lastSlice.instructions);
+    const { clock, timers, engine } = this;
+    clock.beginSlice();
+    const endNs = clock.hostEstimateNs() + hostBudgetNs;
+    const retiredBefore = engine.retired;
+    const result = (kind: SliceResult["kind"], wakeNs = Infinity): SliceResult => ({
+      kind, wakeNs, instructions: engine.retired - retiredBefore, ...(this.exit ? { exit: this.exit } : {}),
+    });
     for (;;) {
       if (this.exit) return result("ended");
       if (this.wantsReset === "all") this.reset();
       else if (this.wantsReset) this.resetProcessor();
-      const now = this.clock.nowNs();
-      this.timers.runDue(now);
-      if (now >= endNs) return result("ran");
-      const until = Math.min(endNs, this.timers.nextDeadlineNs);
-      const budget = Math.min(Math.max(Math.ceil((until - now) / this.clock.nsPerInstruction), MIN_RUN), MAX_RUN);
-      const before = this.engine.retired;
-      const outcome = this.engine.run(budget);
-      this.clock.settle(this.engine.retired - before);
+      const nowNs = clock.nowNs();
+      timers.runDue(nowNs);
+      const leftNs = Math.min(endNs - clock.hostEstimateNs(), RUN_NS);
+      if (leftNs <= 0) return result("ran");
+      const runNs = Math.min(leftNs, timers.nextDeadlineNs - nowNs);
+      const outcome = this.run(Math.min(Math.max(clock.instructionsIn(runNs), MIN_RUN), MAX_RUN), nowNs + runNs);
       if (outcome === "shutdown" && this.config.boot.kind === "firmware" && this.board.hasShutdownCode()) this.resetProcessor();
       else if (outcome === "shutdown") {
         this.exit = { kind: "tripleFault", dump: this.dump() };
         return result("ended");
       }
-      if (outcome === "halted" && !this.exit && !this.wantsReset && this.timers.nextDeadlineNs > this.clock.nowNs()) {
-        return result("halted", this.timers.nextDeadlineNs);
+      if (outcome === "halted" && !this.exit && !this.wantsReset && timers.nextDeadlineNs > clock.nowNs()) {
+        return result("halted", timers.nextDeadlineNs);
       }
     }
   }
-  private lastSlice: { startedNs: number; instructions: number; isWhole: boolean } | undefined;
+  private run(instructions: number, untilNs: number): RunOutcome {
+    this.runUntilNs = untilNs;
+    this.clock.beginRun();
+    const outcome = this.engine.run(instructions);
+    this.clock.endRun();
+    this.runUntilNs = -Infinity;
+    return outcome;
+  }
+  /** Virtual time at which the run in progress will end by itself. */
+  private runUntilNs = -Infinity;
 
   resumeClock(): void {
-    this.clock.hold();
-    this.lastSlice = undefined;
+    this.clock.resume();
   }
 
   // ---- the outside ---------------------------------------------------------------------------

@@ -248,10 +248,12 @@ const rdtsc = (name: "rdtsc" | "rdtscp"): Lifter => (l) => {
   const { f } = l;
   const step = f.let(f64.load(c32(L.TSC_STEP)));
   const isForbidden = i32.and(i32.ne(i32.and(word(L.CR4), c32(L.CR4_TSD)), c32(0)), i32.ne(word(L.CPL), c32(0)));
-  l.systemIf(i32.or(isForbidden, f64.eq(step, f64.convertI32S(c32(0)))), name);
-  const done = f64.convertI32S(i32.sub(word(L.RUN_TOTAL), l.left));
-  const ticks = i64.truncSatF64S(f64.add(f64.load(c32(L.TSC_START)), f64.mul(done, step)));
-  const value = f.let(i64.add(ticks, i64.load(c32(L.TSC_OFFSET))));
+  const done = f.let(i32.sub(word(L.RUN_TOTAL), l.left));
+  const isUnknown = i32.or(f64.eq(step, f64.convertI32S(c32(0))), i32.geS(done, word(L.TSC_LIMIT)));
+  l.systemIf(i32.or(isForbidden, isUnknown), name);
+  const ticks = f.let(f64.add(f64.load(c32(L.TSC_START)), f64.mul(f64.convertI32S(done), step)));
+  f.store(c32(L.TSC_LAST), ticks);
+  const value = f.let(i64.add(i64.truncSatF64S(ticks), i64.load(c32(L.TSC_OFFSET))));
   l.setGpr(0, i64.and(value, c64(0xffffffff)));
   l.setGpr(2, i64.shrU(value, c64(32)));
   if (name === "rdtscp") l.setGpr(1, i64.load32u(c32(L.MSR_TSC_AUX)));

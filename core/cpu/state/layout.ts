@@ -98,6 +98,10 @@ export const WALK_GLOBAL = 0x3b4;
 export const TSC_START = 0x3b8;
 export const TSC_STEP = 0x3c0;
 export const RUN_TOTAL = 0x3c8;
+/** From so many instructions of the run on (i32) TypeScript is asked, which looks at the host's clock; and the latest count of
+ *  ticks that generated code has answered (f64). */
+export const TSC_LIMIT = 0x3cc;
+export const TSC_LAST = 0x3d0;
 
 /** MSRs, 8 bytes each. FS and GS bases lie in their segments. */
 export const MSR_STAR = 0x308;
