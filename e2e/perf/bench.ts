@@ -12,7 +12,7 @@ import { ENGINES, type EngineName, engineCommand, missingEngine, qemuVersion, V8
 import { buildGuestProgram } from "./guest-programs.ts";
 import { integerLoopMips } from "./integer-loop.ts";
 import { measuredRun, type RunOptions } from "./measured-run.ts";
-import { type BenchmarkResults, differingChecksums, type EngineResults } from "./results.ts";
+import { type BenchmarkResults, differingChecksums, type EngineResults, serialize } from "./results.ts";
 import { guestScript, selectTests, suiteScript, TESTS } from "./suite.ts";
 import { describeResults } from "./table.ts";
 
@@ -248,14 +248,14 @@ for (let round = 1; round <= rounds; round++) for (const contender of contenders
 if (!options["no-idle"]) for (const contender of contenders) if (contender.results.engine !== "native") await runIdle(contender);
 
 console.log(describeResults(results));
-if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results)}\n`);
+if (options.json !== undefined) writeFileSync(options.json, serialize(results));
 if (options.release) {
   if (!complete || options["no-idle"] || architectures.length < 2 || !ENGINES.every((e) => e === "interpreter" || has(e))) {
     fail("A release's results are of all tests, engines and architectures, with the idle time: nothing was written.");
   }
   mkdirSync(join(here, "results"), { recursive: true });
   const path = join(here, "results", `${results.version}.json`);
-  writeFileSync(path, `${JSON.stringify(results)}\n`);
+  writeFileSync(path, serialize(results));
   console.log(`Wrote ${path} and ${writeChart(results)}`);
 }
 if (differingChecksums(results).length > 0 || results.engines.some((r) => r.failures.length > 0)) process.exitCode = 1;

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Architecture } from "../fixtures/debian.ts";
 import type { EngineName } from "./engines.ts";
-import { type BenchmarkResults, bootOf, meanRatio, median, ratio } from "./results.ts";
+import { type BenchmarkResults, bootOf, meanRatio, median, ratio, roundsText } from "./results.ts";
 import { GROUP_NAMES, GROUPS, TESTS } from "./suite.ts";
 
 const WIDTH = 860;
@@ -79,7 +79,7 @@ export function drawChart(results: BenchmarkResults): string {
 ${text(0, 26, "CPU time relative to the peer's, geometric means: left of 1, Ringfence needs less", "quiet")}
 ${wide.svg}
 ${narrow.svg}
-${text(0, height, `Ringfence ${results.version}, ${results.date}; ${peers}; ${host.processor}, load ${median(load)?.toFixed(1)}; medians of ${results.rounds}, CPU seconds of all threads`, "quiet")}
+${text(0, height, `Ringfence ${results.version}, ${results.date}; ${peers}; ${host.processor}, load ${median(load)?.toFixed(1)}; ${roundsText(results)}, CPU seconds of all threads`, "quiet")}
 </svg>
 `;
 }

@@ -27,6 +27,14 @@ export interface BenchmarkResults {
   engines: EngineResults[];
 }
 
+/** As it is kept in a file: six digits of a figure are more than it is worth. */
+export function serialize(results: BenchmarkResults): string {
+  return `${JSON.stringify(results, (_, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(6)) : value))}\n`;
+}
+export function roundsText(results: BenchmarkResults): string {
+  return results.rounds === 1 ? "one round" : `medians of ${results.rounds} rounds`;
+}
+
 export function median(values: readonly number[]): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

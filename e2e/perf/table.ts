@@ -2,7 +2,7 @@
 // what was aimed at.
 import type { Architecture } from "../fixtures/debian.ts";
 import { ENGINES, ENGINE_TITLES, type EngineName } from "./engines.ts";
-import { type BenchmarkResults, bootOf, cpuOf, differingChecksums, meanRatio, median, resultsOf, testRatio, verdicts } from "./results.ts";
+import { type BenchmarkResults, bootOf, cpuOf, differingChecksums, meanRatio, median, resultsOf, roundsText, testRatio, verdicts } from "./results.ts";
 import { AIMS, type Group, GROUP_NAMES, GROUPS, TESTS } from "./suite.ts";
 
 /** Three significant digits, whole numbers from 100 on. */
@@ -92,7 +92,7 @@ export function describeResults(results: BenchmarkResults): string {
   const parts: string[] = [];
   for (const architecture of ["amd64", "i386"] as const) {
     if (!results.engines.some((r) => r.architecture === architecture)) continue;
-    parts.push(`${architecture === "amd64" ? "64" : "32"}-bit guest of ${results.memoryMiB} MiB: CPU seconds of all threads, medians of ${results.rounds}; geometric means of ratios`);
+    parts.push(`${architecture === "amd64" ? "64" : "32"}-bit guest of ${results.memoryMiB} MiB: CPU seconds of all threads, ${roundsText(results)}; geometric means of ratios`);
     parts.push(testTable(results, architecture), systemTable(results, architecture), threadTable(results, architecture));
   }
   const aims = verdicts(results);
