@@ -119,7 +119,7 @@ function digit(f: FunctionBuilder, rest: Node, next: Node, divisor: Node): { quo
   const upper = f.let(i64.shrU(divisor, c64(32)));
   const lower = f.let(i64.and(divisor, c64(0xffffffff)));
   const q = f.variable(I64, i64.divU(rest, upper));
-  const r = f.variable(I64, i64.remU(rest, upper));
+  const r = f.variable(I64, i64.sub(rest, i64.mul(q.get, upper)));
   const isTooBig = (): Node => i64.gtU(i64.mul(q.get, lower), i64.or(i64.shl(r.get, c64(32)), next));
   const correct = (): void => {
     f.set(q, i64.sub(q.get, c64(1)));
@@ -196,7 +196,7 @@ function defineSqrt(module: ModuleBuilder, roundPack: Callee, propagate: Callee)
     const next = f.let(i64.shrU(low, c64(32)));
     const halved = f.let(i64.or(i64.shl(rest, c64(31)), i64.shrU(next, c64(1))));
     const q = f.let(i64.divU(halved, s.get));
-    const u = f.let(i64.or(i64.shl(i64.remU(halved, s.get), c64(1)), i64.and(next, c64(1))));
+    const u = f.let(i64.or(i64.shl(i64.sub(halved, i64.mul(q, s.get)), c64(1)), i64.and(next, c64(1))));
     const root = f.variable(I64, i64.add(i64.shl(s.get, c64(32)), q));
     const square = f.let(i64.mul(q, q));
     const before = f.let(i64.or(i64.shl(u, c64(32)), i64.and(low, c64(0xffffffff))));

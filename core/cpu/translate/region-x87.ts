@@ -5,7 +5,7 @@
 import type { StackValue, X87Stack } from "../lift/lift.ts";
 import * as L from "../state/layout.ts";
 import type { Variable } from "../wasm/function-builder.ts";
-import { c32, I32, i32, type Node } from "../wasm/nodes.ts";
+import { c32, I32, i32, I64, i64, type Node } from "../wasm/nodes.ts";
 import type { RegionWriter } from "./region-writer.ts";
 
 /** Numbers of the registers' locals among a region's: significands, then signs and exponents. */
@@ -16,6 +16,10 @@ const C1 = 0x200;
 const ES = 0x80;
 /** Eight tag bits twice, so that they can be rotated by a shift. */
 const TWICE = 0x101;
+/** Parts of what is pending when an instruction is left undone. TOP's movement is in bits 2:0, registers filled in 15:8, emptied in 23:16. */
+const HAS_STATUS = 8;
+const HAS_POINTER = 0x10;
+const HAS_DATA = 0x20;
 
 export class RegionX87 implements X87Stack {
   /** TOP at the region's entry, or what makes it so: TOP now is this plus `delta`. */
@@ -31,17 +35,29 @@ export class RegionX87 implements X87Stack {
   private empty = 0;
   private wasFull = 0;
   private wasEmpty = 0;
-  private sw: Variable | undefined;
+  /** The status word, where the block has loaded it. */
+  private readonly sw: Variable;
+  private hasStatus = false;
   private isStatusChanged = false;
   private hasNoPending = false;
   private isC1Clear = false;
   /** The tags by number, once they were needed. */
   private tags: Node | undefined;
-  private pointer: { offset: number; data: Node | undefined } | undefined;
+  /** Where the last instruction of the block was, and whether one of them had an operand, whose address is in `data`. */
+  private pointer: number | undefined;
+  private hasData = false;
+  private readonly data: Variable;
+  /** Where an instruction is left undone: what has to be stored, for finishLeaving(), and the pointer. */
+  private readonly pending: Variable;
+  private readonly pendingPointer: Variable;
 
   constructor(w: RegionWriter) {
     this.w = w;
     this.base = w.f.permanent(I32);
+    this.sw = w.f.permanent(I32);
+    this.data = w.f.permanent(I64);
+    this.pending = w.f.permanent(I32);
+    this.pendingPointer = w.f.permanent(I32);
   }
 
   // ---- blocks ----------------------------------------------------------------------------------
@@ -53,8 +69,8 @@ export class RegionX87 implements X87Stack {
   private forget(): void {
     this.startDelta = this.delta;
     this.full = this.empty = this.wasFull = this.wasEmpty = 0;
-    this.sw = this.tags = this.pointer = undefined;
-    this.isStatusChanged = this.hasNoPending = this.isC1Clear = false;
+    this.tags = this.pointer = undefined;
+    this.hasStatus = this.isStatusChanged = this.hasNoPending = this.isC1Clear = this.hasData = false;
   }
   /** True if the block that is gone to has the top elsewhere. */
   differs(block: number): boolean {
@@ -76,7 +92,7 @@ export class RegionX87 implements X87Stack {
   /** Stores what differs from the state block, but for the registers. Nothing changes here. */
   flush(): void {
     const { f } = this.w;
-    if (this.sw && this.isStatusChanged) f.store(c32(0), this.sw.get, L.FPU_SW);
+    if (this.isStatusChanged) f.store(c32(0), this.sw.get, L.FPU_SW);
     if (this.delta !== this.startDelta) f.store(c32(0), this.top(), L.FPU_TOP);
     const [filled, emptied] = [this.full & ~this.wasFull, this.empty & ~this.wasEmpty];
     if (filled !== 0 || emptied !== 0) {
@@ -85,9 +101,36 @@ export class RegionX87 implements X87Stack {
       if (emptied !== 0) tags = i32.or(tags, this.rotated(emptied));
       f.store(c32(0), tags, L.FPU_EMPTY);
     }
-    if (!this.pointer) return;
-    f.store(c32(0), this.w.ripAt(this.pointer.offset), L.FPU_IP);
-    if (this.pointer.data) f.store(c32(0), this.pointer.data, L.FPU_DP);
+    if (this.pointer !== undefined) f.store(c32(0), this.w.ripAt(this.pointer), L.FPU_IP);
+    if (this.hasData) f.store(c32(0), this.data.get, L.FPU_DP);
+  }
+  /** Notes in locals what flush() would store, in few bytes: there are many places where a region may be left. */
+  noteLeaving(): void {
+    const { f } = this.w;
+    const [filled, emptied] = [this.full & ~this.wasFull, this.empty & ~this.wasEmpty];
+    const parts = (this.isStatusChanged ? HAS_STATUS : 0) | (this.pointer === undefined ? 0 : HAS_POINTER) | (this.hasData ? HAS_DATA : 0);
+    const what = ((this.delta - this.startDelta) & 7) | parts | (filled << 8) | (emptied << 16);
+    if (what === 0) return;
+    f.set(this.pending, c32(what));
+    if (this.pointer !== undefined) f.set(this.pendingPointer, c32(this.pointer));
+  }
+  /** Stores what noteLeaving() has noted: once, on the way out. */
+  finishLeaving(): void {
+    const { f } = this.w;
+    const what = this.pending.get;
+    const has = (bit: number, then: () => void): void => f.if(i32.and(what, c32(bit)), then);
+    f.if(what, () => {
+      has(HAS_STATUS, () => f.store(c32(0), this.sw.get, L.FPU_SW));
+      const rotated = (shift: number): Node => {
+        const bits = i32.mul(i32.and(i32.shrU(what, c32(shift)), c32(0xff)), c32(TWICE));
+        return i32.and(i32.shrU(i32.shl(bits, this.base.get), c32(8)), c32(0xff));
+      };
+      const tags = i32.and(i32.load(c32(L.FPU_EMPTY)), i32.xor(rotated(8), c32(-1)));
+      f.store(c32(0), i32.or(tags, rotated(16)), L.FPU_EMPTY);
+      f.store(c32(0), i32.and(i32.add(i32.load(c32(L.FPU_TOP)), what), c32(7)), L.FPU_TOP);
+      has(HAS_POINTER, () => f.store(c32(0), this.w.ripOf(i64.extendS(this.pendingPointer.get)), L.FPU_IP));
+      has(HAS_DATA, () => f.store(c32(0), this.data.get, L.FPU_DP));
+    });
   }
   /** Tag bits by number as the state block has them. */
   private rotated(bits: number): Node {
@@ -109,7 +152,8 @@ export class RegionX87 implements X87Stack {
     return this.statusWord();
   }
   private statusWord(): Variable {
-    this.sw ??= this.w.f.variable(I32, i32.load(c32(L.FPU_SW)));
+    if (!this.hasStatus) this.w.f.set(this.sw, i32.load(c32(L.FPU_SW)));
+    this.hasStatus = true;
     return this.sw;
   }
   top(): Node {
@@ -192,6 +236,10 @@ export class RegionX87 implements X87Stack {
     this.isC1Clear = true;
   }
   notePointers(): void {
-    this.pointer = { offset: this.w.instruction.offset, data: this.w.dataPointer() ?? this.pointer?.data };
+    this.pointer = this.w.instruction.offset;
+    const data = this.w.dataPointer();
+    if (!data) return;
+    this.w.f.set(this.data, data);
+    this.hasData = true;
   }
 }

@@ -1,6 +1,6 @@
 // x87 instructions where the stack's registers are at hand as values: in translated code. The same as the lifters beside it, which
 // find everything in the state block; what goes beyond (an empty or full register, an exception that is not masked) is left to them.
-import { C0, C1, C2, C3, INTEGER_BIT, rounding } from "../../softfloat/f80-format.ts";
+import { C0, C1, C2, C3, controlWord, INTEGER_BIT, rounding } from "../../softfloat/f80-format.ts";
 import * as L from "../../state/layout.ts";
 import { c32, c64, call, i32, I32, i64, I64, type Node, select } from "../../wasm/nodes.ts";
 import type { Lift, StackValue, X87Stack } from "../lift.ts";
@@ -46,12 +46,24 @@ function pop(s: X87Stack, count: number): void {
   for (let n = 0; n < count; n++) s.pop();
 }
 
+/** x + x, as compilers write 2 * x: exact if x is normal, unless precision control cuts it. */
+function doubled(l: Lift, s: X87Stack, x: StackValue): { word: Node; value: StackValue } {
+  const m = l.f.variable(I64, x.m);
+  const word = l.f.variable(I32, i32.add(x.se, c32(1)));
+  const isCut = i32.ne(i32.and(controlWord(), c32(0x300)), c32(0x300));
+  const isSpecial = i32.or(i32.geU(i32.sub(i32.and(x.se, c32(0x7fff)), c32(1)), c32(0x7ffd)), i64.geS(x.m, c64(0)));
+  l.seldom(i32.or(isCut, isSpecial), () => l.f.callInto([m, word], l.named("x87.add"), x.m, x.se, x.m, x.se));
+  s.leaveIf(i32.ltS(word.get, c32(0)));
+  return { word: word.get, value: { m: m.get, se: l.f.let(i32.and(word.get, c32(0xffff))) } };
+}
+
 const binary = (name: string, isReversed: boolean, isInteger: boolean, pops: number): Direct => (l, s) => {
   const to = isInMemory(l) ? 0 : s.operand(0);
   const source = isInMemory(l) ? memoryOperand(l, isInteger) : s.get(s.operand(1));
   const target = s.get(to);
   const [a, b] = isReversed ? [source, target] : [target, source];
-  const r = outcome(l, s, name, a.m, a.se, b.m, b.se);
+  const isDoubling = name === "x87.add" && !isInMemory(l) && s.operand(1) === to;
+  const r = isDoubling ? doubled(l, s, target) : outcome(l, s, name, a.m, a.se, b.m, b.se);
   s.merge(r.word);
   s.put(to, r.value);
   s.notePointers();
