@@ -45,6 +45,7 @@ function setFlags(l: Lift, image: Node): void {
 }
 /** Goes on at RIP; through the run loop if IF lets an interrupt in now. */
 function goOn(l: Lift): void {
+  l.f.store(c32(0), c32(0), L.SHADOW);
   const mayTake = i32.and(i32.shrU(word(L.EFLAGS_OTHER), c32(9)), c32(1));
   l.f.if(i32.and(i32.ne(word(L.INTR_PENDING), c32(0)), mayTake), () => l.leave());
   l.dispatch();

@@ -140,11 +140,13 @@ export const stackLifters: Record<string, Lifter> = {
   cli: (l) => {
     l.systemIf(i32.eqz(isPlain(l)), "cli");
     l.f.store(c32(0), i32.and(i32.load(c32(L.EFLAGS_OTHER)), c32(~L.FL_IF)), L.EFLAGS_OTHER);
+    l.f.store(c32(0), c32(0), L.SHADOW);
   },
   sti: (l) => {
     l.systemIf(i32.eqz(i32.and(isPlain(l), i32.eqz(i32.load(c32(L.INTR_PENDING))))), "sti");
     l.f.store(c32(0), i32.or(i32.load(c32(L.EFLAGS_OTHER)), c32(L.FL_IF)), L.EFLAGS_OTHER);
-    // If the run ends here, no interrupt may come before the next instruction: it may be HLT. Lasts longer if it does not end here.
+    // If the run ends here, no interrupt may come before the next instruction: it may be HLT. Otherwise this lasts until the next
+    // CLI or return from an interrupt or system call; interrupts are then held off for the first instruction after a run.
     l.f.store(c32(0), c32(1), L.SHADOW);
   },
 };

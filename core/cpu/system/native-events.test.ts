@@ -159,7 +159,7 @@ function prepare(benches: readonly EngineBench[], seed: number, bits: number, op
     new Uint8Array(cpu.words.buffer, L.RAM, 0x100000).fill(0);
     b.poke(0x1000, ...bytesOf(operation?.code ?? "0f0b"));
     for (const [at, value] of memory) b.poke32(at, value);
-    registers.forEach(([lo, hi], n) => cpu.setGpr(n, lo, hi));
+    for (const [n, [lo, hi]] of registers.entries()) cpu.setGpr(n, lo, hi);
     cpu.setSegment(L.CS, cpl === 3 ? 0x1b : 8, 0, 0xffffffff, (bits === 64 ? 0xa09b : 0xc09b) | (cpl << 5));
     cpu.setSegment(L.SS, cpl === 3 ? 0x23 : 0x10, 0, 0xffffffff, 0xc093 | (cpl << 5));
     for (const index of [L.ES, L.DS, L.FS, L.GS]) {
@@ -178,8 +178,8 @@ function prepare(benches: readonly EngineBench[], seed: number, bits: number, op
     cpu.set(L.MSR_SYSENTER_CS, sysenterCs);
     cpu.set(L.EFER, cpu.get(L.EFER) | efer);
     cpu.set(L.CR4, cpu.get(L.CR4) | cr4);
-    fpu.slice(0, 32).forEach((value, n) => cpu.set(L.FPU_REGS + n * 4, value));
-    fpu.slice(32).forEach((value, n) => cpu.set(L.XMM + n * 4, value));
+    for (const [n, value] of fpu.slice(0, 32).entries()) cpu.set(L.FPU_REGS + n * 4, value);
+    for (const [n, value] of fpu.slice(32).entries()) cpu.set(L.XMM + n * 4, value);
     cpu.set(L.FPU_TOP, mask & 7);
     cpu.set(L.FPU_CW, 0x40 | (mask & 0xf3f));
     cpu.set(L.FPU_SW, mask & 0x4700);

@@ -17,6 +17,7 @@ const TWO_32 = 4294967296;
 /** Writing it out is an error: a region has no record of the instruction, and its count of instructions is kept by the writer. */
 const POISON: Node = { kind: POISONED, type: I32, op: 0, imm: 0, big: 0n, args: [] };
 const RSP = 4;
+const MAX_OPERAND_BYTES = 16;
 
 function refuse(what: string): never {
   throw new NotTranslatable(what);
@@ -252,11 +253,24 @@ export class RegionLift extends Lift {
     const offset = c64(this.flavour === "flat" && !sum ? displacement >>> 0 : displacement);
     sum = sum ? i64.add(sum, offset) : offset;
     const segment = this.d[D_SEG] as number;
+    if (this.flavour === "flat" && this.form.lift !== "lea" && segment >= L.FS) {
+      this.ea = this.throughBase(sum, L.SEG + segment * L.SEG_SIZE);
+      return this.ea;
+    }
     if (this.form.lift !== "lea" && segment >= L.FS) sum = i64.add(sum, i64.load(c32(L.SEG + segment * L.SEG_SIZE + L.SEG_BASE)));
     this.ea = this.f.let(this.flavour === "flat" && sum.kind !== 1 ? i64.and(sum, c64(0xffffffff)) : sum);
     return this.ea;
   }
 
+  /** Linear address in a segment that is writable data of 4 GiB; others are the interpreter's. */
+  private throughBase(sum: Node, segment: number): Node {
+    const offset = this.f.let(i64.and(sum, c64(0xffffffff)));
+    const kind = i32.and(i32.load(c32(segment + L.SEG_ATTR)), c32(L.ATTR_P | L.ATTR_CODE | L.ATTR_CONFORMING | L.ATTR_WRITABLE));
+    const isWhole = i32.eq(i32.load(c32(segment + L.SEG_LIMIT)), c32(-1));
+    this.raiseIf(i32.eqz(i32.and(isWhole, i32.eq(kind, c32(L.ATTR_P | L.ATTR_WRITABLE)))));
+    this.raiseIf(i64.gtU(offset, c64(0xffffffff - MAX_OPERAND_BYTES)));
+    return this.f.let(i64.and(i64.add(offset, i64.load(c32(segment + L.SEG_BASE))), c64(0xffffffff)));
+  }
   override host(ea: Node, size: number, access: "read" | "write"): Node {
     return this.w.host(this.f.let(ea), size, access);
   }

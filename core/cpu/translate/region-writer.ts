@@ -531,7 +531,7 @@ export class RegionWriter implements BranchState<Saved> {
     const lifter = lifterOf(form);
     const usesAddressSize = instruction.decoded[D_ADDRSIZE] === (this.options.flavour === "long" ? 8 : 4);
     const isReachable = !this.x87 || form.unit !== "x87" || form.lift in directLifters;
-    const maySucceed = isReachable && instruction.isPlain && usesAddressSize && lifter && !refused.has(key) && !this.options.isRefused(form);
+    const maySucceed = isReachable && (instruction.isPlain || instruction.isThroughBase === true) && usesAddressSize && lifter && !refused.has(key) && !this.options.isRefused(form);
     if (maySucceed) {
       const saved = this.save();
       const version = this.version;

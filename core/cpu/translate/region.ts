@@ -34,6 +34,8 @@ export interface Instruction {
   readonly decoded: Int32Array;
   /** Flavour of its addressing is one that regions are written for. */
   readonly isPlain: boolean;
+  /** Flat 32-bit code addresses memory through FS or GS, whose base and limits are looked at when it runs. */
+  readonly isThroughBase?: boolean;
 }
 
 /** A place to go on at: a block of the region by its number, or -1: outside. */
@@ -71,6 +73,8 @@ export interface Region {
   readonly pages: readonly number[];
 }
 
+/** Bit tests with a register offset check the segment after the address has moved. */
+const MOVED = new Set(["bt", "bts", "btr", "btc"]);
 /** Lifters of conditional branches that count. */
 const LOOPS = new Set(["loop", "loope", "loopne", "jcxz"]);
 
@@ -297,7 +301,8 @@ class Finder {
     const usesMemory = (decoded[D_IS_MEM] as number) !== 0 || form.operands.some((o) => o.kind === "moffs");
     const isWide = decoded[D_ADDRSIZE] === source.bits / 8;
     const isPlain = !usesMemory || form.lift === "nop" || (isWide && (source.bits === 64 || (decoded[D_SEG] as number) < L.FS));
-    return { offset, length, form, decoded, isPlain };
+    const isThroughBase = usesMemory && !isPlain && isWide && !MOVED.has(form.lift);
+    return { offset, length, form, decoded, isPlain, isThroughBase };
   }
 
   /** How the instruction ends its block; null if the next one follows. */
