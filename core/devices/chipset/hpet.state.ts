@@ -14,6 +14,9 @@ export const HpetTimerState = z.strictObject({
   matchNs: timeNs,
   /** The level on its line. */
   level: z.boolean(),
+  /** Periods that are still to be given out, the next not before `retryNs`. */
+  late: z.int().min(0).max(1000),
+  retryNs: timeNs,
 });
 export type HpetTimerState = z.infer<typeof HpetTimerState>;
 

@@ -198,3 +198,29 @@ test("legacy replacement moves timers 0 and 1 to IRQ 0 and IRQ 8 and says so", (
   assert.equal(bench.irq("irq8").level, false);
   assert.deepEqual(legacy, [true, false]);
 });
+
+test("periods missed in one jump follow half a period apart, up to a bound, and none once the timer is set anew", () => {
+  const { bench, write } = setup();
+  const start = (): void => {
+    write(timerConfig(0), ENABLE | PERIODIC | VALUE_SET | MODE_32 | ROUTE_20);
+    write(comparator(0), 100_000);
+    write(comparator(0), 100_000);
+    write(COUNTER, 0);
+    write(CONFIG, 1);
+  };
+  start();
+  const ticks = (ns: number): number => {
+    const before = bench.irq("pin20").rises;
+    bench.clock.advance(ns);
+    return bench.irq("pin20").rises - before;
+  };
+  bench.clock.advanceLate(50_500_000);
+  assert.equal(ticks(60_000_000), 49 + 60);
+  assert.equal(ticks(60_000_000), 60);
+  bench.clock.advanceLate(10e9);
+  assert.equal(ticks(1e9), 2000);
+  assert.equal(ticks(1e9), 1000);
+  bench.clock.advanceLate(50_000_000);
+  start();
+  assert.equal(ticks(10_050_000), 10);
+});

@@ -1,5 +1,6 @@
 // High precision event timers (IA-PC HPET 1.0a): a 64-bit counter at 100 MHz and three comparators, one-shot and periodic, 64 or 32
 // bits wide, edge or level, with legacy replacement (timer 0 on IRQ 0, timer 1 on IRQ 8). Bank 0 = the 1 KiB register page.
+// Periods that came due together, because the machine looks late, are each given out, half a period apart.
 // Not modelled: FSB delivery (the capability bit says so). A period shorter than 20 us interrupts no more often than that.
 // 64-bit registers are pairs of 32-bit halves: doubles would lose their low bits.
 import type { Device, IrqLine, ResetKind } from "../../bus/device.ts";
@@ -26,6 +27,9 @@ const TWO_32 = 2 ** 32;
 /** Matches further away than this (about 8 days) are looked at again then. */
 const MAX_WAIT_TICKS = 2 ** 46;
 const MIN_WAIT_NS = 20_000;
+/** Late periods are kept up to this many, if they are no shorter than 100 us. */
+const MAX_LATE = 1000;
+const MIN_KEPT_TICKS = 10_000;
 const LEVEL = 0x02, ENABLE = 0x04, PERIODIC = 0x08, CAP_PERIODIC = 0x10, CAP_64 = 0x20, VALUE_SET = 0x40, MODE_32 = 0x100;
 const CONFIG_WRITABLE = LEVEL | ENABLE | PERIODIC | VALUE_SET | MODE_32 | 0x3e00;
 const TIMER_NAMES = ["timer0", "timer1", "timer2"] as const;
@@ -227,6 +231,7 @@ export class Hpet extends DwordRegisters implements Device {
   /** Waits for the timer's next match. The counter must be settled. */
   private follow(index: Index): void {
     const timer = this.s.timers[index];
+    timer.late = 0;
     timer.matchNs = this.s.enabled ? (this.s.baseTick + Math.min(this.ticksToMatch(timer), MAX_WAIT_TICKS)) * TICK_NS : 0;
     this.arm(index);
   }
@@ -234,14 +239,21 @@ export class Hpet extends DwordRegisters implements Device {
   private arm(index: Index): void {
     const timer = this.s.timers[index];
     // A match nobody hears of need not be waited for, except that a period has to go on.
-    if (timer.matchNs > 0 && timer.configLo & (ENABLE | PERIODIC)) this.timers.arm(TIMER_NAMES[index], timer.matchNs);
+    const dueNs = timer.late > 0 ? Math.min(timer.matchNs, timer.retryNs) : timer.matchNs;
+    if (timer.matchNs > 0 && timer.configLo & (ENABLE | PERIODIC)) this.timers.arm(TIMER_NAMES[index], dueNs);
     else this.timers.cancel(TIMER_NAMES[index]);
   }
 
   onTimer(name: string): void {
     const index = name === "timer0" ? 0 : name === "timer1" ? 1 : 2;
     const timer = this.s.timers[index];
-    if (timer.matchNs === 0 || this.timers.nowNs() < timer.matchNs) return;
+    const nowNs = this.timers.nowNs();
+    if (timer.matchNs === 0) return;
+    if (nowNs < timer.matchNs) {
+      if (timer.late > 0 && nowNs >= timer.retryNs) this.giveLate(index, timer, nowNs);
+      this.arm(index);
+      return;
+    }
     this.settle();
     const behind = this.ticksBehind(timer);
     if (behind >= MAX_WAIT_TICKS) {
@@ -249,11 +261,18 @@ export class Hpet extends DwordRegisters implements Device {
       return;
     }
     if (timer.configLo & PERIODIC) this.moveComparator(timer, behind);
+    if (timer.late > 0) timer.retryNs = nowNs + Math.floor(periodOf(timer) / 2) * TICK_NS;
     this.fire(index);
     const ahead = this.ticksToMatch(timer) || (timer.configLo & MODE_32 ? TWO_32 : MAX_WAIT_TICKS); // this match is done: the next is a wrap away
     const waitTicks = timer.configLo & PERIODIC ? Math.max(ahead, MIN_WAIT_NS / TICK_NS) : ahead;
     timer.matchNs = (this.s.baseTick + Math.min(waitTicks, MAX_WAIT_TICKS)) * TICK_NS;
     this.arm(index);
+  }
+
+  private giveLate(index: Index, timer: HpetTimerState, nowNs: number): void {
+    timer.late--;
+    timer.retryNs = nowNs + Math.floor(periodOf(timer) / 2) * TICK_NS;
+    this.fire(index);
   }
 
   /** How far the counter is past the comparator. The counter must be settled. */
@@ -267,9 +286,11 @@ export class Hpet extends DwordRegisters implements Device {
   /** Adds the period as often as it takes to be ahead of the counter. With a period of 0 the comparator stays. */
   private moveComparator(timer: HpetTimerState, behind: number): void {
     const is32 = (timer.configLo & MODE_32) !== 0;
-    const period = is32 ? timer.periodLo : timer.periodHi * TWO_32 + timer.periodLo;
+    const period = periodOf(timer);
     if (period === 0) return;
-    const step = (Math.floor(behind / period) + 1) * period;
+    const missed = Math.floor(behind / period);
+    if (period >= MIN_KEPT_TICKS && timer.configLo & ENABLE) timer.late = Math.min(timer.late + missed, MAX_LATE);
+    const step = (missed + 1) * period;
     const lo = timer.comparatorLo + (step % TWO_32);
     timer.comparatorLo = lo >>> 0;
     if (!is32) timer.comparatorHi = (timer.comparatorHi + (Math.floor(step / TWO_32) % TWO_32) + (lo >= TWO_32 ? 1 : 0)) >>> 0;
@@ -320,9 +341,13 @@ export class Hpet extends DwordRegisters implements Device {
   }
 }
 
+function periodOf(timer: HpetTimerState): number {
+  return timer.configLo & MODE_32 ? timer.periodLo : timer.periodHi * TWO_32 + timer.periodLo;
+}
+
 function powerOn(): HpetState {
   const timer = (): HpetTimerState => ({
-    configLo: 0, comparatorLo: 0xffffffff, comparatorHi: 0xffffffff, periodLo: 0, periodHi: 0, fsbLo: 0, fsbHi: 0, matchNs: 0, level: false,
+    configLo: 0, comparatorLo: 0xffffffff, comparatorHi: 0xffffffff, periodLo: 0, periodHi: 0, fsbLo: 0, fsbHi: 0, matchNs: 0, level: false, late: 0, retryNs: 0,
   });
   return {
     kind: "hpet", version: 1, enabled: false, legacy: false, status: 0, counterLo: 0, counterHi: 0, baseTick: 0,

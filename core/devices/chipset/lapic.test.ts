@@ -272,6 +272,32 @@ describe("lapic timer", () => {
     assert.equal(lapic.hasInterrupt(), false);
   });
 
+  test("periods missed in one jump follow as the guest takes them, up to a bound", () => {
+    const { lapic, write, bench } = setup();
+    write(LVT_TIMER, 0x20040);
+    write(DIVIDE, 0x0b);
+    write(INITIAL, 1_000_000);
+    const serve = (ms: number): number => {
+      let taken = 0;
+      for (let i = 0; i < ms * 10; i++) {
+        bench.clock.advance(100_000);
+        if (!lapic.hasInterrupt()) continue;
+        lapic.acknowledge();
+        write(EOI, 0);
+        taken++;
+      }
+      return taken;
+    };
+    bench.clock.advanceLate(20_500_000);
+    assert.equal(serve(30), 50);
+    assert.equal(serve(30), 30);
+    bench.clock.advanceLate(60e9);
+    assert.equal(serve(2000), 3001);
+    bench.clock.advanceLate(20_000_000);
+    write(INITIAL, 1_000_000);
+    assert.ok(serve(30) <= 31);
+  });
+
   test("a masked timer counts without interrupting, and what passed masked is not made up for", () => {
     const { lapic, read, write, bench } = setup();
     write(LVT_TIMER, MASKED | 0x20040);

@@ -39,6 +39,9 @@ const TIMER_PERIODIC = 1, TIMER_TSC_DEADLINE = 2;
 const ERROR_SENT_ILLEGAL = 0x20, ERROR_RECEIVED_ILLEGAL = 0x40, ERROR_REGISTER = 0x80;
 /** Periods shorter than this are served no more often: no processor would keep up with them either. */
 const MIN_PERIOD_NS = 20_000;
+/** Late periods are kept up to this many, if they are no shorter than 100 us, and given out a quarter of a period apart. */
+const MAX_LATE = 1000;
+const MIN_KEPT_NS = 100_000;
 const TIMER = "timer";
 
 export class Lapic extends DwordRegisters implements Device, InterruptSource, LocalApicPort {
@@ -72,7 +75,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
     return {
       kind: "lapic", version: 1, apicBase: DEFAULT_BASE + BASE_ENABLE + (this.isBsp ? BASE_BSP : 0), apicId: this.hardwareId,
       tpr: 0, ldr: 0, dfr: 0xffffffff, svr: 0xff, esr: 0, pendingErrors: 0, icrLo: 0, icrHi: 0, lvt: new Array<number>(6).fill(LVT_MASKED),
-      initialCount: 0, divide: 0, timerStartNs: 0, expiryNs: 0, notBeforeNs: 0, lint: [false, false], extIntMessage: false,
+      initialCount: 0, divide: 0, timerStartNs: 0, expiryNs: 0, notBeforeNs: 0, late: 0, retryNs: 0, lint: [false, false], extIntMessage: false,
     };
   }
 
@@ -436,6 +439,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
   private startTimer(initialCount: number): void {
     if (this.timerMode() === TIMER_TSC_DEADLINE) return;
     this.s.initialCount = initialCount;
+    this.s.late = 0;
     this.s.timerStartNs = this.timers.nowNs();
     this.s.expiryNs = initialCount === 0 ? 0 : this.s.timerStartNs + initialCount * this.divider();
     this.armTimer();
@@ -444,6 +448,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
   private stopTimer(): void {
     this.s.initialCount = 0;
     this.s.expiryNs = 0;
+    this.s.late = 0;
   }
 
   private writeDivide(divide: number): void {
@@ -452,6 +457,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
     this.s.divide = divide;
     if (!wasCounting || this.timerMode() === TIMER_TSC_DEADLINE) return;
     const now = this.timers.nowNs();
+    this.s.late = 0;
     this.s.timerStartNs = Math.max(now - (this.s.initialCount - left) * this.divider(), 0);
     this.s.expiryNs = now + left * this.divider();
     this.armTimer();
@@ -461,12 +467,14 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
   private armTimer(): void {
     const { s } = this;
     if (s.expiryNs === 0 || (s.lvt[LVT_TIMER] ?? 0) & LVT_MASKED) {
+      s.late = 0;
       this.timers.cancel(TIMER);
       return;
     }
     if (s.expiryNs <= this.timers.nowNs()) this.moveExpiry();
+    const dueNs = Math.max(s.expiryNs, s.notBeforeNs);
     if (s.expiryNs === 0) this.timers.cancel(TIMER);
-    else this.timers.arm(TIMER, Math.max(s.expiryNs, s.notBeforeNs));
+    else this.timers.arm(TIMER, s.late > 0 ? Math.min(dueNs, s.retryNs) : dueNs);
   }
 
   private moveExpiry(): void {
@@ -482,13 +490,33 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
   }
 
   private expire(): void {
+    const { s } = this;
+    const now = this.timers.nowNs();
+    const period = s.initialCount * this.divider();
+    if (this.timerMode() === TIMER_PERIODIC && period >= MIN_KEPT_NS) {
+      s.late = Math.min(s.late + Math.floor((now - s.expiryNs) / period), MAX_LATE);
+      s.retryNs = now + Math.floor(period / 4);
+    }
     this.moveExpiry();
-    const lvt = this.s.lvt[LVT_TIMER] ?? LVT_MASKED;
+    const lvt = s.lvt[LVT_TIMER] ?? LVT_MASKED;
     if (!(lvt & LVT_MASKED)) this.accept(lvt & 0xff, false);
   }
 
+  /** A period that the machine was too late for, once the guest has taken the one before. */
+  private giveLate(now: number): void {
+    const { s } = this;
+    const vector = (s.lvt[LVT_TIMER] ?? 0) & 0xff;
+    s.retryNs = now + Math.floor((s.initialCount * this.divider()) / 4);
+    if (hasBit(this.irr, vector)) return;
+    s.late--;
+    this.accept(vector, false);
+  }
+
   onTimer(_name: string): void {
-    if (this.s.expiryNs > 0 && this.s.expiryNs <= this.timers.nowNs()) this.expire();
+    const { s } = this;
+    const now = this.timers.nowNs();
+    if (s.expiryNs > 0 && s.expiryNs <= now) this.expire();
+    else if (s.late > 0 && now >= s.retryNs) this.giveLate(now);
     this.armTimer();
   }
 

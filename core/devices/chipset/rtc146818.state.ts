@@ -1,6 +1,6 @@
 // Saved state of the real-time clock and its CMOS memory.
 import { z } from "zod";
-import { bytes, uint } from "../../state/field-schemas.ts";
+import { bytes, timeNs, uint } from "../../state/field-schemas.ts";
 
 export const RtcState = z.strictObject({
   kind: z.literal("rtc146818"),
@@ -18,5 +18,8 @@ export const RtcState = z.strictObject({
   flags: z.int().min(0).max(0x70).refine((v) => (v & 0x0f) === 0, "only UF, AF and PF"),
   /** The flags are right up to this time. */
   settledNs: z.int().min(0),
+  /** Periods that are still to be given out, the next not before `retryNs`. */
+  backlog: z.int().min(0).max(1000),
+  retryNs: timeNs,
 });
 export type RtcState = z.infer<typeof RtcState>;

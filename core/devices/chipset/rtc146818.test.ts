@@ -217,3 +217,59 @@ describe("CMOS memory", () => {
     assert.equal(rtc.nmiMasked, false);
   });
 });
+
+describe("rtc146818 late periods and pauses", () => {
+  /** Every 976.5625 us, register C read at each interrupt, as Windows does. */
+  function counting(): { rtc: Rtc146818; bench: DeviceBench; serve(ms: number): number } {
+    const { rtc, bench } = setup();
+    write(rtc, 0x0b, 0x42);
+    const serve = (ms: number): number => {
+      let ticks = 0;
+      for (let i = 0; i < ms * 20; i++) {
+        bench.clock.advance(MS / 20);
+        if (bench.irq().level && read(rtc, 0x0c) & 0x40) ticks++;
+      }
+      return ticks;
+    };
+    return { rtc, bench, serve };
+  }
+
+  test("periods missed in one jump follow as the guest reads register C", () => {
+    const { bench, serve } = counting();
+    bench.clock.advanceLate(500 * MS);
+    assert.equal(serve(500), 1024);
+    assert.equal(serve(1000), 1024);
+  });
+
+  test("periods that go by before the guest comes to read register C follow, up to a bound", () => {
+    const { bench, serve } = counting();
+    for (let i = 0; i < 10; i++) bench.clock.advance(10 * MS);
+    assert.equal(serve(100), 204);
+    for (let i = 0; i < 5000; i++) bench.clock.advance(10 * MS);
+    assert.equal(serve(1000), 2025);
+  });
+
+  test("nothing is made up for where the periodic interrupt is off or has been set anew", () => {
+    const { rtc, bench, serve } = counting();
+    bench.clock.advanceLate(500 * MS);
+    write(rtc, 0x0b, 0x02);
+    write(rtc, 0x0b, 0x42);
+    read(rtc, 0x0c);
+    assert.ok(serve(1000) <= 1025);
+  });
+
+  test("a pause moves the time on, raises the alarm in it, and leaves the second's end where wall time has it", () => {
+    const { rtc, bench } = setup();
+    for (const index of [1, 3, 5]) write(rtc, index, 0x00);
+    write(rtc, 0x0b, 0x22);
+    rtc.advance(90_000.3 * 1000 * MS);
+    assert.equal(time(rtc), "20 24 03 01 06 00 59 58");
+    assert.ok(bench.irq().level);
+    assert.equal(read(rtc, 0x0c), 0xb0);
+    bench.clock.advance(199 * MS);
+    assert.equal(read(rtc, 0), 0x58);
+    bench.clock.advance(2 * MS);
+    assert.equal(read(rtc, 0), 0x59);
+    rtc.load(rtc.save());
+  });
+});

@@ -1,6 +1,8 @@
 // MC146818A real-time clock with 128 bytes of CMOS (data sheet: update cycle, alarm, periodic rates), century in 32h as PCs have it.
 // Bank 0 = ports 70h-71h; bit 7 of port 70h is the PC's NMI mask. Time is a second number and the moment it began, in virtual time;
 // the flags of register C are worked out when someone looks, so that a clock nobody waits for costs no timer events.
+// Periods that came due together, because the machine looks late or the guest has not read register C yet, are each given out, one
+// after the other as the guest reads register C: Windows counts them to keep time.
 // Not modelled: daylight saving (DSE is kept, nothing happens), the square wave output, RAM protection.
 import { ByteRegisters } from "../../bus/byte-registers.ts";
 import type { Device, IrqLine, ResetKind } from "../../bus/device.ts";
@@ -16,6 +18,10 @@ const DIVIDER_HZ = 32_768;
 /** UIP rises tBUC (244 us) before the update cycle, which takes tUC (1984 us). */
 const UPDATE_NS = 2_228_000;
 const TIMER = "event";
+/** No more than this many late periods are kept: about a second at 1024 Hz. */
+const MAX_BACKLOG = 1000;
+/** A late period follows the last by a quarter of its length, and by this at least. */
+const MIN_PAUSE_NS = 100_000;
 
 const SECONDS = 0x00, SECONDS_ALARM = 0x01, MINUTES = 0x02, MINUTES_ALARM = 0x03, HOURS = 0x04, HOURS_ALARM = 0x05;
 const WEEKDAY = 0x06, DAY = 0x07, MONTH = 0x08, YEAR = 0x09, A = 0x0a, B = 0x0b, C = 0x0c, D = 0x0d, CENTURY = 0x32;
@@ -42,7 +48,7 @@ export class Rtc146818 extends ByteRegisters implements Device {
     image[B] = B_24H;
     this.s = {
       kind: "rtc146818", version: 1, index: 0, nmiMasked: false, cmos: image, baseSecond,
-      baseNs: -Math.round((epochMs - baseSecond * 1000) * 1e6), weekdayShift: 0, flags: 0, settledNs: timers.nowNs(),
+      baseNs: -Math.round((epochMs - baseSecond * 1000) * 1e6), weekdayShift: 0, flags: 0, settledNs: timers.nowNs(), backlog: 0, retryNs: 0,
     };
   }
 
@@ -97,6 +103,7 @@ export class Rtc146818 extends ByteRegisters implements Device {
   }
 
   private writeA(value: number): void {
+    if ((value ^ this.raw(A)) & 0x7f) this.s.backlog = 0;
     const wasHeld = this.isHeld();
     const wasReset = (this.raw(A) & 0x60) === 0x60;
     if (!wasHeld && (value & 0x60) === 0x60) this.holdTime();
@@ -111,6 +118,7 @@ export class Rtc146818 extends ByteRegisters implements Device {
     if (!wasHeld && value & B_SET) this.holdTime();
     this.s.cmos[B] = value & B_SET ? value & ~B_UIE : value; // SET clears UIE
     if (wasHeld && !this.isHeld()) this.releaseTime(0);
+    if (!(value & B_PIE)) this.s.backlog = 0;
   }
 
   private writeTime(index: number, value: number): void {
@@ -238,13 +246,22 @@ export class Rtc146818 extends ByteRegisters implements Device {
     if (now <= from) return;
     this.s.settledNs = now;
     const ticks = this.periodTicks();
-    if (ticks > 0 && this.periodsAt(now, ticks) > this.periodsAt(from, ticks)) this.s.flags |= C_PF;
-    if (this.isHeld()) return;
-    const second = this.secondAt(now);
-    const before = this.secondAt(from);
-    if (second === before) return;
+    const periods = ticks > 0 ? this.periodsAt(now, ticks) - this.periodsAt(from, ticks) : 0;
+    if (periods > 0) this.endPeriods(periods);
+    this.endSeconds(this.secondAt(from), this.secondAt(now));
+  }
+
+  private endSeconds(before: number, second: number): void {
+    if (second === before || this.isHeld()) return;
     this.s.flags |= C_UF;
     if (!(this.s.flags & C_AF) && this.nextAlarm(before) <= second) this.s.flags |= C_AF;
+  }
+
+  /** Sets PF for the first of so many periods. The others wait, if they are listened to, until it has been read. */
+  private endPeriods(count: number): void {
+    const waiting = this.s.flags & C_PF ? count : count - 1;
+    if (this.raw(B) & B_PIE) this.s.backlog = Math.min(this.s.backlog + waiting, MAX_BACKLOG);
+    this.s.flags |= C_PF;
   }
 
   private readFlags(): number {
@@ -252,6 +269,7 @@ export class Rtc146818 extends ByteRegisters implements Device {
     const { flags } = this.s;
     const value = flags | (flags & this.raw(B) & 0x70 ? C_IRQF : 0);
     this.s.flags = 0;
+    if (this.s.backlog > 0) this.s.retryNs = this.timers.nowNs() + Math.max(nsOfTick(this.periodTicks() >> 2, DIVIDER_HZ), MIN_PAUSE_NS);
     this.followEvents();
     return value;
   }
@@ -265,6 +283,7 @@ export class Rtc146818 extends ByteRegisters implements Device {
     let deadline = Infinity;
     const ticks = this.periodTicks();
     if (waiting & B_PIE && ticks > 0) deadline = this.s.baseNs + nsOfTick((this.periodsAt(now, ticks) + 1) * ticks, DIVIDER_HZ);
+    if (waiting & B_PIE && this.s.backlog > 0) deadline = Math.min(deadline, this.s.retryNs);
     if (!this.isHeld()) {
       const second = this.secondAt(now);
       if (waiting & B_UIE) deadline = Math.min(deadline, this.secondStartNs(second + 1));
@@ -276,6 +295,27 @@ export class Rtc146818 extends ByteRegisters implements Device {
 
   onTimer(_name: string): void {
     this.settle();
+    const { s } = this;
+    if (s.backlog > 0 && !(s.flags & C_PF) && this.timers.nowNs() >= s.retryNs) {
+      s.backlog--;
+      s.flags |= C_PF;
+    }
+    this.followEvents();
+  }
+
+  /** Wall time has gone on without virtual time: the guest was paused. An alarm in between goes off now. */
+  advance(ns: number): void {
+    this.settle();
+    const { s } = this;
+    const before = this.secondAt(s.settledNs);
+    const seconds = Math.floor(ns / NS_PER_SECOND);
+    s.baseSecond += seconds;
+    s.baseNs -= Math.round(ns - seconds * NS_PER_SECOND);
+    if (s.baseNs <= -NS_PER_SECOND) {
+      s.baseNs += NS_PER_SECOND;
+      s.baseSecond++;
+    }
+    this.endSeconds(before, this.secondAt(s.settledNs));
     this.followEvents();
   }
 
@@ -284,6 +324,7 @@ export class Rtc146818 extends ByteRegisters implements Device {
     this.settle();
     this.s.cmos[B] = this.raw(B) & ~(B_PIE | B_AIE | B_UIE | B_SQWE);
     this.s.flags = 0;
+    this.s.backlog = 0;
     this.s.index = 0;
     this.s.nmiMasked = false;
     this.followEvents();
