@@ -123,7 +123,17 @@ export class Engine {
         if (gpa < 0) this.words[L.FAULT >> 2] = 0;
         return gpa;
       };
-      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder, fetch };
+      const peek = (linear: number): number => {
+        const user = this.words[L.CPL >> 2] === 3 ? ACCESS_USER : 0;
+        const lo = linear % TWO_32 | 0;
+        const isThere = this.exports.translate(lo, Math.floor(linear / TWO_32), user) === 0;
+        this.words[L.FAULT >> 2] = 0;
+        if (!isThere || this.cpu.getHigh(L.SCRATCH + 16) !== 0) return 0;
+        const gpa = this.cpu.get(L.SCRATCH + 16);
+        const entry = this.words[(L.PAGE_MAP >> 2) + (gpa >>> 12)] as number;
+        return entry === 0 ? 0 : ((entry & -4096) >>> 0) + (gpa & 4095);
+      };
+      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder, fetch, peek };
       this.translator = new Translator(parts, engine === "translator" ? DEFAULT_TIERING : engine);
       blocks.listener = this.translator;
     }

@@ -30,6 +30,7 @@ const SPILL = 2;
 const VECTORS = 16;
 const TWO_32 = 4294967296;
 const SITE_BYTES = 16;
+const LARGEST_TABLE = 4096;
 /** An instruction called as a handler: a check of its address, itself, and the way back. */
 export const CALL_RECORDS = 3;
 
@@ -45,6 +46,13 @@ export interface WrittenRegion {
   /** Where in the data the sites and records begin. */
   sitesAt: number;
   calls: readonly CalledInstruction[];
+  tables: readonly JumpBytes[];
+}
+/** In the data: a byte for each of `length` addresses, 1 and up at the places of the entries. */
+export interface JumpBytes {
+  at: number;
+  length: number;
+  entries: readonly number[];
 }
 
 export interface WriteOptions {
@@ -108,6 +116,7 @@ export class RegionWriter implements BranchState<Saved> {
   private readonly sitesAt: number;
   private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
+  private readonly tables: JumpBytes[] = [];
   private lastLift: RegionLift | undefined;
   private exitLabel!: Label;
   private undoneLabel!: Label;
@@ -197,7 +206,7 @@ export class RegionWriter implements BranchState<Saved> {
         ),
       ],
     ]);
-    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, calls: this.calls };
+    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, calls: this.calls, tables: this.tables };
   }
 
   /** Goes on as the head's own handler if another page of the region is not where it was. */
@@ -359,11 +368,37 @@ export class RegionWriter implements BranchState<Saved> {
         case "leave":
           this.exitTo(end.to.offset);
           break;
+        case "indirect":
+          if (end.targets.length > 1) this.byTable(node, end.targets, labels);
+          else this.exit();
+          break;
         default:
           // The target is in `pc`.
           this.exit();
       }
     });
+  }
+
+  /** Goes on at `pc` within the region if it is one of the targets: a byte for each address between them says which. */
+  private byTable(node: number, targets: readonly Target[], labels: ReadonlyMap<number, Label>): void {
+    const { f } = this;
+    const offsets = targets.map((t) => t.offset);
+    const least = Math.min(...offsets);
+    const length = Math.max(...offsets) - least + 1;
+    if (length > LARGEST_TABLE) {
+      this.exit();
+      return;
+    }
+    const at = this.dataUsed;
+    this.dataUsed += (length + SITE_BYTES - 1) & -SITE_BYTES;
+    this.tables.push({ at, length, entries: offsets.map((offset) => offset - least) });
+    const place = f.let(i64.sub(this.pc.get, this.ripAt(least)));
+    f.ifUnlikely(i64.geU(place, c64(length)), () => this.exit());
+    f.switch(
+      i32.load8u(i32.add(this.data.get, i32.wrap(place)), at),
+      [() => this.exit(), ...targets.map((target) => () => this.goTo(node, target, labels))],
+      () => this.exit(),
+    );
   }
 
   private branchCondition(last: Instruction): Node {
@@ -769,6 +804,8 @@ function targets(end: End): Target[] {
       return [end.to];
     case "return":
       return end.expected ? [end.expected] : [];
+    case "indirect":
+      return end.targets.length > 1 ? end.targets : [];
     default:
       return [];
   }

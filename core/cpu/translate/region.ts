@@ -23,6 +23,8 @@ export interface RegionLimits {
 /** For code that has just become hot, and for what has stayed hot for long. */
 export const SMALL_REGION: RegionLimits = { instructions: 160, blocks: 48, pages: 6, callee: 32, depth: 3 };
 export const LARGE_REGION: RegionLimits = { instructions: 480, blocks: 140, pages: 8, callee: 64, depth: 4 };
+/** Ways on from one jump by a table. */
+const MAX_TARGETS = 64;
 const MAX_LENGTH = 15;
 
 export interface Instruction {
@@ -50,8 +52,8 @@ export type End =
   | { kind: "call"; to: Target }
   /** RET; where it should lead, if the function is part of its caller. */
   | { kind: "return"; expected: Target | null }
-  /** Indirect jumps and calls. */
-  | { kind: "indirect" }
+  /** Indirect jumps and calls; of a jump by a table, the blocks that it is known to have reached. */
+  | { kind: "indirect"; targets: Target[] }
   /** On with the interpreter, after the last instruction. */
   | { kind: "leave"; to: Target }
   /** An instruction that cannot be part of a region: the block ends before it. */
@@ -89,6 +91,8 @@ export interface CodeSource {
   hostOf(delta: number): number;
   /** Whether a block is known to start at this offset from the head. */
   isKnown(offset: number): boolean;
+  /** Where a jump through the table that this instruction names may lead, by offset from the head. A guess is enough. */
+  jumpTable(instruction: Instruction): number[];
 }
 
 /** The body of a function as part of its caller. */
@@ -198,6 +202,9 @@ class Finder {
         case "call":
           this.enter(frame, i, end.to.offset);
           return;
+        case "indirect":
+          for (const target of end.targets) this.lead(frame, target.offset);
+          return;
         default:
           return;
       }
@@ -261,6 +268,8 @@ class Finder {
         return { kind: "jump", to: inside(end.to) };
       case "branch":
         return { kind: "branch", taken: inside(end.taken), next: inside(end.next) };
+      case "indirect":
+        return { kind: "indirect", targets: end.targets.map(inside).filter((t) => t.block >= 0) };
       case "call":
         return { kind: "call", to: frame.calls.get(i.offset)?.leaders.get(end.to.offset) ?? end.to };
       case "return": {
@@ -326,14 +335,26 @@ class Finder {
       }
       case "call":
         if (form.lift === "call" && !isNarrow) return { kind: "call", to: at(next + relative) };
-        return form.lift === "callInd" && !isNarrow && i.isPlain ? { kind: "indirect" } : stop;
+        return form.lift === "callInd" && !isNarrow && i.isPlain ? { kind: "indirect", targets: [] } : stop;
       case "ret":
         return form.lift === "ret" && !isNarrow ? { kind: "return", expected: null } : stop;
       case "indirect":
-        return form.lift === "jmpInd" && !isNarrow && i.isPlain ? { kind: "indirect" } : stop;
+        if (form.lift !== "jmpInd" || isNarrow || !i.isPlain) return stop;
+        return { kind: "indirect", targets: this.tableTargets(i) };
       default:
         return stop;
     }
+  }
+
+  private readonly tables = new Map<number, Target[]>();
+  private tableTargets(i: Instruction): Target[] {
+    let targets = this.tables.get(i.offset);
+    if (!targets) {
+      const offsets = new Set(this.source.jumpTable(i).filter((offset) => this.source.isKnown(offset)));
+      targets = [...offsets].slice(0, MAX_TARGETS).map((offset) => ({ offset, block: -1 }));
+      this.tables.set(i.offset, targets);
+    }
+    return targets;
   }
 
   /** Bytes of the instructions in use, joined where they touch. */

@@ -7,7 +7,8 @@ import { type InterpreterImage, MEMORY_PAGES_MAX, TABLE_SIZE } from "../interp/b
 import type { Predecoder } from "../interp/predecode.ts";
 import * as L from "../state/layout.ts";
 import { MODE_CODE_32, MODE_CODE_64, MODE_CODE_SIZE, MODE_FLAT } from "../system/mode.ts";
-import { findRegion, LARGE_REGION, type Region, type RegionLimits, SMALL_REGION } from "./region.ts";
+import { D_BASE, D_DISP_HI, D_DISP_LO, D_INDEX, D_IS_MEM, D_SCALE } from "../../isa/decoder.ts";
+import { findRegion, type Instruction, LARGE_REGION, type Region, type RegionLimits, SMALL_REGION } from "./region.ts";
 import { REGION_EXPORT, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_PAGE_COUNT, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
 import { CALL_RECORDS, type CalledInstruction, RegionWriter } from "./region-writer.ts";
@@ -35,6 +36,10 @@ const MAX_COUNTED = 4096;
 const MAX_CHURN = 6;
 /** Samples after which half of that is forgotten. */
 const CHURN_HALF_LIFE = 2048;
+
+/** Jump tables: entries looked at, and how far from the region's head one may lead. */
+const TABLE_ENTRIES = 256;
+const TABLE_REACH = 0x4000;
 
 /** A larger region must have so many times the instructions of the small one. */
 const ENLARGED = 1.2;
@@ -72,6 +77,8 @@ export interface TranslatorParts {
   predecoder: Predecoder;
   /** Physical address of code at a linear address, or -1. */
   fetch(linear: number): number;
+  /** Host address of data at a linear address, or 0 if it cannot be read or is no memory. */
+  peek(linear: number): number;
 }
 
 export class Translator implements CodeListener {
@@ -187,7 +194,25 @@ export class Translator implements CodeListener {
     if (bits === 32 && ((mode & MODE_CODE_SIZE) !== MODE_CODE_32 || (mode & MODE_FLAT) === 0)) return null;
     const view = new CodeView({ linear, gpa, mode, record }, (at) => this.hostOfPage(at), this.p);
     const hostOf = (delta: number): number => view.hostOf(delta);
-    return findRegion({ bytes: this.bytes, headAt: gpa % PAGE, bits, hostOf, isKnown: (offset) => view.isKnown(offset) }, limits);
+    const jumpTable = (i: Instruction): number[] => this.jumpTable(i, linear, bits);
+    return findRegion({ bytes: this.bytes, headAt: gpa % PAGE, bits, hostOf, isKnown: (offset) => view.isKnown(offset), jumpTable }, limits);
+  }
+  /** Entries of the table of pointers through which the instruction jumps, as offsets from the head, until one cannot be read. */
+  private jumpTable({ decoded: d }: Instruction, head: number, bits: 32 | 64): number[] {
+    const isTable = d[D_IS_MEM] !== 0 && (d[D_BASE] as number) < 0 && (d[D_INDEX] as number) >= 0 && 1 << (d[D_SCALE] as number) === bits / 8;
+    if (!isTable) return [];
+    const start = (d[D_DISP_HI] as number) * TWO_32 + ((d[D_DISP_LO] as number) >>> 0);
+    const offsets: number[] = [];
+    for (let n = 0; n < TABLE_ENTRIES; n++) {
+      const linear = bits === 32 ? (start + n * 4) % TWO_32 : start + n * 8;
+      const host = this.p.peek(linear);
+      if (host === 0 || linear % 8 > 8 - bits / 8) break;
+      const low = (this.words[host >> 2] as number) >>> 0;
+      const target = bits === 32 ? low : (this.words[(host >> 2) + 1] as number) * TWO_32 + low;
+      if (Math.abs(target - head) > TABLE_REACH) break;
+      offsets.push(target - head);
+    }
+    return offsets;
   }
   private remember(translation: Translation, place: CodePlace, isFirst: boolean): void {
     const key = this.keyAt(this.hostOfPage(place.gpa), place.gpa % PAGE, place.mode);
@@ -219,6 +244,10 @@ export class Translator implements CodeListener {
     this.words[(data + DATA_PAGE_COUNT) >> 2] = region.pages.length;
     region.pages.forEach((page, n) => (this.words[(data + DATA_PAGES + n * 8) >> 2] = page));
     this.writeCalls(written.calls, data, mode);
+    for (const { at, length, entries } of written.tables) {
+      this.bytes.fill(0, data + at, data + at + length);
+      entries.forEach((place, n) => (this.bytes[data + at + place] = n + 1));
+    }
     this.counters.regions++;
     this.liveBytes += wire.length;
     this.counters.bytes += wire.length;
