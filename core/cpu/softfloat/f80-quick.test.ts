@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
 import { defineX87Runtime } from "../lift/x87/runtime.ts";
 import * as L from "../state/layout.ts";
+import { instantiate } from "../wasm/instantiate.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
 import { F80_FLAGS, F80_SE } from "./f80-format.ts";
 
@@ -16,7 +17,7 @@ const NAMES = ["Add", "Sub", "Mul", "Div"] as const;
 const runtime = defineX87Runtime(module);
 for (const [name, callee] of runtime) module.export(name, callee);
 type Pair = (am: bigint, ase: number, bm: bigint, bse: number) => [bigint, number];
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.build()), { env: { memory } });
+const exports = instantiate(module.build(), { memory });
 const exported = <T>(name: string): T => exports[name] as T;
 
 const r = new SeededRandom(20);

@@ -60,7 +60,7 @@ function prepare(b: EngineBench, program: RandomProgram, seed: number): EngineBe
 /** Everything that the guest could see, by name. */
 function visible(b: EngineBench): Record<string, string> {
   const { cpu } = b;
-  const wide = (at: number): string => cpu.getHigh(at).toString(16).replace("-", "n") + "_" + (cpu.get(at) >>> 0).toString(16);
+  const wide = (at: number): string => `${cpu.getHigh(at).toString(16).replace("-", "n")}_${(cpu.get(at) >>> 0).toString(16)}`;
   const state: Record<string, string> = { rip: wide(L.RIP), eflags: cpu.eflags.toString(16), mxcsr: String(cpu.get(L.MXCSR)) };
   for (let n = 0; n < 16; n++) state[`gpr${n}`] = wide(L.GPR + n * 8);
   for (let n = 0; n < 16; n++) state[`xmm${n}`] = `${wide(L.XMM + n * 16)} ${wide(L.XMM + n * 16 + 8)}`;

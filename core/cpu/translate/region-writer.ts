@@ -12,7 +12,7 @@ import * as L from "../state/layout.ts";
 import { isNotCanonical } from "../state/state-nodes.ts";
 import type { Label, Variable } from "../wasm/function-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, NodeKind, type Type, V128, v128 } from "../wasm/nodes.ts";
-import { CodeBuffer } from "./code-buffer.ts";
+import type { CodeBuffer } from "./code-buffer.ts";
 import { type FlagLiveness, flagLiveness } from "./flag-liveness.ts";
 import { auxWord, type FlagSite, type FlagState, resultWord } from "./flag-state.ts";
 import type { BasicBlock, End, Instruction, Region, Target } from "./region.ts";
@@ -225,7 +225,7 @@ export class RegionWriter implements BranchState<Saved> {
     return this.f.apart(() => this.own(write));
   }
   private eachPlace(visit: (place: Variable, n: number) => void): void {
-    this.places.forEach((place, n) => place && visit(place, n));
+    for (const [n, place] of this.places.entries()) if (place) visit(place, n);
   }
   /** Where a register lies in the state block. */
   private home(n: number): { at: Node; offset: number } {

@@ -24,7 +24,7 @@ export function structureOf({ successors }: Graph): Structure {
   const count = successors.length;
   const order = reversePostorder(successors);
   const rank = new Int32Array(count).fill(-1);
-  order.forEach((node, n) => (rank[node] = n));
+  for (const [n, node] of order.entries()) rank[node] = n;
   const predecessors: number[][] = successors.map(() => []);
   successors.forEach((list, from) => {
     if ((rank[from] as number) >= 0) for (const to of list) predecessors[to]?.push(from);

@@ -242,11 +242,11 @@ export class Translator implements CodeListener {
     this.words.fill(0, data >> 2, this.nextData >> 2);
     for (let at = data + written.sitesAt; at < this.nextData; at += 16) this.words[at >> 2] = L.TLB_EMPTY;
     this.words[(data + DATA_PAGE_COUNT) >> 2] = region.pages.length;
-    region.pages.forEach((page, n) => (this.words[(data + DATA_PAGES + n * 8) >> 2] = page));
+    for (const [n, page] of region.pages.entries()) this.words[(data + DATA_PAGES + n * 8) >> 2] = page;
     this.writeCalls(written.calls, data, mode);
     for (const { at, length, entries } of written.tables) {
       this.bytes.fill(0, data + at, data + at + length);
-      entries.forEach((place, n) => (this.bytes[data + at + place] = n + 1));
+      for (const [n, place] of entries.entries()) this.bytes[data + at + place] = n + 1;
     }
     this.counters.regions++;
     this.liveBytes += wire.length;
