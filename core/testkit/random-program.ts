@@ -280,17 +280,19 @@ function balancedBody(g: Generator): number[] {
     } else if (kind === 12) code.push(g.r.pick([0xda, 0xdb]), 0xc0 | (g.r.below(4) << 3) | st());
     else if (kind === 13 && depth > 1) store();
     else if (kind === 14) {
-      if (g.r.below(2)) memoryBy(g.r.pick<[number, number]>([[0xdd, 2], [0xd9, 2], [0xdb, 2], [0xdf, 2], [0xd9, 7], [0xdd, 7]]));
-      else if (g.r.below(2)) code.push(0xdf, 0xe0);
+      const what = g.r.below(4);
+      if (what < 2) memoryBy(g.r.pick<[number, number]>([[0xdd, 2], [0xd9, 2], [0xdb, 2], [0xdf, 2], [0xd9, 7], [0xdd, 7]]));
+      else if (what === 2) code.push(0xdf, 0xe0);
       else if (depth > 1) {
         code.push(0xdd, 0xd8 | st());
         depth--;
       }
     } else if (kind === 15) {
-      if (g.r.below(2)) code.push(...(g.r.pick(integer)(g)));
-      else if (g.r.below(3) === 0) code.push(...control(g, 0x37f | (g.r.below(2) ? 0 : g.r.below(4) << 10), [0xd9, 0x6f]));
-      else if (g.r.below(4) === 0) code.push(...control(g, 0x7f | (g.r.pick([0, 2, 3]) << 8), [0xd9, 0x6f]));
-      else if (g.r.below(3) === 0) code.push(0xdb, 0xe2);
+      const what = g.r.below(12);
+      if (what < 6) code.push(...(g.r.pick(integer)(g)));
+      else if (what < 8) code.push(...control(g, 0x37f | (g.r.below(2) ? 0 : g.r.below(4) << 10), [0xd9, 0x6f]));
+      else if (what === 8) code.push(...control(g, 0x7f | (g.r.pick([0, 2, 3]) << 8), [0xd9, 0x6f]));
+      else if (what === 9) code.push(0xdb, 0xe2);
     }
   }
   while (depth > DEPTH) store();

@@ -6,7 +6,7 @@ import type { FunctionBuilder, Label } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, select } from "../wasm/nodes.ts";
 import {
-  BIAS, C0, C1, C3, clearFlags, controlWord, EMPTY, EXPONENT, type Extended, firstOf, flags, FROM_DENORMAL, INTEGER_BIT, PAIR, PE, product, secondOf, SIGN,
+  BIAS, C0, C3, clearFlags, controlWord, EMPTY, EXPONENT, type Extended, firstOf, flags, FROM_DENORMAL, INTEGER_BIT, PAIR, PE, product, secondOf, SIGN,
   takenSE, unmasked,
 } from "./f80-format.ts";
 

@@ -38,7 +38,7 @@ function run(code: readonly number[], rows: readonly (readonly bigint[])[], cont
   b.ring(0);
   b.poke(CODE, ...code);
   b.poke32(CONTROL, control);
-  rows.forEach((row, n) => row.forEach((value, k) => b.poke64(DATA + n * ROW + k * 8, value)));
+  for (const [n, row] of rows.entries()) for (const [k, value] of row.entries()) b.poke64(DATA + n * ROW + k * 8, value);
   cpu.setGpr(1, rows.length);
   cpu.setGpr(6, DATA);
   cpu.setGpr(7, OUT);

@@ -74,8 +74,8 @@ export class RegionX87 implements X87Stack {
   }
   /** True if the block that is gone to has the top elsewhere. */
   differs(block: number): boolean {
-    const expected = (this.deltas[block] ??= this.delta);
-    return expected !== this.delta;
+    this.deltas[block] ??= this.delta;
+    return this.deltas[block] !== this.delta;
   }
   /** Takes TOP as it is in the state block for what the block that is gone to wants; registers have to be loaded anew. */
   rebaseFor(block: number): void {

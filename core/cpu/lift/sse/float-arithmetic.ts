@@ -81,7 +81,6 @@ const SECOND_DWORD = [4, 5, 6, 7, ...Array<number>(12).fill(16)];
 
 /** Without NaNs a predicate is: equal (0, 2), less (1, 2), or neither (3); the upper four are the opposite. */
 const compareMask = (s: Shape): Lifter => (l) => {
-  const f = l.f;
   const imm = imm8(l);
   const [x, y] = [s.read(l, 0), s.read(l, 1)];
   const bit = (value: Node) => i32.sub(c32(0), i32.and(value, c32(1)));

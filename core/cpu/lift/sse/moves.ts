@@ -1,7 +1,7 @@
 // Data movement of MMX to SSE4.1, MXCSR, and the masked stores. Intel SDM vol. 2. Non-temporal hints have no meaning here.
 import * as L from "../../state/layout.ts";
-import { c32, i32, i64, type Node, simd, simdLane, V128, v128 } from "../../wasm/nodes.ts";
-import type { Lift, Lifter } from "../lift.ts";
+import { c32, i32, i64, simd, simdLane, V128, v128 } from "../../wasm/nodes.ts";
+import type { Lifter } from "../lift.ts";
 import { F64X, I8 } from "./simd-op.ts";
 import { enterMmx, fromI64, isMmx, lowI64, readVector, touchesMmx, writeGpr, writeMmx, zero } from "./vector.ts";
 
