@@ -28,6 +28,8 @@ import { Vga, VGA_PORTS, VGA_WINDOW } from "../devices/display/vga.ts";
 import { I8042 } from "../devices/input/i8042.ts";
 import { Ps2Keyboard } from "../devices/input/ps2-keyboard.ts";
 import { Ps2Mouse } from "../devices/input/ps2-mouse.ts";
+import { KvmInterface } from "../devices/paravirtual/kvm-interface.ts";
+import type { Words } from "../devices/paravirtual/kvm-clock.ts";
 import { ParallelPort } from "../devices/parallel/parallel-port.ts";
 import { VirtioBalloon } from "../devices/virtio/virtio-balloon.ts";
 import type { VirtioPorts } from "../devices/virtio/virtio-device.ts";
@@ -88,6 +90,8 @@ export interface BoardPorts extends DriveEventsOf {
   balloon?: { onActual(pages: number): void };
   tablet?: { onActive(isActive: boolean): void };
   printer?: (byte: number) => void;
+  /** KVM's interface for guests that ask. */
+  paravirtual?: { tscHz: number; tscAt(ns: number): Words };
   onSpeaker(hertz: number): void;
   /** What firmware is told; absent where a kernel starts without firmware, which then finds a board that is set up. */
   firmware?: FwCfgItems;
@@ -115,6 +119,9 @@ export interface Board {
   readonly drives: DriveBay;
   readonly tablet: VirtioTablet | undefined;
   readonly balloon: VirtioBalloon | undefined;
+  readonly kvm: KvmInterface | undefined;
+  /** The machine goes on after a pause, in which virtual time stood still: what shows wall time catches up. */
+  resumed(pausedNs: number): void;
   /** True while CMOS says that the processor alone is to be reset, to come back to real mode from the 286's protected mode. */
   hasShutdownCode(): boolean;
   /** Devices as after power-on or a warm reset, and what firmware would have set up on them. */
@@ -140,7 +147,7 @@ export function buildBoard(p: BoardPorts): Board {
 
   // Interrupts: each ISA line goes to the 8259 pair and to the I/O APIC, line 0 to pin 2 there.
   const apicBus = new ApicBus();
-  const late: { lapic?: Lapic; pit?: Pit8254; ioapic?: IoApic } = {};
+  const late: { lapic?: Lapic; pit?: Pit8254; ioapic?: IoApic; kvm?: KvmInterface } = {};
   const pic = plain(
     new Pic8259Pair(
       "pic",
@@ -169,6 +176,7 @@ export function buildBoard(p: BoardPorts): Board {
           onNmi: () => p.onNmi(),
           onInit: () => p.onReset(false),
           onStartup: () => {},
+          memoryEoi: { offer: () => late.kvm?.offerEoi() ?? false, withdraw: () => late.kvm?.withdrawEoi() ?? false },
           onAcknowledge: (vector) => {
             if (vector === ioapic.vectorOf(2)) late.pit?.interruptTaken();
           },
@@ -202,6 +210,16 @@ export function buildBoard(p: BoardPorts): Board {
   };
   const hpet = timed((timers) => new Hpet("hpet", { pin: (n) => ioapic.line(n), legacy0: irq(0), legacy8: irq(8), onLegacy }, timers));
   const pm = timed((timers) => new AcpiPm("acpi-pm", { sci: irq(SCI_IRQ), onPowerOff: () => p.onPowerOff() }, timers));
+
+  const { paravirtual } = p;
+  if (paravirtual) {
+    const clock = p.timers.portFor(() => ({ onTimer() {} }));
+    late.kvm = plain(
+      new KvmInterface("kvm", {
+        memory: p.memory, clock, tscHz: paravirtual.tscHz, tscAt: (ns) => paravirtual.tscAt(ns), epochMs: p.epochMs, beforeEoiMoves: () => lapic.settleEoi(),
+      }),
+    );
+  }
 
   const hasShutdownCode = (): boolean => rtc.cmosByte(SHUTDOWN_CODE) !== 0;
   // The wires of these two go to the processor alone; what firmware would then reset is reset along with it, unless it is to go on.
@@ -315,7 +333,11 @@ export function buildBoard(p: BoardPorts): Board {
   };
   prepare();
   return {
-    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm, hasShutdownCode, drives, tablet, balloon,
+    ports, mmio, devices, interrupts: lapic, lapic, vga, keyboard, mouse, uarts, powerManagement: pm, hasShutdownCode, drives, tablet, balloon, kvm: late.kvm,
+    resumed: (pausedNs) => {
+      rtc.advance(pausedNs);
+      late.kvm?.resumed(pausedNs);
+    },
     reset: (kind) => {
       for (const device of devices) device.reset(kind);
       p.onA20(true);

@@ -8,6 +8,7 @@ import * as L from "../cpu/state/layout.ts";
 import { dumpRegisters } from "../cpu/system/dump.ts";
 import { dumpCode } from "../cpu/system/dump-code.ts";
 import { resetCpu } from "../cpu/system/reset.ts";
+import { KVM_FEATURES } from "../devices/paravirtual/kvm-interface.ts";
 import type { DisplaySource } from "../display/display.ts";
 import type { EntryState } from "../firmware/entry-state.ts";
 import { KernelError } from "../firmware/kernel-error.ts";
@@ -107,6 +108,7 @@ class PcMachine implements Machine {
       ...(config.devices?.balloon ? { balloon: { onActual: (pages) => ports.balloonChanged?.(pages) } } : {}),
       ...(config.devices?.tablet ? { tablet: { onActive: (isActive) => ports.tabletActive?.(isActive) } } : {}),
       ...(ports.printer ? { printer: ports.printer.bind(ports) } : {}),
+      ...(config.devices?.paravirtual ? { paravirtual: { tscHz: TSC_HZ, tscAt: (ns: number) => this.tscAt(ns) } } : {}),
       onSpeaker: (hertz) => ports.speaker?.(hertz),
       epochMs: config.epochMs,
       framebuffer: new Uint8Array(buffer, framebufferHost, FRAMEBUFFER_BYTES),
@@ -143,7 +145,8 @@ class PcMachine implements Machine {
       mmioRead: (gpa, size, host) => physical.load(gpa, size, host),
       mmioWrite: (gpa, size, host) => physical.store(gpa, size, host),
       interrupts: this.board.interrupts,
-      tscNow: () => this.tscNow(),
+      ...(this.board.kvm ? { kvmFeatures: KVM_FEATURES } : {}),
+      tscNow: () => this.tscAt(this.clock.nowNs()),
       ...(TSC_IS_NS ? { tscScale: () => this.clock.line(this.engine.retired) } : {}),
       setTsc: (lo, hi) => this.setTsc(lo, hi),
       readMsr: (index) => this.readMsr(index),
@@ -219,20 +222,18 @@ class PcMachine implements Machine {
   nowNs(): number {
     return this.clock.nowNs();
   }
-  private ticks(): number {
-    return Math.floor(this.clock.nowNs() * (TSC_HZ / 1e9));
-  }
-  private tscNow(): readonly [number, number] {
+  private tscAt(ns: number): readonly [number, number] {
     const { cpu } = this.engine;
-    const ticks = this.ticks();
+    const ticks = ticksOf(ns);
     const lo = (ticks % TWO_32) + cpu.get(L.TSC_OFFSET);
     const hi = Math.floor(ticks / TWO_32) + cpu.getHigh(L.TSC_OFFSET) + (lo >= TWO_32 ? 1 : 0);
     return [lo >>> 0, hi >>> 0];
   }
   private setTsc(lo: number, hi: number): void {
-    const ticks = this.ticks();
+    const ticks = ticksOf(this.clock.nowNs());
     const low = lo - (ticks % TWO_32);
     this.engine.cpu.set64(L.TSC_OFFSET, low >>> 0, (hi - Math.floor(ticks / TWO_32) - (low < 0 ? 1 : 0)) >>> 0);
+    this.board.kvm?.tscChanged();
   }
 
   private readMsr(index: number): readonly [number, number] | null {
@@ -241,7 +242,7 @@ class PcMachine implements Machine {
       return [base >>> 0, Math.floor(base / TWO_32)];
     }
     if (index === 0x6e0) return this.deadline;
-    return null;
+    return this.board.kvm?.readMsr(index) ?? null;
   }
   /** IA32_TSC_DEADLINE as written, until the timer has fired. */
   private deadlineWords: readonly [number, number] = [0, 0];
@@ -250,7 +251,7 @@ class PcMachine implements Machine {
   }
   private writeMsr(index: number, lo: number, hi: number): boolean {
     if (index === 0x1b) return this.board.lapic.writeApicBase(lo + hi * TWO_32);
-    if (index !== 0x6e0) return false;
+    if (index !== 0x6e0) return this.board.kvm?.writeMsr(index, lo, hi) ?? false;
     this.deadlineWords = [lo, hi];
     const { cpu } = this.engine;
     // The deadline is in the guest's TSC: the offset comes off again.
@@ -301,7 +302,7 @@ class PcMachine implements Machine {
   private runUntilNs = -Infinity;
 
   resumeClock(): void {
-    this.clock.resume();
+    this.board.resumed(Math.round(this.clock.resume()));
   }
 
   // ---- the outside ---------------------------------------------------------------------------
@@ -346,11 +347,15 @@ class PcMachine implements Machine {
   }
 }
 
+function ticksOf(ns: number): number {
+  return TSC_IS_NS ? ns : Math.floor(ns * (TSC_HZ / 1e9));
+}
+
 function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmware" }>, model: CpuModel): FirmwareFacts {
   const bootOrder = bootPaths(boot.order, config.drives ?? []);
   const ramBytes = config.memoryMiB * MIB;
   const leaf1 = new Uint32Array(4);
-  cpuid(model, 1, 0, { apicEnabled: true }, leaf1);
+  cpuid(model, 1, 0, { apicEnabled: true, kvmFeatures: 0 }, leaf1);
   const cpu = { brand: model.brand, signature: cpuSignature(model), features: leaf1[3] ?? 0, megahertz: TSC_HZ / 1e6 };
   const hasFloppy = config.drives?.some((drive) => drive.kind === "floppy") ?? false;
   const files = firmwareTables({ board: { ...ACPI_BOARD, hasFloppy }, pirqIrqs: PIRQ_IRQS, ramBytes, cpu });

@@ -16,8 +16,9 @@ const WEIGHT_OF_NEWEST = 0.5;
 const SHORTEST_MEASURED_NS = 10e3;
 /** Between samples the clock goes a little slower than measured, so that the next sample moves it on and not back... */
 const CAUTION = 0.95;
-/** ... and at this rate while it is ahead. */
-const CATCHING_UP = 0.5;
+/** ... and the slower the further it is ahead, until it all but stands. */
+const MOST_AHEAD_NS = 50e3;
+const SLOWEST_PACE = 0.01;
 /** A read is answered by the estimate if the last sample was about this long ago at most; in instructions, so and so many. */
 const TRUSTED_NS = 10e3;
 const LEAST_TRUSTED = 100, MOST_TRUSTED = 20_000;
@@ -84,7 +85,7 @@ export class MachineClock implements Clock {
 
   /** How many instructions take so much host time, if they go on as they did. */
   instructionsIn(ns: number): number {
-    return Math.ceil(ns / (this.nsPerInstruction * this.pace));
+    return Math.ceil(ns / (this.nsPerInstruction * CAUTION));
   }
 
   /** Before a slice. What went before does not count for the guest's speed. */
@@ -120,7 +121,7 @@ export class MachineClock implements Clock {
     const dueNs = hostNs - this.offsetNs;
     this.baseNs = Math.max(dueNs, this.toldNs, this.ports.shownNs());
     this.baseCount = count;
-    this.pace = this.baseNs > dueNs ? CATCHING_UP : CAUTION;
+    this.pace = Math.max(CAUTION * (1 - (this.baseNs - dueNs) / MOST_AHEAD_NS), SLOWEST_PACE);
   }
 
   /** Learns the engine's speed. */

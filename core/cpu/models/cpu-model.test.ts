@@ -4,10 +4,10 @@ import { CPU_MODELS, DEFAULT_CPU_MODEL, FEATURE_BITS, findCpuModel, hasFeature }
 import { cpuid, cpuSignature } from "./cpuid.ts";
 
 const out = new Uint32Array(4);
-function ask(name: string, leaf: number, subleaf = 0, apicEnabled = true): number[] {
+function ask(name: string, leaf: number, subleaf = 0, apicEnabled = true, kvmFeatures = 0): number[] {
   const model = findCpuModel(name);
   assert.ok(model);
-  cpuid(model, leaf, subleaf, { apicEnabled }, out);
+  cpuid(model, leaf, subleaf, { apicEnabled, kvmFeatures }, out);
   return [...out];
 }
 function text(...words: number[]): string {
@@ -82,5 +82,18 @@ test("models have distinct names, brands that fit and known features", () => {
     assert.ok(m.brand.length < 48);
     assert.ok(m.features.every((feature) => feature in FEATURE_BITS));
     assert.equal(new Set(m.features).size, m.features.length);
+  }
+});
+
+test("KVM's leaves: signature, features and timing, and no invariant TSC beside its clock", () => {
+  for (const name of ["ringfence64", "ringfence32", "ringfence64-intel"]) {
+    const [max, b = 0, c = 0, d = 0] = ask(name, 0x40000000, 0, true, 0x1000008);
+    assert.equal(text(b, c, d), "KVMKVMKVM");
+    assert.equal(max, 0x40000010);
+    assert.deepEqual(ask(name, 0x40000001, 0, true, 0x1000008), [0x1000008, 0, 0, 0]);
+    assert.deepEqual(ask(name, 0x40000010, 0, true, 0x1000008), [1_000_000, 1_000_000, 0, 0]);
+    assert.equal(ask(name, 0x80000007, 0, true, 0x1000008)[3], 0);
+    assert.equal(ask(name, 0x80000007)[3], 0x100);
+    assert.deepEqual(ask(name, 0x40000001), [0, 0, 0, 0]);
   }
 });

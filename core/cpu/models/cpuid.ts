@@ -1,5 +1,6 @@
 // CPUID of a CPU model as a function of leaf and subleaf. AMD64 APM vol. 3 appendix E; Intel SDM vol. 2, CPUID. The hypervisor
-// leaves follow the convention for 40000000h that VMware and KVM share. Left out: topology beyond one core.
+// leaves follow the convention for 40000000h that VMware and KVM share, with KVM's own where the machine offers its features. Left out:
+// topology beyond one core.
 import { type CpuModel, FEATURE_BITS, isReported, TSC_HZ } from "./cpu-model.ts";
 
 const MAX_BASIC_AMD = 7;
@@ -9,6 +10,8 @@ const HYPERVISOR_TIMING = 0x40000010;
 const EXTENDED_BASE = 0x80000000;
 const MAX_EXTENDED = 0x80000008;
 const HYPERVISOR_NAME = "RingfenceVMM";
+const HYPERVISOR_KVM = 0x40000001;
+const KVM_NAME = "KVMKVMKVM";
 /** Cache line flushed by CLFLUSH, in quadwords. */
 const CLFLUSH_QUADWORDS = 8;
 /** The local APIC timer runs at this rate. */
@@ -17,6 +20,9 @@ const BUS_KHZ = 1_000_000;
 /** What CPUID shows of the machine's present state. */
 export interface CpuidState {
   readonly apicEnabled: boolean;
+  /** Leaf 40000001h EAX: KVM's features, or 0 where the machine is not to look like KVM. The time-stamp counter is then not said to be
+   *  invariant, as under KVM: Linux would prefer it to the clock that is made for it. */
+  readonly kvmFeatures: number;
 }
 
 function word(text: string, at: number): number {
@@ -42,6 +48,7 @@ function featureWord(m: CpuModel, leaf: number, register: number): number {
 }
 
 const APIC = 1 << 9;
+const INVARIANT_TSC = 1 << 8;
 /** The bits of leaf 1 EDX that AMD repeats in leaf 80000001h. */
 const AMD_REPEATED = 0x0183f3ff;
 
@@ -53,7 +60,7 @@ export function cpuid(m: CpuModel, leaf: number, subleaf: number, state: CpuidSt
   const isHypervisor = index >= HYPERVISOR_BASE && index < HYPERVISOR_BASE + 0x10000 && isReported(m, "hypervisor");
   out.fill(0);
   if (isHypervisor) {
-    hypervisorLeaf(index, out);
+    hypervisorLeaf(index, state, out);
     return;
   }
   if (index >= EXTENDED_BASE && index <= MAX_EXTENDED) {
@@ -105,9 +112,12 @@ function intelCache(subleaf: number, out: Uint32Array): void {
   out.set([type | (level << 5) | (1 << 8), 63 | ((ways - 1) << 22), sets - 1, 0]);
 }
 
-function hypervisorLeaf(index: number, out: Uint32Array): void {
+function hypervisorLeaf(index: number, { kvmFeatures }: CpuidState, out: Uint32Array): void {
   if (index === HYPERVISOR_BASE) {
-    out.set([HYPERVISOR_TIMING, word(HYPERVISOR_NAME, 0), word(HYPERVISOR_NAME, 4), word(HYPERVISOR_NAME, 8)]);
+    const name = kvmFeatures === 0 ? HYPERVISOR_NAME : KVM_NAME;
+    out.set([HYPERVISOR_TIMING, word(name, 0), word(name, 4), word(name, 8)]);
+  } else if (index === HYPERVISOR_KVM) {
+    out[0] = kvmFeatures;
   } else if (index === HYPERVISOR_TIMING) {
     out.set([TSC_HZ / 1000, BUS_KHZ, 0, 0]);
   }
@@ -140,7 +150,7 @@ function extendedLeaf(m: CpuModel, index: number, isAmd: boolean, state: CpuidSt
       out.set(isAmd ? [0, 0x4200_4200, 0x0200_8140, 0] : [0, 0, 0x0200_8040, 0]);
       return;
     case 0x80000007:
-      out[3] = featureWord(m, index, 3);
+      out[3] = featureWord(m, index, 3) & (state.kvmFeatures === 0 ? -1 : ~INVARIANT_TSC);
       return;
     case 0x80000008:
       out[0] = m.physicalBits | (m.linearBits << 8);

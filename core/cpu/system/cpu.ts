@@ -38,7 +38,9 @@ export interface CpuHooks {
   setTsc(lo: number, hi: number): void;
   /** HLT has been executed. */
   halt(): void;
-  /** MSRs of the local APIC (APIC base, TSC deadline); null: there is no such register. */
+  /** What CPUID says of KVM's interface; absent or 0: nothing. */
+  readonly kvmFeatures?: number;
+  /** MSRs of the local APIC (APIC base, TSC deadline) and of KVM's interface; null: there is no such register. */
   readMsr(index: number): Words | null;
   /** False: there is no such register, or the value is refused. */
   writeMsr(index: number, lo: number, hi: number): boolean;

@@ -99,7 +99,7 @@ function describeSelector(cpu: Cpu, rec: number, describe: (cpu: Cpu, selector: 
 }
 
 const cpuidOut = new Uint32Array(4);
-const cpuidState = { apicEnabled: true };
+const cpuidState = { apicEnabled: true, kvmFeatures: 0 };
 
 function readTsc(cpu: Cpu): void {
   if ((cpu.get(L.CR4) & L.CR4_TSD) !== 0 && cpu.cpl !== 0) raise(GP, 0);
@@ -329,6 +329,7 @@ const raw: Readonly<Record<string, Operation>> = {
   cpuid: (cpu) => {
     const apicBase = cpu.hooks.readMsr(APIC_BASE);
     cpuidState.apicEnabled = apicBase === null || (apicBase[0] & APIC_ENABLED) !== 0;
+    cpuidState.kvmFeatures = cpu.hooks.kvmFeatures ?? 0;
     cpuid(cpu.model, cpu.gpr(0), cpu.gpr(1), cpuidState, cpuidOut);
     cpu.setGpr(0, cpuidOut[0] as number);
     cpu.setGpr(3, cpuidOut[1] as number);

@@ -37,5 +37,7 @@ export const LapicState = z.strictObject({
   lint: z.tuple([z.boolean(), z.boolean()]),
   /** An ExtINT message waits to be acknowledged at the 8259. */
   extIntMessage: z.boolean(),
+  /** The guest may end the one interrupt in service in its own memory. */
+  isEoiOffered: z.boolean(),
 });
 export type LapicState = z.infer<typeof LapicState>;

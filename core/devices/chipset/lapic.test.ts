@@ -427,3 +427,75 @@ describe("lapic messages", () => {
     assert.equal(read(ESR), 0);
   });
 });
+
+describe("lapic end of interrupt in memory", () => {
+  /** The guest's word, and an APIC that may use it. */
+  function withWord(): Setup & { word: { bit: number }; offered(): number } {
+    const word = { bit: 0 };
+    let offered = 0;
+    const bench = new DeviceBench();
+    const bus = new ApicBus();
+    const memoryEoi = {
+      offer: () => {
+        word.bit = 1;
+        offered++;
+        return true;
+      },
+      withdraw: () => {
+        const isTaken = word.bit === 0;
+        word.bit = 0;
+        return isTaken;
+      },
+    };
+    const quiet = { extInt: { hasInterrupt: () => false, acknowledge: () => 0 }, onNmi() {}, onInit() {}, onStartup() {} };
+    const lapic: Lapic = new Lapic("lapic0", 0, true, { bus, ...quiet, onOutput: (level) => bench.irq("intr0").set(level), memoryEoi }, bench.timers(() => lapic));
+    bus.attachLocal(lapic);
+    const write = (offset: number, value: number): void => lapic.writeReg(0, offset, 4, value);
+    write(SVR, 0x1ff);
+    return { lapic, bench, bus, events: [], read: (offset) => lapic.readReg(0, offset, 4), write, word, offered: () => offered };
+  }
+  const inService = (s: Setup): boolean => [0, 1, 2, 3, 4, 5, 6, 7].some((n) => s.read(ISR + n * 0x10) !== 0);
+
+  test("an interrupt that the guest has ended there is over when the next comes or a register is read", () => {
+    const s = withWord();
+    s.bus.send(0, false, 0, 0x51, false);
+    assert.equal(s.lapic.acknowledge(), 0x51);
+    assert.equal(s.word.bit, 1);
+    s.word.bit = 0;
+    s.bus.send(0, false, 0, 0x41, false);
+    assert.equal(s.lapic.hasInterrupt(), true, "a lower one is not held back any more");
+    assert.equal(s.lapic.acknowledge(), 0x41);
+    s.word.bit = 0;
+    assert.equal(inService(s), false);
+  });
+
+  test("a register read, or another interrupt, before the guest has ended it takes the offer back", () => {
+    const s = withWord();
+    s.bus.send(0, false, 0, 0x51, false);
+    s.lapic.acknowledge();
+    assert.equal(inService(s), true);
+    assert.equal(s.word.bit, 0);
+    s.write(EOI, 0);
+    assert.equal(inService(s), false);
+    s.bus.send(0, false, 0, 0x51, false);
+    s.lapic.acknowledge();
+    s.bus.send(0, false, 0, 0x61, false);
+    assert.equal(s.word.bit, 0);
+    s.lapic.acknowledge();
+    assert.equal(s.word.bit, 0, "not alone in service");
+    s.write(EOI, 0);
+    s.write(EOI, 0);
+    assert.equal(inService(s), false);
+  });
+
+  test("it is not offered for level-triggered interrupts, nor while another waits", () => {
+    const s = withWord();
+    s.bus.send(0, false, 0, 0x51, true);
+    s.lapic.acknowledge();
+    s.write(EOI, 0);
+    s.bus.send(0, false, 0, 0x51, false);
+    s.bus.send(0, false, 0, 0x41, false);
+    s.lapic.acknowledge();
+    assert.equal(s.offered(), 0);
+  });
+});

@@ -23,6 +23,9 @@ export interface LapicPorts {
   onStartup(vector: number): void;
   /** IA32_APIC_BASE moved or switched the register page. */
   onBaseChange?(gpa: number, enabled: boolean): void;
+  /** Paravirtual end of interrupt: the guest may end an edge-triggered interrupt, with nothing else pending, in its own memory. offer()
+   *  is false where it does not want to; withdraw() is true if it has done so since. */
+  readonly memoryEoi?: { offer(): boolean; withdraw(): boolean };
   /** A vector was taken into service here (not through the 8259). */
   onAcknowledge?(vector: number): void;
 }
@@ -75,7 +78,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
     return {
       kind: "lapic", version: 1, apicBase: DEFAULT_BASE + BASE_ENABLE + (this.isBsp ? BASE_BSP : 0), apicId: this.hardwareId,
       tpr: 0, ldr: 0, dfr: 0xffffffff, svr: 0xff, esr: 0, pendingErrors: 0, icrLo: 0, icrHi: 0, lvt: new Array<number>(6).fill(LVT_MASKED),
-      initialCount: 0, divide: 0, timerStartNs: 0, expiryNs: 0, notBeforeNs: 0, late: 0, retryNs: 0, lint: [false, false], extIntMessage: false,
+      initialCount: 0, divide: 0, timerStartNs: 0, expiryNs: 0, notBeforeNs: 0, late: 0, retryNs: 0, lint: [false, false], extIntMessage: false, isEoiOffered: false,
     };
   }
 
@@ -87,6 +90,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
 
   /** Takes the 8259's interrupt if it asks through this APIC, else the highest vector; the spurious vector if there is none. */
   acknowledge(): number {
+    this.settleEoi();
     if (this.wantsExtInt()) {
       const vector = this.ports.extInt.acknowledge();
       this.s.extIntMessage = this.s.extIntMessage && this.ports.extInt.hasInterrupt();
@@ -98,7 +102,9 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
     clearBit(this.irr, vector);
     setBit(this.isr, vector);
     this.topIrr = highest(this.irr);
+    const isAlone = this.topIsr < 0 && this.topIrr < 0 && !hasBit(this.tmr, vector);
     this.topIsr = vector; // it was above all in service
+    this.s.isEoiOffered = isAlone && (this.ports.memoryEoi?.offer() ?? false);
     this.update();
     this.ports.onAcknowledge?.(vector);
     return vector;
@@ -205,6 +211,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
   }
 
   private accept(vector: number, level: boolean): boolean {
+    this.settleEoi();
     if (!this.isEnabled() || !this.isSoftwareEnabled()) return false;
     if (vector < 16) {
       this.raiseError(ERROR_RECEIVED_ILLEGAL);
@@ -242,6 +249,14 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
   private writeTpr(value: number): void {
     this.s.tpr = value;
     this.update();
+  }
+
+  /** Hears whether the guest has ended the interrupt that it was allowed to end in memory; from then on it is done here again. To be
+   *  called before anybody looks at what is in service. */
+  settleEoi(): void {
+    if (!this.s.isEoiOffered) return;
+    this.s.isEoiOffered = false;
+    if (this.ports.memoryEoi?.withdraw()) this.endOfInterrupt();
   }
 
   private endOfInterrupt(): void {
@@ -288,6 +303,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
   protected override readDword(_bank: number, offset: number): number {
     if (!this.isEnabled()) return 0xffffffff;
     if (offset & 0xf) return 0;
+    this.settleEoi();
     const index = offset >> 4;
     if (index >= 0x10 && index < 0x28) {
       const map = index < 0x18 ? this.isr : index < 0x20 ? this.tmr : this.irr;
@@ -333,6 +349,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
 
   protected override writeDword(_bank: number, offset: number, value: number): void {
     if (!this.isEnabled() || offset & 0xf) return;
+    this.settleEoi();
     const index = offset >> 4;
     if (index >= 0x32 && index <= 0x37) {
       this.writeLvt(index - 0x32, value);
