@@ -19,5 +19,5 @@ test("what the machine is made of waits, each part for itself", () => {
   assert.deepEqual(pendingChanges(config(), config({ memoryMiB: 65 })), ["memoryMiB"]);
   assert.deepEqual(pendingChanges(config(), config({ drives: [drive("disk", "b.img"), drive("cd", "a.iso")] })), ["drives"]);
   assert.deepEqual(pendingChanges(config(), config({ drives: [drive("disk", "a.img")] })), ["drives"]);
-  assert.deepEqual(pendingChanges(config(), config({ cpu: { engine: "translator" }, boot: { kind: "firmware" } })).sort(), ["boot", "engine"]);
+  assert.deepEqual(pendingChanges(config(), config({ cpu: { engine: "interpreter" }, boot: { kind: "firmware" } })).sort(), ["boot", "engine"]);
 });

@@ -133,7 +133,7 @@ export class Engine {
         const entry = this.words[(L.PAGE_MAP >> 2) + (gpa >>> 12)] as number;
         return entry === 0 ? 0 : ((entry & -4096) >>> 0) + (gpa & 4095);
       };
-      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder, fetch, peek };
+      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder, fetch, peek, forgetAll: () => newAddressSpace(this.cpu) };
       this.translator = new Translator(parts, engine === "translator" ? DEFAULT_TIERING : engine);
       blocks.listener = this.translator;
     }

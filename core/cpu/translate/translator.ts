@@ -77,6 +77,8 @@ export interface TranslatorParts {
   predecoder: Predecoder;
   /** Physical address of code at a linear address, or -1. */
   fetch(linear: number): number;
+  /** Has every cached translation of addresses miss. */
+  forgetAll(): void;
   /** Host address of data at a linear address, or 0 if it cannot be read or is no memory. */
   peek(linear: number): number;
 }
@@ -268,6 +270,8 @@ export class Translator implements CodeListener {
     this.nextSlot = this.p.image.slotCount;
     this.nextData = L.REGION_DATA;
     this.liveBytes = 0;
+    // What is noted of translations names places in the regions' data, which others get now.
+    this.p.forgetAll();
     this.counters.evictions++;
   }
 
