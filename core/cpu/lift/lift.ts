@@ -472,6 +472,16 @@ export class Lift {
     const c = this.f.let(cf);
     this.setFlags(this.signed(r, size), i64.or(i64.shl(c, c64(63)), i64.shl(i64.xor(c, of), c64(62))));
   }
+  /** ZF, PF and CF from an i32 local with them in their EFLAGS places, the others clear: of a comparison, so that ZF with PF means all. */
+  flagsCompare(x: Node): void {
+    const f = this.f;
+    const wide = f.let(i64.extendU(x));
+    const z = f.let(i64.and(i64.shrU(wide, c64(6)), c64(1)));
+    const carry = i64.and(i64.sub(c64(0), i64.and(wide, c64(1))), c64(CARRY_MASK));
+    // The result is 0 or 1: even parity for 0, so that the delta has to be the result's own parity against PF.
+    const odd = i64.and(i64.xor(z, i64.shrU(wide, c64(2))), c64(1));
+    this.setFlags(f.let(i64.xor(z, c64(1))), f.let(i64.or(carry, i64.shl(odd, c64(8)))));
+  }
   /** Changes CF only; i64 0 or 1. */
   setCarry(cf: Node): void {
     const f = this.f;

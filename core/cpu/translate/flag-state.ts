@@ -13,6 +13,8 @@ export type FlagState =
   | { kind: "logic"; r: Node; size: number }
   /** CF and OF given as i64 0 or 1. */
   | { kind: "shift"; r: Node; cf: Node; of: Node; size: number }
+  /** Comparison of floats: ZF, PF and CF in their EFLAGS places (i32), the others clear; ZF with PF only if all three are set. */
+  | { kind: "compare"; x: Node }
   /** INC and DEC: CF is still that of `before`. */
   | { kind: "step"; isAdd: boolean; a: Node; r: Node; size: number; before: FlagState };
 
@@ -46,6 +48,8 @@ export function resultWord(site: FlagSite, s: FlagState): Node {
       return site.loadResult();
     case "words":
       return s.result;
+    case "compare":
+      return bool(i32.eqz(i32.and(s.x, c32(0x40))));
     default:
       return site.signed(s.r, s.size);
   }
@@ -57,6 +61,11 @@ export function auxWord(site: FlagSite, s: FlagState): Node {
       return site.loadAux();
     case "words":
       return s.aux;
+    case "compare": {
+      // The result is 0 or 1, of even and odd parity.
+      const delta = i32.and(i32.xor(i32.shrU(s.x, c32(6)), i32.shrU(s.x, c32(2))), c32(1));
+      return i64.or(i64.and(i64.sub(c64(0), carry(site, s)), c64(CARRY_MASK)), i64.shl(bool(delta), c64(8)));
+    }
     case "logic":
       return c64(0);
     case "shift": {
@@ -83,6 +92,8 @@ export function carry(site: FlagSite, s: FlagState): Node {
       return i64.shrU(auxWord(site, s), c64(63));
     case "logic":
       return c64(0);
+    case "compare":
+      return bool(i32.and(s.x, c32(1)));
     case "shift":
       return s.cf;
     case "step":
@@ -96,7 +107,7 @@ function carryCondition(site: FlagSite, s: Extract<FlagState, { kind: "add" | "s
   return s.kind === "sub" ? i64.ltU(s.a, s.b) : i64.ltU(site.unsigned(s.r, s.size), s.a);
 }
 const carryBit = (site: FlagSite, s: FlagState): Node =>
-  (s.kind === "add" || s.kind === "sub") && s.isPlain ? carryCondition(site, s) : i32.wrap(carry(site, s));
+  s.kind === "compare" ? i32.and(s.x, c32(1)) : (s.kind === "add" || s.kind === "sub") && s.isPlain ? carryCondition(site, s) : i32.wrap(carry(site, s));
 
 /** OF as i32 0 or 1. */
 function overflowBit(site: FlagSite, s: FlagState): Node {
@@ -107,6 +118,7 @@ function overflowBit(site: FlagSite, s: FlagState): Node {
       return i32.wrap(i64.and(i64.shrU(i64.xor(aux, i64.shrU(aux, c64(1))), c64(62)), c64(1)));
     }
     case "logic":
+    case "compare":
       return c32(0);
     case "shift":
       return i32.wrap(s.of);
@@ -123,14 +135,17 @@ function signBit(site: FlagSite, s: FlagState): Node {
     const delta = i64.and(auxWord(site, s), c64(1));
     return i32.wrap(i64.xor(i64.shrU(resultWord(site, s), c64(63)), delta));
   }
+  if (s.kind === "compare") return c32(0);
   return i64.ltS(site.signed(s.r, s.size), c64(0));
 }
 function isZero(site: FlagSite, s: FlagState): Node {
   if (s.kind === "memory" || s.kind === "words") return i64.eqz(resultWord(site, s));
   if (s.kind === "sub" && s.isPlain) return i64.eq(s.a, s.b);
+  if (s.kind === "compare") return i32.and(i32.shrU(s.x, c32(6)), c32(1));
   return i64.eqz(site.unsigned(s.r, s.size));
 }
 function parityBit(site: FlagSite, s: FlagState): Node {
+  if (s.kind === "compare") return i32.and(i32.shrU(s.x, c32(2)), c32(1));
   const isKept = s.kind === "memory" || s.kind === "words";
   const low = isKept ? i64.xor(resultWord(site, s), i64.shrU(auxWord(site, s), c64(8))) : s.r;
   return i32.and(i32.xor(i32.popcnt(i32.and(i32.wrap(low), c32(0xff))), c32(1)), c32(1));
@@ -153,6 +168,7 @@ export function condition(site: FlagSite, s: FlagState, code: number): Node {
       return is(isZero(site, s));
     case 3:
       if (plainSub) return isNegated ? i64.gtU(plainSub.a, plainSub.b) : i64.leU(plainSub.a, plainSub.b);
+      if (s.kind === "compare") return isNegated ? i32.eqz(i32.and(s.x, c32(0x41))) : i32.ne(i32.and(s.x, c32(0x41)), c32(0));
       return is(i32.or(carryBit(site, s), isZero(site, s)));
     case 4:
       return is(signBit(site, s));

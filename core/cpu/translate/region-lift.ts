@@ -320,6 +320,9 @@ export class RegionLift extends Lift {
     if (this.w.areFlagsDead) return;
     this.f.if(condition, change);
   }
+  override flagsCompare(x: Node): void {
+    this.w.setFlags({ kind: "compare", x });
+  }
   override setCarry(cf: Node): void {
     const aux = this.f.let(this.w.auxWord());
     const flip = i64.sub(c64(0), i64.xor(i64.shrU(aux, c64(63)), cf));

@@ -7,7 +7,7 @@ import type { Lift, Lifter } from "../lift.ts";
 import { checked, guardedValue, isZero, mayBeSpecial, PD, PS, SHAPES, type Shape } from "./float-shape.ts";
 import { even32, odd32 } from "./packed-integer.ts";
 import { I32X, I64X } from "./simd-op.ts";
-import { dwords, imm8, knownImm8, setZeroParityCarry, shuffle, zero } from "./vector.ts";
+import { dwords, imm8, knownImm8, shuffle, zero } from "./vector.ts";
 
 type Binary = "add" | "sub" | "mul" | "div";
 
@@ -112,7 +112,7 @@ const compareFlags = (s: Shape, quietIsInvalid: boolean): Lifter => (l) => {
     f.set(relation, call(l.named(`${s.name}.relation`), s.toBits(x), s.toBits(y), c32(quietIsInvalid ? 1 : 0)));
     l.checkFault();
   });
-  setZeroParityCarry(l, relation.get);
+  l.flagsCompare(relation.get);
 };
 /** The immediate: rounding control (1:0), or MXCSR's (2), no PE (3). */
 const round = (s: Shape): Lifter => (l) => {

@@ -80,17 +80,6 @@ export function setZeroCarry(l: Lift, zf: Node, cf: Node): void {
   l.setFlags(f.let(i64.xor(z, c64(1))), f.let(i64.or(carry, i64.shl(z, c64(8)))));
 }
 
-/** ZF, PF and CF from an i32 with them in their EFLAGS places, the other three clear. No two of them but all three are set together. */
-export function setZeroParityCarry(l: Lift, flags: Node): void {
-  const f = l.f;
-  const x = f.let(i64.extendU(flags));
-  const z = f.let(i64.and(i64.shrU(x, c64(6)), c64(1)));
-  const carry = i64.and(i64.sub(c64(0), i64.and(x, c64(1))), c64(0xc000000000000000n));
-  // The result is 0 or 1: even parity for 0, so that the delta has to be the result's own parity against PF.
-  const odd = i64.and(i64.xor(z, i64.shrU(x, c64(2))), c64(1));
-  l.setFlags(f.let(i64.xor(z, c64(1))), f.let(i64.or(carry, i64.shl(odd, c64(8)))));
-}
-
 export const vand = v128.and;
 export const vor = v128.or;
 export const shiftedRight = (op: number, value: Node, count: number): Node => simd(op, V128, value, c32(count));

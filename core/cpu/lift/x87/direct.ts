@@ -4,7 +4,6 @@ import { C0, C1, C2, C3, controlWord, INTEGER_BIT, rounding } from "../../softfl
 import * as L from "../../state/layout.ts";
 import { c32, c64, call, i32, I32, i64, I64, type Node, select } from "../../wasm/nodes.ts";
 import type { Lift, StackValue, X87Stack } from "../lift.ts";
-import { setZeroParityCarry } from "../sse/vector.ts";
 import { CW_BITS, CW_FIXED, SW_EXCEPTIONS } from "./control.ts";
 import { CONSTANTS } from "./moves.ts";
 import { PENDING } from "./runtime.ts";
@@ -176,7 +175,7 @@ const operand = (isInteger: boolean) => (l: Lift, s: X87Stack): StackValue => (i
 const compareFlags = (pops: number, isQuiet: boolean): Direct => (l, s) => {
   const word = compared(l, s, s.get(s.operand(0)), s.get(s.operand(1)), isQuiet);
   l.f.set(s.status, i32.or(s.status.get, i32.shrU(word, c32(16))));
-  setZeroParityCarry(l, l.f.let(i32.and(i32.shrU(word, c32(8)), c32(0x45))));
+  l.flagsCompare(l.f.let(i32.and(i32.shrU(word, c32(8)), c32(0x45))));
   s.notePointers();
   pop(s, pops);
 };
