@@ -22,6 +22,7 @@ const OPTIONS = {
   "debug-exit": { type: "string" },
   debugcon: { type: "string" },
   lpt: { type: "string" },
+  "no-paravirtual": { type: "boolean" },
 } as const;
 
 export async function run(args: string[], host: CliHost): Promise<number> {
@@ -64,7 +65,7 @@ export function runOptions(args: string[], host: CliHost): ForegroundOptions {
     ...(debugExitPort === undefined ? {} : { debugExitPort }),
     ...(debugConsolePort === undefined ? {} : { debugConsolePort }),
     drives: drivesOf(values),
-    devices: { tablet: true, balloon: true, entropy: true, paravirtual: true },
+    devices: { tablet: true, balloon: true, entropy: true, paravirtual: values["no-paravirtual"] !== true },
     ...(values.lpt === undefined ? {} : { printerFile: outputPath(values.lpt, "lpt") }),
     ...host.startExtras,
   };

@@ -16,6 +16,7 @@ run [options]             Boot a throw-away machine; its first serial port is st
   --cap PERCENT           most of one host core to use (default 100)
   --cpus 1                number of processors
   --engine interpreter    how guest code is run
+  --no-paravirtual        guests find no KVM interface (its clock and hints): full virtualization
   --serial stdio|none     where the first serial port goes (default stdio)
   --screenshot FILE.png   write the screen at the end, also at a timeout
   --screen-text           print the text screen at the end

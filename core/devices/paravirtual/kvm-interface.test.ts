@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DeviceBench } from "../../testkit/device-bench.ts";
-import { DeviceBench as Bench } from "../../testkit/device-bench.ts";
+import { DeviceBench } from "../../testkit/device-bench.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
 import { TestRam } from "../../testkit/test-ram.ts";
 import { clockScale } from "./kvm-clock.ts";
@@ -15,16 +14,14 @@ const TSC_HZ = 2e9;
 const tscAt = (ns: number): number => ns * 2 + 1000;
 
 function makeKvm(bench: DeviceBench, memory = new TestRam(0x10000), moves: string[] = []): KvmInterface {
-  const clock = bench.timers(() => kvm);
-  const kvm: KvmInterface = new KvmInterface("kvm", {
-    memory, clock, tscHz: TSC_HZ, epochMs: EPOCH_MS,
+  return new KvmInterface("kvm", {
+    memory, clock: bench.clock, tscHz: TSC_HZ, epochMs: EPOCH_MS,
     tscAt: (ns) => [tscAt(ns) % 2 ** 32, Math.floor(tscAt(ns) / 2 ** 32)],
     beforeEoiMoves: () => moves.push("moves"),
   });
-  return kvm;
 }
 function setup() {
-  const bench = new Bench();
+  const bench = new DeviceBench();
   const ram = new TestRam(0x10000);
   const moves: string[] = [];
   return { bench, ram, moves, kvm: makeKvm(bench, ram, moves) };
