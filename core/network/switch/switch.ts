@@ -1,0 +1,336 @@
+// An Ethernet switch as a pure state machine over ports: IEEE 802.1Q bridging with independent learning, one rapid spanning tree, and
+// the guards that machines one does not trust call for. Time is the clock it is given; poll() does what is due, nextDeadlineNs() says when.
+// A VLAN is a hard fence. A frame has exactly one VLAN, from its ingress port and, on a trunk only, its tag; it leaves only by ports of
+// that VLAN. A tag below another tag, which a later device might take for the outer one, is dropped with its frame, and so are tags on
+// access ports (but for priority tags, which are taken off), and S-tags.
+import type { Clock } from "../../time/clock.ts";
+import { FRAME_HEADER_BYTES } from "../port.ts";
+import { readU16, readU32, readU48 } from "../wire/bytes.ts";
+import { ETHERTYPE_VLAN, isLinkLocalGroup, isTagType, TAG_BYTES } from "../wire/ethernet.ts";
+import { BPDU_ADDRESS } from "./bpdu.ts";
+import * as count from "./counters.ts";
+import { FrameQueue } from "./frame-queue.ts";
+import { MacTable, NO_PORT } from "./mac-table.ts";
+import { type PortConfig, portConfigFault } from "./port-config.ts";
+import { SpanningTree } from "./spanning-tree.ts";
+import { type PortOwner, SwitchPort } from "./switch-port.ts";
+import { TagRewriter } from "./tag-rewriter.ts";
+
+const PORTS_MAX = 1024;
+/** Frames that wait because they arrived while another one was being sent. */
+const QUEUE_BYTES = 1 << 20;
+/** Waiting frames that are sent before control goes back to the caller; the others wait for poll(). */
+const DRAIN_LIMIT = 512;
+const VLAN_COUNTERS = 3;
+
+export interface SwitchOptions {
+  readonly name: string;
+  /** The switch's own address: it names the bridge in the spanning tree and must differ from switch to switch. */
+  readonly mac: number;
+  /** Lower is nearer to being the root; a multiple of 4,096. */
+  readonly priority?: number;
+  readonly macTableSize?: number;
+  readonly ageingSeconds?: number;
+  /** Stations that may be learned on one port. */
+  readonly macsPerPort?: number;
+}
+
+export class Switch {
+  readonly name: string;
+  private readonly clock: Clock;
+  private readonly table: MacTable;
+  private readonly tree: SpanningTree;
+  private readonly owner: PortOwner;
+  private readonly slots: (SwitchPort | undefined)[] = [undefined];
+  /** Replaced, never changed: a port may come or go while a frame is being flooded. */
+  private active: readonly SwitchPort[] = [];
+  private readonly vlanCounters: (Float64Array | undefined)[] = [];
+  /** Ports that alone may use an address. */
+  private pinned = new Map<number, SwitchPort[]>();
+  private readonly rewriter = new TagRewriter();
+  private queue: FrameQueue | undefined;
+  private busy = false;
+
+  constructor(clock: Clock, options: SwitchOptions) {
+    this.name = options.name;
+    this.clock = clock;
+    this.table = new MacTable(options.macTableSize ?? 8192, (options.ageingSeconds ?? 300) * 1e9, options.macsPerPort ?? 1024);
+    this.tree = new SpanningTree(options.priority ?? 0x8000, options.mac, {
+      nowNs: () => clock.nowNs(),
+      sendBpdu: (number, frame) => {
+        const port = this.slots[number];
+        if (port !== undefined) this.transmit(port, frame);
+      },
+      stateChanged: (number, state) => {
+        const port = this.slots[number];
+        if (port === undefined) return;
+        port.learns = state !== "discarding";
+        port.forwards = state === "forwarding";
+        if (!port.learns) this.table.forget((on) => on === number);
+      },
+      forgetStations: (except) => this.table.forget((on) => on !== except && this.slots[on]?.config.spanningTree === true),
+    });
+    this.owner = {
+      receive: (port, frame) => this.receive(port, frame),
+      linkChanged: (port) => this.linkChanged(port),
+      roleOf: (port) => this.tree.portStatus(port.number),
+    };
+  }
+
+  get ports(): readonly SwitchPort[] {
+    return this.active;
+  }
+
+  get isRoot(): boolean {
+    return this.tree.isRoot;
+  }
+
+  /** Adds a port, or says why its configuration cannot be. */
+  addPort(config: PortConfig): SwitchPort | string {
+    const fault = this.fault(config);
+    if (fault !== undefined) return fault;
+    let number = 1;
+    while (this.slots[number] !== undefined) number++;
+    if (number > PORTS_MAX) return `Switch ${this.name} has ${PORTS_MAX} ports already.`;
+    const port = new SwitchPort(number, this.owner, config, this.clock.nowNs());
+    this.slots[number] = port;
+    this.configured(port);
+    return port;
+  }
+
+  removePort(port: SwitchPort): void {
+    if (this.slots[port.number] !== port) return;
+    this.slots[port.number] = undefined;
+    port.attach(null);
+    this.undisturbed(() => this.tree.removePort(port.number));
+    this.configured(undefined);
+    this.table.forget((on) => on === port.number);
+  }
+
+  /** Changes a port that runs, or says why not; what was learned on it is forgotten. */
+  configure(port: SwitchPort, config: PortConfig): string | undefined {
+    if (this.slots[port.number] !== port) return `Switch ${this.name} has no such port.`;
+    const fault = this.fault(config, port);
+    if (fault !== undefined) return fault;
+    if (port.config.spanningTree === true) this.undisturbed(() => this.tree.removePort(port.number));
+    port.apply(config, this.clock.nowNs());
+    this.configured(port);
+    return undefined;
+  }
+
+  /** Does what is due: waiting frames, the spanning tree's timers. */
+  poll(): void {
+    this.undisturbed(() => this.tree.poll());
+  }
+
+  /** When poll() is to be called next; Infinity if nothing waits. */
+  nextDeadlineNs(): number {
+    return this.queue !== undefined && !this.queue.isEmpty ? this.clock.nowNs() : this.tree.nextDeadlineNs();
+  }
+
+  /** The stations known, for display. */
+  stations(): { mac: number; vlan: number; port: string; ageNs: number }[] {
+    return this.table.entries(this.clock.nowNs()).map((entry) => ({ ...entry, port: this.slots[entry.port]?.config.name ?? "" }));
+  }
+
+  vlanCounts(vlan: number): count.VlanCounts {
+    const counters = this.vlanCounters[vlan];
+    return { frames: counters?.[0] ?? 0, bytes: counters?.[1] ?? 0, flooded: counters?.[2] ?? 0 };
+  }
+
+  private fault(config: PortConfig, self?: SwitchPort): string | undefined {
+    if (this.active.some((port) => port !== self && port.config.name === config.name)) {
+      return `Switch ${this.name} has a port ${config.name} already.`;
+    }
+    return portConfigFault(config);
+  }
+
+  /** Brings what is derived from all configurations up to date. */
+  private configured(changed: SwitchPort | undefined): void {
+    this.active = this.slots.filter((port) => port !== undefined);
+    this.pinned = new Map();
+    for (const port of this.active) for (const mac of port.allowedMacs ?? []) this.pinned.set(mac, [...(this.pinned.get(mac) ?? []), port]);
+    for (const port of this.active) {
+      port.mirrors = this.active.filter((mirror) => {
+        const of = mirror.config.mirrorOf;
+        return of !== undefined && port.config.mirrorOf === undefined && (of === "all" || of.includes(port.config.name));
+      });
+    }
+    if (changed === undefined) return;
+    this.table.forget((on, _vlan, mac) => on === changed.number || changed.allowedMacs?.has(mac) === true);
+    changed.learns = true;
+    changed.forwards = true;
+    if (changed.config.spanningTree === true) {
+      this.undisturbed(() => {
+        this.tree.addPort(changed.number, changed.config.pathCost ?? 20_000);
+        this.tree.setLink(changed.number, changed.linkUp);
+      });
+    }
+  }
+
+  private linkChanged(port: SwitchPort): void {
+    if (this.slots[port.number] !== port) return;
+    this.undisturbed(() => this.tree.setLink(port.number, port.linkUp));
+    if (!port.linkUp) this.table.forget((on) => on === port.number);
+  }
+
+  private receive(port: SwitchPort, frame: Uint8Array): void {
+    if (this.slots[port.number] !== port) return;
+    if (this.busy) {
+      this.queue ??= new FrameQueue(QUEUE_BYTES);
+      if (!this.queue.push(port.number, frame)) port.counters[count.DROP_OVERRUN]!++;
+      return;
+    }
+    this.busy = true;
+    this.forward(port, frame);
+    this.busy = false;
+    if (this.queue !== undefined) this.drain();
+  }
+
+  /** Runs a step of the spanning tree; what other switches answer meanwhile waits until it is complete. */
+  private undisturbed(step: () => void): void {
+    if (this.busy) return step();
+    this.busy = true;
+    step();
+    this.busy = false;
+    this.drain();
+  }
+
+  private drain(): void {
+    const { queue } = this;
+    if (queue === undefined) return;
+    this.busy = true;
+    for (let n = 0; n < DRAIN_LIMIT && !queue.isEmpty; n++) {
+      queue.shift((number, frame) => {
+        const port = this.slots[number];
+        if (port !== undefined) this.forward(port, frame);
+      });
+    }
+    this.busy = false;
+  }
+
+  private forward(port: SwitchPort, frame: Uint8Array): void {
+    const { counters } = port;
+    counters[count.RECEIVED_FRAMES]!++;
+    counters[count.RECEIVED_BYTES]! += frame.length;
+    if (frame.length < FRAME_HEADER_BYTES) return drop(port, count.DROP_RUNT);
+    let type = readU16(frame, 12);
+    const isTagged = type === ETHERTYPE_VLAN;
+    if (frame.length > port.maxFrame + (isTagged ? TAG_BYTES : 0)) return drop(port, count.DROP_OVERSIZED);
+    if (port.mirrors.length > 0) this.mirror(port, frame);
+    const now = this.clock.nowNs();
+    if (port.rate !== null && !port.rate.take(frame.length * 8, now)) return drop(port, count.DROP_RATE);
+    const isGroup = (frame[0]! & 1) !== 0;
+    if (isGroup && isLinkLocalGroup(frame, 0)) {
+      if (port.config.spanningTree !== true || readU48(frame, 0) !== BPDU_ADDRESS) return drop(port, count.DROP_FILTERED);
+      return this.tree.receive(port.number, frame);
+    }
+    if (port.isMirror) return drop(port, count.DROP_FILTERED);
+    if (!port.learns) return drop(port, count.DROP_NOT_FORWARDING);
+
+    let vlan = port.untaggedVlan;
+    let control = 0;
+    let payload = FRAME_HEADER_BYTES;
+    if (isTagged) {
+      if (frame.length < FRAME_HEADER_BYTES + TAG_BYTES) return drop(port, count.DROP_RUNT);
+      control = readU16(frame, 14);
+      type = readU16(frame, 16);
+      payload += TAG_BYTES;
+      const tag = control & 0xfff;
+      if (tag !== 0) vlan = port.isTrunk ? tag : 0;
+    }
+    if (isTagType(type) || vlan === 0 || port.members[vlan] === 0) return drop(port, count.DROP_WRONG_VLAN);
+
+    const sourceHigh = readU16(frame, 6);
+    const sourceLow = readU32(frame, 8);
+    if ((sourceHigh & 0x100) !== 0 || (sourceHigh === 0 && sourceLow === 0)) return drop(port, count.DROP_FORGED);
+    if ((port.allowedMacs !== null || port.allowedIpv4 !== null) && !port.mayBeFrom(frame, type, payload)) {
+      return drop(port, count.DROP_FORGED);
+    }
+    if (port.blockedMacs !== null && port.isBlocked(frame)) return drop(port, count.DROP_FILTERED);
+    const source = ((sourceHigh << 16) | vlan) >>> 0;
+    if (!this.table.refresh(source, sourceLow, port.number, now)) {
+      if (this.isPinnedElsewhere(sourceHigh * 0x1_0000_0000 + sourceLow, vlan, port)) return drop(port, count.DROP_FORGED);
+      this.table.learn(source, sourceLow, port.number, now);
+    }
+    if (!port.forwards) return drop(port, count.DROP_NOT_FORWARDING);
+
+    const inVlan = (this.vlanCounters[vlan] ??= new Float64Array(VLAN_COUNTERS));
+    inVlan[0]!++;
+    inVlan[1]! += frame.length;
+    const known = isGroup ? NO_PORT : this.table.lookup(((readU16(frame, 0) << 16) | vlan) >>> 0, readU32(frame, 2), now);
+    const to = known === NO_PORT ? undefined : this.slots[known];
+    if (to !== undefined) {
+      if (to === port || !this.maySend(port, to, vlan)) return drop(port, count.DROP_FILTERED);
+      this.emit(to, frame, vlan, isTagged, control, undefined);
+      return;
+    }
+    if (port.storm !== null && !port.storm.take(1, now)) return drop(port, count.DROP_STORM);
+    inVlan[2]!++;
+    this.flood(port, frame, vlan, isTagged, control);
+  }
+
+  private flood(from: SwitchPort, frame: Uint8Array, vlan: number, isTagged: boolean, control: number): void {
+    const ports = this.active;
+    let rewritten: Uint8Array | undefined;
+    for (let i = 0; i < ports.length; i++) {
+      const to = ports[i]!;
+      if (to !== from && this.maySend(from, to, vlan)) rewritten = this.emit(to, frame, vlan, isTagged, control, rewritten);
+    }
+  }
+
+  /** The fence: whether a frame of a VLAN may go from one port to another. */
+  private maySend(from: SwitchPort, to: SwitchPort, vlan: number): boolean {
+    return to.members[vlan] === 1 && to.forwards && !to.isMirror && !(from.isIsolated && to.isIsolated);
+  }
+
+  private isPinnedElsewhere(mac: number, vlan: number, port: SwitchPort): boolean {
+    const owners = this.pinned.get(mac);
+    return owners !== undefined && !owners.includes(port) && owners.some((owner) => owner.members[vlan] === 1);
+  }
+
+  /** Sends a frame in the form that its VLAN has on a port. A flood hands the form that was made for one port on to the next. */
+  private emit(
+    to: SwitchPort,
+    frame: Uint8Array,
+    vlan: number,
+    isTagged: boolean,
+    control: number,
+    rewritten: Uint8Array | undefined,
+  ): Uint8Array | undefined {
+    const plainLength = isTagged ? frame.length - TAG_BYTES : frame.length;
+    if (plainLength > to.maxFrame) {
+      drop(to, count.DROP_OVERSIZED);
+      return rewritten;
+    }
+    if (to.blockedMacs !== null && to.isBlocked(frame)) return rewritten;
+    const wantsTag = vlan !== to.untaggedVlan;
+    if (wantsTag && isTagged && (control & 0xfff) === vlan) this.transmit(to, frame);
+    else if (!wantsTag && !isTagged) this.transmit(to, frame);
+    else if (!wantsTag) this.transmit(to, this.rewriter.withoutTag(frame));
+    else {
+      const tag = (control & 0xe000) | vlan;
+      rewritten ??= isTagged ? this.rewriter.withControl(frame, tag) : this.rewriter.withTag(frame, tag);
+      this.transmit(to, rewritten);
+    }
+    return rewritten;
+  }
+
+  private transmit(port: SwitchPort, frame: Uint8Array): void {
+    const { end } = port;
+    if (end === null || !end.linkUp) return;
+    if (!end.canSend()) return drop(port, count.DROP_OVERRUN);
+    port.counters[count.SENT_FRAMES]!++;
+    port.counters[count.SENT_BYTES]! += frame.length;
+    end.send(frame);
+    if (port.mirrors.length > 0) this.mirror(port, frame);
+  }
+
+  private mirror(port: SwitchPort, frame: Uint8Array): void {
+    for (const mirror of port.mirrors) this.transmit(mirror, frame);
+  }
+}
+
+function drop(port: SwitchPort, reason: number): void {
+  port.counters[reason]!++;
+}
