@@ -174,7 +174,7 @@ export class Translator implements CodeListener {
     const key = this.keyAt(host, place.gpa % PAGE, place.mode);
     if (this.hopeless.has(key)) return;
     const region = this.find(place, SMALL_REGION);
-    if (!region || (region.instructionCount < 3 && region.blocks.length < 2)) {
+    if (!region || region.instructionCount < 2) {
       this.counters.refused++;
       this.hopeless.add(key);
       return;
