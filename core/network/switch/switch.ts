@@ -309,7 +309,7 @@ export class Switch {
     else if (!wantsTag && !isTagged) this.transmit(to, frame);
     else if (!wantsTag) this.transmit(to, this.rewriter.withoutTag(frame));
     else {
-      const tag = (control & 0xe000) | vlan;
+      const tag = (control & 0xf000) | vlan;
       rewritten ??= isTagged ? this.rewriter.withControl(frame, tag) : this.rewriter.withTag(frame, tag);
       this.transmit(to, rewritten);
     }
