@@ -1,0 +1,235 @@
+// The gateway's side of its Ethernet: finding neighbours (ARP, RFC 826; the caller of ndp() does the same for RFC 4861) and sending IP
+// packets to them, in fragments where needed. One scratch frame serves all senders: a frame is borrowed only for the call.
+// Neighbours are learned only from what they say to the gateway, so that chatter of others cannot fill the table.
+import type { IpAddress, MacAddress } from "./address.ts";
+import { addressKey, BROADCAST_MAC } from "./address.ts";
+import { checksum, equalOctets as equal, putU16, putU32, u16 } from "./octets.ts";
+
+export const ETHERTYPE_IPV4 = 0x0800;
+export const ETHERTYPE_ARP = 0x0806;
+export const ETHERTYPE_IPV6 = 0x86dd;
+
+const NEIGHBOURS = 1024;
+const WAITING_PER_NEIGHBOUR = 4;
+const WAITING = 64;
+const PROBES = 3;
+const PROBE_INTERVAL_NS = 1e9;
+const FRESH_NS = 300e9;
+const LIFETIME_NS = 600e9;
+
+interface Neighbour {
+  address: IpAddress;
+  mac: MacAddress | undefined;
+  confirmedNs: number;
+  probes: number;
+  probeNs: number;
+  waiting: Uint8Array[];
+}
+
+export interface LinkSettings {
+  mac: MacAddress;
+  mtu: number;
+  address4: IpAddress;
+  /** Sends a frame; borrowed. */
+  transmit(frame: Uint8Array): void;
+  canTransmit(): boolean;
+  /** Asks for an IPv6 neighbour (a neighbour solicitation), to `mac` or by multicast. */
+  solicit6(target: IpAddress, mac: MacAddress | undefined): void;
+}
+
+/** Offset of the payload in the scratch frame for either version of IP. */
+export const PAYLOAD_AT = 14 + 40;
+
+export class LinkLayer {
+  /** Senders put a payload at PAYLOAD_AT and call sendIp(). */
+  readonly frame = new Uint8Array(PAYLOAD_AT + 65535);
+  nowNs = 0;
+  private readonly piece = new Uint8Array(14 + 65535);
+  private readonly arp = new Uint8Array(42);
+  private readonly settings: LinkSettings;
+  private readonly neighbours = new Map<string, Neighbour>();
+  private readonly unresolved = new Set<Neighbour>();
+  private waitingCount = 0;
+  private nextId = 1;
+
+  constructor(settings: LinkSettings) {
+    this.settings = settings;
+  }
+
+  get neighbourCount(): number {
+    return this.neighbours.size;
+  }
+
+  canSend = (): boolean => this.settings.canTransmit();
+
+  /** Handles an ARP message in a frame. */
+  receiveArp(frame: Uint8Array): void {
+    if (frame.length < 42 || u16(frame, 14) !== 1 || u16(frame, 16) !== ETHERTYPE_IPV4 || frame[18] !== 6 || frame[19] !== 4) return;
+    const operation = u16(frame, 20);
+    const mac = frame.slice(22, 28);
+    const sender = frame.slice(28, 32);
+    const forUs = equal(frame.subarray(38, 42), this.settings.address4);
+    // The Ethernet source must agree, or one machine could take another's address over behind a switch that guards the former.
+    if (((mac[0] ?? 1) & 1) !== 0 || !equal(mac, frame.subarray(6, 12)) || !forUs || equal(sender, this.settings.address4)) return;
+    if (sender.some((octet) => octet !== 0)) this.learn(sender, mac, operation === 2);
+    if (operation === 1) this.sendArp(2, mac, mac, sender);
+  }
+
+  /** A neighbour has said where it is. An unasked-for answer changes only what is known already. */
+  learn(address: IpAddress, mac: MacAddress, onlyKnown = false): void {
+    const key = addressKey(address);
+    let neighbour = this.neighbours.get(key);
+    if (neighbour === undefined) {
+      if (onlyKnown) return;
+      neighbour = this.addNeighbour(key, address);
+    }
+    neighbour.mac = mac.slice();
+    neighbour.confirmedNs = this.nowNs;
+    neighbour.probes = 0;
+    this.unresolved.delete(neighbour);
+    const waiting = neighbour.waiting;
+    neighbour.waiting = [];
+    this.waitingCount -= waiting.length;
+    for (const frame of waiting) {
+      frame.set(neighbour.mac, 0);
+      if (this.settings.canTransmit()) this.settings.transmit(frame);
+    }
+  }
+
+  private addNeighbour(key: string, address: IpAddress): Neighbour {
+    if (this.neighbours.size >= NEIGHBOURS) {
+      const [oldKey, old] = this.neighbours.entries().next().value as [string, Neighbour];
+      this.forget(oldKey, old);
+    }
+    const neighbour = { address: address.slice(), mac: undefined, confirmedNs: this.nowNs, probes: 0, probeNs: 0, waiting: [] };
+    this.neighbours.set(key, neighbour);
+    return neighbour;
+  }
+
+  private forget(key: string, neighbour: Neighbour): void {
+    this.neighbours.delete(key);
+    this.unresolved.delete(neighbour);
+    this.waitingCount -= neighbour.waiting.length;
+  }
+
+  private probe(neighbour: Neighbour): void {
+    neighbour.probes++;
+    neighbour.probeNs = this.nowNs;
+    if (neighbour.address.length === 4) this.sendArp(1, neighbour.mac ?? BROADCAST_MAC, new Uint8Array(6), neighbour.address);
+    else this.settings.solicit6(neighbour.address, neighbour.mac);
+  }
+
+  private sendArp(operation: number, to: MacAddress, targetMac: MacAddress, target: IpAddress): void {
+    const { arp, settings } = this;
+    arp.set(to, 0);
+    arp.set(settings.mac, 6);
+    putU16(arp, 12, ETHERTYPE_ARP);
+    putU16(arp, 14, 1);
+    putU16(arp, 16, ETHERTYPE_IPV4);
+    putU16(arp, 18, 0x0604);
+    putU16(arp, 20, operation);
+    arp.set(settings.mac, 22);
+    arp.set(settings.address4, 28);
+    arp.set(targetMac, 32);
+    arp.set(target, 38);
+    settings.transmit(arp);
+  }
+
+  /**
+   * Sends the scratch frame's payload as one datagram. `mac` is given where the neighbour is not to be looked up (DHCP to a client
+   * without an address, multicast).
+   */
+  sendIp(source: IpAddress, destination: IpAddress, protocol: number, length: number, mac?: MacAddress, hopLimit = 64): void {
+    const header = source.length === 4 ? 20 : 40;
+    if (header + length <= this.settings.mtu) {
+      const at = PAYLOAD_AT - header - 14;
+      this.putHeader(this.frame, at, source, destination, protocol, length, 0, 0, hopLimit);
+      this.deliver(this.frame.subarray(at, PAYLOAD_AT + length), destination, mac);
+      return;
+    }
+    const id = this.nextId++ & 0xffff;
+    const extension = source.length === 4 ? 0 : 8;
+    const step = (this.settings.mtu - header - extension) & ~7;
+    for (let offset = 0; offset < length; offset += step) {
+      const size = Math.min(step, length - offset);
+      const more = offset + size < length;
+      const from = 14 + header + extension;
+      this.piece.set(this.frame.subarray(PAYLOAD_AT + offset, PAYLOAD_AT + offset + size), from);
+      if (extension === 0) this.putHeader(this.piece, 0, source, destination, protocol, size, id, (offset >> 3) | (more ? 0x2000 : 0), hopLimit);
+      else {
+        this.putHeader(this.piece, 0, source, destination, 44, size + 8, 0, 0, hopLimit);
+        putU16(this.piece, 54, protocol << 8);
+        putU16(this.piece, 56, offset | (more ? 1 : 0));
+        putU32(this.piece, 58, id);
+      }
+      this.deliver(this.piece.subarray(0, from + size), destination, mac);
+    }
+  }
+
+  private putHeader(
+    frame: Uint8Array, at: number, source: IpAddress, destination: IpAddress, protocol: number, length: number,
+    id: number, fragment: number, hopLimit: number,
+  ): void {
+    const p = at + 14;
+    frame.set(this.settings.mac, at + 6);
+    if (source.length === 4) {
+      putU16(frame, at + 12, ETHERTYPE_IPV4);
+      putU16(frame, p, 0x4500);
+      putU16(frame, p + 2, 20 + length);
+      putU16(frame, p + 4, id);
+      putU16(frame, p + 6, fragment);
+      putU16(frame, p + 8, (hopLimit << 8) | protocol);
+      putU16(frame, p + 10, 0);
+      frame.set(source, p + 12);
+      frame.set(destination, p + 16);
+      putU16(frame, p + 10, checksum(frame, p, 20));
+    } else {
+      putU16(frame, at + 12, ETHERTYPE_IPV6);
+      putU32(frame, p, 0x60000000);
+      putU16(frame, p + 4, length);
+      putU16(frame, p + 6, (protocol << 8) | hopLimit);
+      frame.set(source, p + 8);
+      frame.set(destination, p + 24);
+    }
+  }
+
+  private deliver(frame: Uint8Array, destination: IpAddress, mac: MacAddress | undefined): void {
+    if (mac !== undefined) {
+      frame.set(mac, 0);
+      this.settings.transmit(frame);
+      return;
+    }
+    const key = addressKey(destination);
+    const neighbour = this.neighbours.get(key) ?? this.addNeighbour(key, destination);
+    if (neighbour.mac !== undefined && this.nowNs - neighbour.confirmedNs < LIFETIME_NS) {
+      frame.set(neighbour.mac, 0);
+      this.settings.transmit(frame);
+      if (this.nowNs - neighbour.confirmedNs > FRESH_NS && this.nowNs - neighbour.probeNs > PROBE_INTERVAL_NS) this.probe(neighbour);
+      return;
+    }
+    neighbour.mac = undefined;
+    if (neighbour.waiting.length < WAITING_PER_NEIGHBOUR && this.waitingCount < WAITING) {
+      neighbour.waiting.push(frame.slice());
+      this.waitingCount++;
+    }
+    if (this.unresolved.has(neighbour)) return;
+    neighbour.probes = 0;
+    this.unresolved.add(neighbour);
+    this.probe(neighbour);
+  }
+
+  nextDeadline(): number {
+    let next = Infinity;
+    for (const neighbour of this.unresolved) next = Math.min(next, neighbour.probeNs + PROBE_INTERVAL_NS);
+    return next;
+  }
+
+  /** Repeats questions without an answer, and gives up on them. */
+  tick(): void {
+    for (const neighbour of this.unresolved) {
+      if (neighbour.probeNs + PROBE_INTERVAL_NS > this.nowNs) continue;
+      if (neighbour.probes >= PROBES) this.forget(addressKey(neighbour.address), neighbour);
+      else this.probe(neighbour);
+    }
+  }
+}

@@ -1,0 +1,273 @@
+// For the tests of this folder: a fake clock, a cable with seeded faults, host sockets that are plain objects, and a guest that writes
+// and reads packets by hand.
+import type { NetPort, NetPortClient } from "../port.ts";
+import { parseIpv4, parseMac, parsePrefix } from "./address.ts";
+import type { GatewayEvent, GatewaySettings } from "./gateway.ts";
+import { DEFAULT_LIMITS, Gateway } from "./gateway.ts";
+import type { DnsAnswer, DnsRecord, HostEndpoint, HostListener, HostSockets, HostTcp, HostTcpEvents, HostUdp } from "./host-sockets.ts";
+import { checksum, putU16, transportChecksum } from "./octets.ts";
+import type { TcpHeader } from "./tcp-segment.ts";
+import { putHeader } from "./tcp-segment.ts";
+
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export interface Faults {
+  loss: number;
+  duplicate: number;
+  reorder: number;
+  delayNs: number;
+  bandwidth?: number;
+}
+
+/** Both directions of a cable in fake time, with faults. */
+export class FaultyCable {
+  readonly clock = { now: 0, nowNs: () => this.clock.now };
+  readonly ends: [NetPort, NetPort];
+  readonly clients: [NetPortClient | null, NetPortClient | null] = [null, null];
+  sent = 0;
+  private readonly queue: { atNs: number; order: number; to: number; frame: Uint8Array }[] = [];
+  private readonly faults: Faults;
+  private readonly random: () => number;
+
+  constructor(faults: Faults, seed: number) {
+    this.faults = faults;
+    this.random = seededRandom(seed);
+    this.ends = [this.end(0), this.end(1)];
+  }
+
+  private end(index: 0 | 1): NetPort {
+    return {
+      linkUp: true,
+      send: (frame) => this.send(1 - index, frame),
+      canSend: () => true,
+      connect: (client) => {
+        this.clients[index] = client;
+      },
+      receiveReady: () => {},
+    };
+  }
+
+  private send(to: number, frame: Uint8Array): void {
+    this.sent++;
+    const { loss, duplicate, reorder, delayNs } = this.faults;
+    if (this.random() < loss) return;
+    for (let copies = this.random() < duplicate ? 2 : 1; copies > 0; copies--) {
+      const late = this.random() < reorder ? delayNs * (1 + 2 * this.random()) : 0;
+      this.queue.push({ atNs: this.clock.now + delayNs + late, order: this.sent, to, frame: frame.slice() });
+    }
+  }
+
+  /** Runs `parts` and deliveries in fake time until `done` says so or `limitNs` is reached. True if done. */
+  run(parts: { poll(nowNs: number): void; nextDeadline(): number }[], done: () => boolean, limitNs: number): boolean {
+    for (let steps = 0; steps < 2_000_000; steps++) {
+      if (done()) return true;
+      let next = Infinity;
+      for (const entry of this.queue) next = Math.min(next, entry.atNs);
+      for (const part of parts) next = Math.min(next, Math.max(this.clock.now, part.nextDeadline()));
+      if (next > limitNs) return done();
+      this.clock.now = Math.max(this.clock.now, next);
+      const due = this.queue.filter((entry) => entry.atNs <= this.clock.now).sort((a, b) => a.atNs - b.atNs || a.order - b.order);
+      for (const entry of due) this.queue.splice(this.queue.indexOf(entry), 1);
+      for (const entry of due) this.clients[entry.to]?.receive(entry.frame);
+      for (const part of parts) if (part.nextDeadline() <= this.clock.now) part.poll(this.clock.now);
+    }
+    return false;
+  }
+}
+
+/** One end of a host's TCP connection, written and read by the test. */
+export class FakeTcp implements HostTcp {
+  events: HostTcpEvents | undefined;
+  /** What the guest will read. */
+  outgoing = new Uint8Array(0);
+  outgoingEnded = false;
+  received: number[] = [];
+  /** How many more bytes write() takes. */
+  window = Infinity;
+  ended = false;
+  wasReset = false;
+  onData: (bytes: Uint8Array) => void = () => {};
+
+  read(into: Uint8Array): number {
+    if (this.outgoing.length === 0) return this.outgoingEnded ? -1 : 0;
+    const count = Math.min(into.length, this.outgoing.length);
+    into.set(this.outgoing.subarray(0, count));
+    this.outgoing = this.outgoing.subarray(count);
+    return count;
+  }
+
+  write(bytes: Uint8Array): number {
+    const count = Math.min(bytes.length, this.window);
+    this.window -= count;
+    for (let i = 0; i < count; i++) this.received.push(bytes[i] as number);
+    this.onData(bytes.subarray(0, count));
+    return count;
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  reset(): void {
+    this.wasReset = true;
+  }
+}
+
+export class FakeSockets implements HostSockets {
+  readonly connections: { to: HostEndpoint; socket: FakeTcp }[] = [];
+  readonly datagrams: { to: HostEndpoint; data: Uint8Array; reply(from: HostEndpoint, data: Uint8Array): void }[] = [];
+  readonly listeners: { at: HostEndpoint; accepted(socket: HostTcp, from: HostEndpoint): HostTcpEvents | undefined }[] = [];
+  openUdpSockets = 0;
+  answers = new Map<string, DnsRecord[]>();
+  refuse = false;
+
+  connectTcp(to: HostEndpoint, events: HostTcpEvents): HostTcp {
+    const socket = new FakeTcp();
+    socket.events = events;
+    this.connections.push({ to, socket });
+    if (this.refuse) events.failed("refused");
+    else events.connected();
+    return socket;
+  }
+
+  listenTcp(at: HostEndpoint, accepted: (socket: HostTcp, from: HostEndpoint) => HostTcpEvents | undefined): HostListener {
+    this.listeners.push({ at, accepted });
+    return { close: () => {} };
+  }
+
+  openUdp(_family: 4 | 6, _at: HostEndpoint | undefined, received: (from: HostEndpoint, data: Uint8Array) => void): HostUdp {
+    this.openUdpSockets++;
+    return {
+      send: (to, data) => {
+        this.datagrams.push({ to, data: data.slice(), reply: received });
+      },
+      close: () => {
+        this.openUdpSockets--;
+      },
+    };
+  }
+
+  resolve(name: string, type: DnsRecord["type"], answered: (answer: DnsAnswer) => void): void {
+    const records = this.answers.get(`${name} ${type}`);
+    answered(records === undefined ? { code: "no-name", records: [] } : { code: "ok", records });
+  }
+}
+
+export const GATEWAY_MAC = parseMac("02:00:00:00:00:01") as Uint8Array;
+export const GUEST_MAC = parseMac("02:00:00:00:00:0a") as Uint8Array;
+export const GATEWAY_ADDRESS = parseIpv4("10.0.10.1") as Uint8Array;
+export const GUEST_ADDRESS = parseIpv4("10.0.10.20") as Uint8Array;
+export const OUTSIDE = parseIpv4("192.0.2.7") as Uint8Array;
+
+export function gatewaySettings(change: Partial<GatewaySettings> = {}): GatewaySettings {
+  return {
+    mac: GATEWAY_MAC,
+    network: parsePrefix("10.0.10.0/24") as { address: Uint8Array; length: number },
+    network6: parsePrefix("fd00:10::/64"),
+    mtu: 1500, nat: true, domain: "lab.internal", leaseSeconds: 3600, bootFile: "", reservations: [], forwards: [], hostServices: [],
+    allows: () => true,
+    limits: DEFAULT_LIMITS,
+    ...change,
+  };
+}
+
+/** A gateway on a perfect cable, and a guest whose frames the test makes and looks at. */
+export class Testbed {
+  readonly cable = new FaultyCable({ loss: 0, duplicate: 0, reorder: 0, delayNs: 0 }, 1);
+  readonly sockets = new FakeSockets();
+  readonly gateway: Gateway;
+  readonly events: GatewayEvent[] = [];
+  /** Frames the guest has got and the test has not taken. */
+  frames: Uint8Array[] = [];
+
+  constructor(change: Partial<GatewaySettings> = {}) {
+    const random = seededRandom(7);
+    this.gateway = new Gateway(gatewaySettings(change), this.cable.ends[0], {
+      sockets: this.sockets,
+      clock: this.cable.clock,
+      random32: () => Math.floor(random() * 2 ** 32),
+      event: (event) => this.events.push(event),
+      wake: () => {},
+    });
+    this.cable.clients[1] = {
+      receive: (frame) => this.frames.push(frame.slice()),
+      canReceive: () => true,
+      linkChanged: () => {},
+      sendReady: () => {},
+    };
+  }
+
+  /** Lets time pass and everything settle. */
+  run(ns = 0): void {
+    const end = this.cable.clock.now + ns;
+    this.cable.run([this.gateway], () => false, end);
+    this.cable.clock.now = end;
+  }
+
+  /** Hands a frame to the gateway and gives what comes back at once. */
+  exchange(frame: Uint8Array): Uint8Array[] {
+    this.frames = [];
+    this.cable.clients[0]?.receive(frame);
+    this.run();
+    return this.frames;
+  }
+
+  sayWhereGuestIs(): void {
+    this.exchange(arpRequest(GUEST_MAC, GUEST_ADDRESS, GATEWAY_ADDRESS));
+    this.frames = [];
+  }
+}
+
+export function ethernet(to: Uint8Array, from: Uint8Array, type: number, payload: ArrayLike<number>): Uint8Array {
+  const frame = new Uint8Array(14 + payload.length);
+  frame.set(to);
+  frame.set(from, 6);
+  putU16(frame, 12, type);
+  frame.set(payload, 14);
+  return frame;
+}
+
+export function arpRequest(mac: Uint8Array, from: Uint8Array, target: Uint8Array): Uint8Array {
+  return ethernet(new Uint8Array(6).fill(255), mac, 0x0806, [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...from, 0, 0, 0, 0, 0, 0, ...target]);
+}
+
+export function ip4(from: Uint8Array, to: Uint8Array, protocol: number, payload: Uint8Array, fragment = 0, id = 1): Uint8Array {
+  const packet = new Uint8Array(20 + payload.length);
+  packet.set([0x45, 0, packet.length >> 8, packet.length & 255, id >> 8, id & 255, fragment >> 8, fragment & 255, 64, protocol]);
+  packet.set(from, 12);
+  packet.set(to, 16);
+  putU16(packet, 10, checksum(packet, 0, 20));
+  packet.set(payload, 20);
+  return ethernet(GATEWAY_MAC, GUEST_MAC, 0x0800, packet);
+}
+
+export function udpDatagram(from: Uint8Array, fromPort: number, to: Uint8Array, toPort: number, data: ArrayLike<number>): Uint8Array {
+  const datagram = new Uint8Array(8 + data.length);
+  putU16(datagram, 0, fromPort);
+  putU16(datagram, 2, toPort);
+  putU16(datagram, 4, datagram.length);
+  datagram.set(data, 8);
+  putU16(datagram, 6, transportChecksum(datagram, 0, datagram.length, from, to, 17));
+  return datagram;
+}
+
+export function tcp4(to: Uint8Array, header: Partial<TcpHeader>, data: ArrayLike<number> = []): Uint8Array {
+  const segment = new Uint8Array(60 + data.length);
+  const size = putHeader(segment, 0, {
+    sourcePort: 40000, destinationPort: 80, sequence: 0, acknowledgement: 0, flags: 16, window: 65535, mss: 0, windowScale: -1,
+    sackPermitted: false, sack: [], ...header,
+  });
+  segment.set(data, size);
+  const whole = segment.subarray(0, size + data.length);
+  putU16(whole, 16, transportChecksum(whole, 0, whole.length, GUEST_ADDRESS, to, 6));
+  return ip4(GUEST_ADDRESS, to, 6, whole);
+}
+
