@@ -90,11 +90,11 @@ class CableEnd implements NetPort {
   send(frame: Uint8Array): void {
     if (!this.linkUp || frame.length < FRAME_HEADER_BYTES || frame.length > FRAME_MAX_BYTES) return;
     const to = this.far.client;
-    if (to !== null && to.canReceive()) to.receive(frame);
+    if (to?.canReceive()) to.receive(frame);
   }
 
   canSend(): boolean {
-    return this.linkUp && this.far.client !== null && this.far.client.canReceive();
+    return this.linkUp && this.far.client?.canReceive() === true;
   }
 
   connect(client: NetPortClient | null): void {

@@ -28,7 +28,10 @@ export class CapturePort implements NetPort {
   }
 
   connect(client: NetPortClient | null): void {
-    if (client === null) return this.inner.connect(null);
+    if (client === null) {
+      this.inner.connect(null);
+      return;
+    }
     this.inner.connect({
       receive: (frame) => {
         this.observer?.(frame, "in");

@@ -66,7 +66,7 @@ export class FaultPort implements NetPort {
     const chance = seededChance(seed);
     this.outward = new FaultQueue(chance, (frame) => inner.send(frame));
     this.inward = new FaultQueue(chance, (frame) => {
-      if (this.client !== null && this.client.canReceive()) this.client.receive(frame);
+      if (this.client?.canReceive()) this.client.receive(frame);
     });
   }
 
@@ -107,7 +107,8 @@ export class FaultPort implements NetPort {
     this.client = client;
     if (client === null) {
       this.clear();
-      return this.inner.connect(null);
+      this.inner.connect(null);
+      return;
     }
     this.inner.connect({
       receive: (frame) => {
@@ -231,7 +232,10 @@ class FaultQueue {
       due = Math.max(due, this.lastDueNs);
       this.lastDueNs = due;
     }
-    if (due <= now && this.waiting.length === 0) return this.deliver(frame);
+    if (due <= now && this.waiting.length === 0) {
+      this.deliver(frame);
+      return;
+    }
     if (this.waiting.length >= WAITING_FRAMES_MAX || this.waitingBytes + frame.length > WAITING_BYTES_MAX) {
       this.overrun++;
       return;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Cable } from "../port.ts";
-import { Switch } from "./switch.ts";
+import type { Switch } from "./switch.ts";
 import { SwitchFabric, type Trunk } from "./switch-fabric.ts";
 import type { SwitchPort } from "./switch-port.ts";
 

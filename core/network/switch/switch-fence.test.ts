@@ -24,7 +24,7 @@ interface Station {
   readonly got: Uint8Array[];
 }
 
-const number = (mac: readonly number[] | Uint8Array): number => mac.reduce((sum, octet) => sum * 256 + octet, 0);
+const number = (mac: Iterable<number>): number => [...mac].reduce((sum, octet) => sum * 256 + octet, 0);
 const u16 = (bytes: Uint8Array, at: number): number => bytes[at]! * 256 + bytes[at + 1]!;
 
 class Network {
@@ -114,8 +114,22 @@ class Network {
     } else if (action === 1 && this.trunks.length > 0) {
       const { cable } = this.random.pick(this.trunks).trunk;
       cable.setPlugged(!cable.isPlugged);
+      this.sendUnsettled();
       this.settle();
     } else this.sendOne();
+  }
+
+  /** While the spanning tree is at work frames may be lost, but never come twice or cross into another VLAN. */
+  private sendUnsettled(): void {
+    const sent = this.frame();
+    const from = this.random.pick(this.stations);
+    from.cable.a.send(sent);
+    const vlan = this.vlanOf(from.port.config, sent);
+    for (const { got, port } of this.stations) {
+      if (port.config.mirrorOf === undefined) assert.ok(got.length <= (isMember(port.config.vlans, vlan) ? 1 : 0), `${got.length} copies`);
+      got.length = 0;
+    }
+    if (vlan !== 0 && this.isSingle) this.learned.set(`${vlan}/${number(sent.subarray(6, 12))}`, from);
   }
 
   private frame(): Uint8Array {

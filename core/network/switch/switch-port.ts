@@ -55,7 +55,7 @@ export class SwitchPort implements NetPortClient {
   }
 
   get linkUp(): boolean {
-    return this.held !== null && this.held.linkUp;
+    return this.held?.linkUp === true;
   }
 
   get counts(): PortCounts {

@@ -22,6 +22,7 @@ const QUEUE_BYTES = 1 << 20;
 /** Waiting frames that are sent before control goes back to the caller; the others wait for poll(). */
 const DRAIN_LIMIT = 512;
 const VLAN_COUNTERS = 3;
+const FORWARDED = -1;
 
 export interface SwitchOptions {
   readonly name: string;
@@ -189,7 +190,10 @@ export class Switch {
 
   /** Runs a step of the spanning tree; what other switches answer meanwhile waits until it is complete. */
   private undisturbed(step: () => void): void {
-    if (this.busy) return step();
+    if (this.busy) {
+      step();
+      return;
+    }
     this.busy = true;
     step();
     this.busy = false;
@@ -210,64 +214,81 @@ export class Switch {
   }
 
   private forward(port: SwitchPort, frame: Uint8Array): void {
+    const dropped = this.admit(port, frame);
+    if (dropped !== FORWARDED) port.counters[dropped]!++;
+  }
+
+  /** Takes a frame in. Returns why it was dropped, as the number of a counter, or FORWARDED. */
+  private admit(port: SwitchPort, frame: Uint8Array): number {
     const { counters } = port;
     counters[count.RECEIVED_FRAMES]!++;
     counters[count.RECEIVED_BYTES]! += frame.length;
-    if (frame.length < FRAME_HEADER_BYTES) return drop(port, count.DROP_RUNT);
+    if (frame.length < FRAME_HEADER_BYTES) return count.DROP_RUNT;
     let type = readU16(frame, 12);
     const isTagged = type === ETHERTYPE_VLAN;
-    if (frame.length > port.maxFrame + (isTagged ? TAG_BYTES : 0)) return drop(port, count.DROP_OVERSIZED);
+    if (frame.length > port.maxFrame + (isTagged ? TAG_BYTES : 0)) return count.DROP_OVERSIZED;
     if (port.mirrors.length > 0) this.mirror(port, frame);
     const now = this.clock.nowNs();
-    if (port.rate !== null && !port.rate.take(frame.length * 8, now)) return drop(port, count.DROP_RATE);
+    if (port.rate !== null && !port.rate.take(frame.length * 8, now)) return count.DROP_RATE;
     const isGroup = (frame[0]! & 1) !== 0;
     if (isGroup && isLinkLocalGroup(frame, 0)) {
-      if (port.config.spanningTree !== true || readU48(frame, 0) !== BPDU_ADDRESS) return drop(port, count.DROP_FILTERED);
-      return this.tree.receive(port.number, frame);
+      if (port.config.spanningTree !== true || readU48(frame, 0) !== BPDU_ADDRESS) return count.DROP_FILTERED;
+      this.tree.receive(port.number, frame);
+      return FORWARDED;
     }
-    if (port.isMirror) return drop(port, count.DROP_FILTERED);
-    if (!port.learns) return drop(port, count.DROP_NOT_FORWARDING);
+    if (port.isMirror) return count.DROP_FILTERED;
+    if (!port.learns) return count.DROP_NOT_FORWARDING;
 
     let vlan = port.untaggedVlan;
     let control = 0;
     let payload = FRAME_HEADER_BYTES;
     if (isTagged) {
-      if (frame.length < FRAME_HEADER_BYTES + TAG_BYTES) return drop(port, count.DROP_RUNT);
+      if (frame.length < FRAME_HEADER_BYTES + TAG_BYTES) return count.DROP_RUNT;
       control = readU16(frame, 14);
       type = readU16(frame, 16);
       payload += TAG_BYTES;
       const tag = control & 0xfff;
       if (tag !== 0) vlan = port.isTrunk ? tag : 0;
     }
-    if (isTagType(type) || vlan === 0 || port.members[vlan] === 0) return drop(port, count.DROP_WRONG_VLAN);
+    if (isTagType(type) || vlan === 0 || port.members[vlan] === 0) return count.DROP_WRONG_VLAN;
 
     const sourceHigh = readU16(frame, 6);
     const sourceLow = readU32(frame, 8);
-    if ((sourceHigh & 0x100) !== 0 || (sourceHigh === 0 && sourceLow === 0)) return drop(port, count.DROP_FORGED);
+    if ((sourceHigh & 0x100) !== 0 || (sourceHigh === 0 && sourceLow === 0)) return count.DROP_FORGED;
     if ((port.allowedMacs !== null || port.allowedIpv4 !== null) && !port.mayBeFrom(frame, type, payload)) {
-      return drop(port, count.DROP_FORGED);
+      return count.DROP_FORGED;
     }
-    if (port.blockedMacs !== null && port.isBlocked(frame)) return drop(port, count.DROP_FILTERED);
+    if (port.blockedMacs !== null && port.isBlocked(frame)) return count.DROP_FILTERED;
     const source = ((sourceHigh << 16) | vlan) >>> 0;
     if (!this.table.refresh(source, sourceLow, port.number, now)) {
-      if (this.isPinnedElsewhere(sourceHigh * 0x1_0000_0000 + sourceLow, vlan, port)) return drop(port, count.DROP_FORGED);
+      if (this.isPinnedElsewhere(sourceHigh * 0x1_0000_0000 + sourceLow, vlan, port)) return count.DROP_FORGED;
       this.table.learn(source, sourceLow, port.number, now);
     }
-    if (!port.forwards) return drop(port, count.DROP_NOT_FORWARDING);
+    if (!port.forwards) return count.DROP_NOT_FORWARDING;
 
-    const inVlan = (this.vlanCounters[vlan] ??= new Float64Array(VLAN_COUNTERS));
+    const inVlan = this.countersOf(vlan);
     inVlan[0]!++;
     inVlan[1]! += frame.length;
     const known = isGroup ? NO_PORT : this.table.lookup(((readU16(frame, 0) << 16) | vlan) >>> 0, readU32(frame, 2), now);
     const to = known === NO_PORT ? undefined : this.slots[known];
     if (to !== undefined) {
-      if (to === port || !this.maySend(port, to, vlan)) return drop(port, count.DROP_FILTERED);
+      if (to === port || !this.maySend(port, to, vlan)) return count.DROP_FILTERED;
       this.emit(to, frame, vlan, isTagged, control, undefined);
-      return;
+      return FORWARDED;
     }
-    if (port.storm !== null && !port.storm.take(1, now)) return drop(port, count.DROP_STORM);
+    if (port.storm !== null && !port.storm.take(1, now)) return count.DROP_STORM;
     inVlan[2]!++;
     this.flood(port, frame, vlan, isTagged, control);
+    return FORWARDED;
+  }
+
+  private countersOf(vlan: number): Float64Array {
+    let counters = this.vlanCounters[vlan];
+    if (counters === undefined) {
+      counters = new Float64Array(VLAN_COUNTERS);
+      this.vlanCounters[vlan] = counters;
+    }
+    return counters;
   }
 
   private flood(from: SwitchPort, frame: Uint8Array, vlan: number, isTagged: boolean, control: number): void {
@@ -300,7 +321,7 @@ export class Switch {
   ): Uint8Array | undefined {
     const plainLength = isTagged ? frame.length - TAG_BYTES : frame.length;
     if (plainLength > to.maxFrame) {
-      drop(to, count.DROP_OVERSIZED);
+      to.counters[count.DROP_OVERSIZED]!++;
       return rewritten;
     }
     if (to.blockedMacs !== null && to.isBlocked(frame)) return rewritten;
@@ -319,7 +340,10 @@ export class Switch {
   private transmit(port: SwitchPort, frame: Uint8Array): void {
     const { end } = port;
     if (end === null || !end.linkUp) return;
-    if (!end.canSend()) return drop(port, count.DROP_OVERRUN);
+    if (!end.canSend()) {
+      port.counters[count.DROP_OVERRUN]!++;
+      return;
+    }
     port.counters[count.SENT_FRAMES]!++;
     port.counters[count.SENT_BYTES]! += frame.length;
     end.send(frame);
@@ -329,8 +353,4 @@ export class Switch {
   private mirror(port: SwitchPort, frame: Uint8Array): void {
     for (const mirror of port.mirrors) this.transmit(mirror, frame);
   }
-}
-
-function drop(port: SwitchPort, reason: number): void {
-  port.counters[reason]!++;
 }

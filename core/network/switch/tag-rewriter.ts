@@ -19,14 +19,14 @@ export class TagRewriter {
     writeU16(this.tagged, ADDRESSES, ETHERTYPE_VLAN);
     writeU16(this.tagged, ADDRESSES + 2, control);
     const length = frame.length + TAG_BYTES;
-    return (this.taggedViews[length] ??= this.tagged.subarray(0, length));
+    return viewOf(this.taggedViews, this.tagged, 0, length);
   }
 
   /** `frame`, which has a tag, with another control word. */
   withControl(frame: Uint8Array, control: number): Uint8Array {
     this.tagged.set(frame);
     writeU16(this.tagged, ADDRESSES + 2, control);
-    return (this.taggedViews[frame.length] ??= this.tagged.subarray(0, frame.length));
+    return viewOf(this.taggedViews, this.tagged, 0, frame.length);
   }
 
   /** `frame`, which has a tag, without it. */
@@ -34,6 +34,15 @@ export class TagRewriter {
     this.plain.set(frame);
     for (let i = 0; i < ADDRESSES; i++) this.plain[TAG_BYTES + i] = frame[i]!;
     const length = frame.length - TAG_BYTES;
-    return (this.plainViews[length] ??= this.plain.subarray(TAG_BYTES, TAG_BYTES + length));
+    return viewOf(this.plainViews, this.plain, TAG_BYTES, length);
   }
+}
+
+function viewOf(views: (Uint8Array | undefined)[], bytes: Uint8Array, start: number, length: number): Uint8Array {
+  let view = views[length];
+  if (view === undefined) {
+    view = bytes.subarray(start, start + length);
+    views[length] = view;
+  }
+  return view;
 }
