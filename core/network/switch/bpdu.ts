@@ -85,11 +85,11 @@ export function writeBpdu(bpdu: Bpdu, source: number, maxAge: number, hello: num
   const [rootPriority, root, cost, priority, bridge, port] = bpdu.vector;
   writeU16(frame, at, rootPriority);
   writeU48(frame, at + 2, root);
-  writeU32(frame, at + 8, cost);
+  writeU32(frame, at + 8, Math.min(cost, 0xffff_ffff));
   writeU16(frame, at + 12, priority);
   writeU48(frame, at + 14, bridge);
   writeU16(frame, at + 20, port);
-  writeU16(frame, at + 22, bpdu.messageAge * UNIT);
+  writeU16(frame, at + 22, Math.min(bpdu.messageAge * UNIT, 0xffff));
   writeU16(frame, at + 24, maxAge * UNIT);
   writeU16(frame, at + 26, hello * UNIT);
   writeU16(frame, at + 28, forwardDelay * UNIT);

@@ -16,6 +16,8 @@ export class MacTable {
   private readonly ports: Int16Array;
   private readonly heardNs: Float64Array;
   private readonly held = new Map<number, number>();
+  /** When a port at its limit is next swept for aged entries. */
+  private readonly expireAfterNs = new Map<number, number>();
 
   /** `slots` is rounded up to a power of two. One port holds at most `portLimit` entries. */
   constructor(slots: number, ageingNs: number, portLimit: number) {
@@ -43,14 +45,15 @@ export class MacTable {
     return true;
   }
 
-  /** Enters a new station, or moves one. False if the port holds as many as it may. */
-  learn(high: number, low: number, port: number, nowNs: number): boolean {
+  /** Enters a new station, or moves one. False if the port holds as many as it may; `limit` makes that fewer than for all ports. */
+  learn(high: number, low: number, port: number, nowNs: number, limit: number = this.portLimit): boolean {
     let slot = this.find(high, low);
     if (slot >= 0 && this.ports[slot] === port) {
       this.heardNs[slot] = nowNs;
       return true;
     }
-    if ((this.held.get(port) ?? 0) >= this.portLimit && !this.expire(port, nowNs)) return false;
+    const most = Math.min(limit, this.portLimit);
+    if ((this.held.get(port) ?? 0) >= most && !this.expire(port, nowNs, most)) return false;
     if (slot < 0) slot = this.slotFor(this.setOf(high, low), nowNs);
     this.free(slot);
     this.high[slot] = high;
@@ -111,7 +114,7 @@ export class MacTable {
   }
 
   /** Frees what has aged on a port that is at its limit; looks at the whole table at most once in an ageing time and port. */
-  private expire(port: number, nowNs: number): boolean {
+  private expire(port: number, nowNs: number, most: number): boolean {
     const due = this.expireAfterNs.get(port) ?? 0;
     if (nowNs < due) return false;
     let oldest = nowNs;
@@ -122,9 +125,8 @@ export class MacTable {
     }
     // At least a sixteenth of the ageing time between two sweeps: a guest must not be able to buy one with each frame.
     this.expireAfterNs.set(port, Math.max(oldest + this.ageingNs, nowNs + this.ageingNs / 16));
-    return (this.held.get(port) ?? 0) < this.portLimit;
+    return (this.held.get(port) ?? 0) < most;
   }
-  private readonly expireAfterNs = new Map<number, number>();
 
   private free(slot: number): void {
     if (this.high[slot] === 0) return;

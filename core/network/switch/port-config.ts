@@ -22,6 +22,8 @@ export interface PortConfig {
   readonly ipv4?: readonly number[];
   /** Addresses to or from which nothing passes at this port. */
   readonly blockedMacs?: readonly number[];
+  /** Stations that may be heard here within the ageing time; frames from more of them are dropped as forged. */
+  readonly macLimit?: number;
   /** Longest frame, a tag not counted; LONGEST_FRAME unless set. */
   readonly maxFrame?: number;
   /** Broadcast, multicast and unknown unicast frames a second that are taken from this port. */
@@ -50,6 +52,10 @@ export function portConfigFault(config: PortConfig): string | undefined {
   }
   for (const limit of [config.stormFramesPerSecond, config.rateBitsPerSecond, config.pathCost]) {
     if (limit !== undefined && !(Number.isFinite(limit) && limit > 0)) return `Port ${config.name}: a limit or cost has to be above zero.`;
+  }
+  const { macLimit } = config;
+  if (macLimit !== undefined && !(Number.isInteger(macLimit) && macLimit > 0)) {
+    return `Port ${config.name}: the number of stations has to be a whole number above zero.`;
   }
   for (const mac of [...(config.macs ?? []), ...(config.blockedMacs ?? [])]) {
     if (!(Number.isInteger(mac) && mac > 0 && mac < 2 ** 48)) return `Port ${config.name}: ${mac} is not a station's address.`;

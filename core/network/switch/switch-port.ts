@@ -29,6 +29,7 @@ export class SwitchPort implements NetPortClient {
   isIsolated = false;
   isMirror = false;
   maxFrame = 0;
+  macLimit = Infinity;
   allowedMacs: ReadonlySet<number> | null = null;
   allowedIpv4: ReadonlySet<number> | null = null;
   blockedMacs: ReadonlySet<number> | null = null;
@@ -84,6 +85,7 @@ export class SwitchPort implements NetPortClient {
     this.isIsolated = config.isolated ?? false;
     this.isMirror = config.mirrorOf !== undefined;
     this.maxFrame = config.maxFrame ?? LONGEST_FRAME;
+    this.macLimit = config.macLimit ?? Infinity;
     this.allowedMacs = config.macs === undefined ? null : new Set(config.macs);
     this.allowedIpv4 = config.ipv4 === undefined ? null : new Set([0, ...config.ipv4]);
     this.blockedMacs = config.blockedMacs === undefined ? null : new Set(config.blockedMacs);

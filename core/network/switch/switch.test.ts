@@ -96,6 +96,16 @@ test("a flood of forged addresses neither grows the table nor hides a station th
   assert.equal(c.got.length, before);
 });
 
+test("a port with a limit on stations drops frames from more of them, until others have aged", () => {
+  const { clock, add } = bench({ ageingSeconds: 100 });
+  const [a, b] = [add("a", { macLimit: 2 }), add("b")];
+  for (const from of [A, C, 0x0200_0000_0010, A]) a.send(frame(ALL, from));
+  assert.deepEqual([b.got.length, a.port.counts.forged], [3, 1]);
+  clock.now = 101e9;
+  a.send(frame(ALL, 0x0200_0000_0010));
+  assert.equal(b.got.length, 4);
+});
+
 test("a port with a list of addresses sends no other, and nobody else sends those", () => {
   const { add } = bench();
   const a = add("a", { macs: [A], ipv4: [parseIpv4("10.0.0.1")!] });

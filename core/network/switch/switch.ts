@@ -262,7 +262,8 @@ export class Switch {
     const source = ((sourceHigh << 16) | vlan) >>> 0;
     if (!this.table.refresh(source, sourceLow, port.number, now)) {
       if (this.isPinnedElsewhere(sourceHigh * 0x1_0000_0000 + sourceLow, vlan, port)) return count.DROP_FORGED;
-      this.table.learn(source, sourceLow, port.number, now);
+      const isLearned = this.table.learn(source, sourceLow, port.number, now, port.macLimit);
+      if (!isLearned && port.macLimit !== Infinity) return count.DROP_FORGED;
     }
     if (!port.forwards) return count.DROP_NOT_FORWARDING;
 
