@@ -147,7 +147,7 @@ export function buildBoard(p: BoardPorts): Board {
 
   // Interrupts: each ISA line goes to the 8259 pair and to the I/O APIC, line 0 to pin 2 there.
   const apicBus = new ApicBus();
-  const late: { lapic?: Lapic; pit?: Pit8254; ioapic?: IoApic; kvm?: KvmInterface } = {};
+  const late: { lapic?: Lapic; pit?: Pit8254; ioapic?: IoApic; hpet?: Hpet; kvm?: KvmInterface } = {};
   const pic = plain(
     new Pic8259Pair(
       "pic",
@@ -158,6 +158,7 @@ export function buildBoard(p: BoardPorts): Board {
       },
       (irq) => {
         if (irq === 0) late.pit?.interruptTaken();
+        if (irq === 0 || irq === 8) late.hpet?.interruptTaken((input) => input === (irq === 0 ? 2 : irq));
       },
     ),
   );
@@ -179,6 +180,7 @@ export function buildBoard(p: BoardPorts): Board {
           memoryEoi: { offer: () => late.kvm?.offerEoi() ?? false, withdraw: () => late.kvm?.withdrawEoi() ?? false },
           onAcknowledge: (vector) => {
             if (vector === ioapic.vectorOf(2)) late.pit?.interruptTaken();
+            late.hpet?.interruptTaken((input) => vector === ioapic.vectorOf(input));
           },
         },
         timers,
@@ -209,6 +211,7 @@ export function buildBoard(p: BoardPorts): Board {
     for (const gate of gates) gate.open(!isOn);
   };
   const hpet = timed((timers) => new Hpet("hpet", { pin: (n) => ioapic.line(n), legacy0: irq(0), legacy8: irq(8), onLegacy }, timers));
+  late.hpet = hpet;
   const pm = timed((timers) => new AcpiPm("acpi-pm", { sci: irq(SCI_IRQ), onPowerOff: () => p.onPowerOff() }, timers));
 
   const { paravirtual } = p;

@@ -153,3 +153,19 @@ test("a halted guest's clock goes on with the host's", () => {
   host.clock.beginSlice();
   assert.ok(Math.abs(host.read() - before - 7e9) < 1e5);
 });
+
+test("time stands still within an instruction, however long a device takes over it", () => {
+  const host = new Host();
+  host.clock.beginSlice();
+  host.run();
+  host.clock.beginRun();
+  for (let n = 0; n < 50; n++) {
+    host.instructions(1);
+    const now = host.read();
+    for (let i = 0; i < 50; i++) {
+      host.ns += 1000;
+      assert.equal(host.read(), now);
+    }
+  }
+  assert.ok(host.lagNs < 2e6, "but not for longer than some instructions");
+});

@@ -45,8 +45,9 @@ export class MachineClock implements Clock {
   private nsPerInstruction = FIRST_NS_PER_INSTRUCTION;
   private trusted = LEAST_TRUSTED;
   private readsLeft = TRUSTED_READS;
-  /** The latest time told. */
+  /** The latest time told, and at which instruction. */
   private toldNs = 0;
+  private toldCount = -1;
   /** Host time minus virtual time; undefined until the first sample. */
   private offsetNs: number | undefined;
   /** The host's time at instruction number hostCount. */
@@ -61,12 +62,19 @@ export class MachineClock implements Clock {
     this.ports = ports;
   }
 
+  /** The same all through an instruction: a device may ask more than once while it serves an access. */
   nowNs(): number {
-    if (this.isRunning && (--this.readsLeft < 0 || this.ports.retired() - this.baseCount >= this.trusted)) {
+    const count = this.ports.retired();
+    if (count === this.toldCount) return this.toldNs;
+    this.toldCount = count;
+    if (this.isRunning && (--this.readsLeft < 0 || count - this.baseCount >= this.trusted)) {
       this.sample();
-      this.ports.onSample(this.baseNs);
+      this.toldNs = Math.floor(this.baseNs);
+      this.ports.onSample(this.toldNs);
+    } else {
+      this.toldNs = Math.max(this.toldNs, Math.floor(this.estimateNs(count)));
     }
-    return (this.toldNs = Math.max(this.toldNs, Math.floor(this.estimateNs(this.ports.retired()))));
+    return this.toldNs;
   }
 
   private estimateNs(count: number): number {
@@ -90,6 +98,7 @@ export class MachineClock implements Clock {
 
   /** Before a slice. What went before does not count for the guest's speed. */
   beginSlice(): void {
+    this.toldCount = -1;
     this.sample();
     this.measuredNs = this.hostNs;
     this.measuredCount = this.hostCount;
@@ -101,6 +110,7 @@ export class MachineClock implements Clock {
 
   endRun(): void {
     this.isRunning = false;
+    this.toldCount = -1;
     this.sample();
     this.measure();
   }

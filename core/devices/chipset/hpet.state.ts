@@ -1,6 +1,7 @@
 // Saved state of the HPET.
 import { z } from "zod";
 import { timeNs, u32, uint } from "../../state/field-schemas.ts";
+import { LateTicks } from "./late-ticks.ts";
 
 export const HpetTimerState = z.strictObject({
   configLo: u32,
@@ -14,9 +15,7 @@ export const HpetTimerState = z.strictObject({
   matchNs: timeNs,
   /** The level on its line. */
   level: z.boolean(),
-  /** Periods that are still to be given out, the next not before `retryNs`. */
-  late: z.int().min(0).max(1000),
-  retryNs: timeNs,
+  ticks: LateTicks,
 });
 export type HpetTimerState = z.infer<typeof HpetTimerState>;
 

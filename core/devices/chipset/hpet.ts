@@ -1,12 +1,13 @@
 // High precision event timers (IA-PC HPET 1.0a): a 64-bit counter at 100 MHz and three comparators, one-shot and periodic, 64 or 32
 // bits wide, edge or level, with legacy replacement (timer 0 on IRQ 0, timer 1 on IRQ 8). Bank 0 = the 1 KiB register page.
-// Periods that came due together, because the machine looks late, are each given out, half a period apart.
+// Periods that came due together, because the machine looks late, are each given out (late-ticks.ts).
 // Not modelled: FSB delivery (the capability bit says so). A period shorter than 20 us interrupts no more often than that.
 // 64-bit registers are pairs of 32-bit halves: doubles would lose their low bits.
 import type { Device, IrqLine, ResetKind } from "../../bus/device.ts";
 import { DwordRegisters } from "../../bus/dword-registers.ts";
 import { type DeviceState, parseState } from "../../state/device-state.ts";
 import type { DeviceTimers } from "../../time/clock.ts";
+import { isRetryDue, noLateTicks, retryAt, ticksDue, tickTaken } from "./late-ticks.ts";
 import { HpetState, type HpetTimerState } from "./hpet.state.ts";
 
 export interface HpetPorts {
@@ -27,8 +28,7 @@ const TWO_32 = 2 ** 32;
 /** Matches further away than this (about 8 days) are looked at again then. */
 const MAX_WAIT_TICKS = 2 ** 46;
 const MIN_WAIT_NS = 20_000;
-/** Late periods are kept up to this many, if they are no shorter than 100 us. */
-const MAX_LATE = 1000;
+/** Late periods shorter than this (100 us) are not made up for. */
 const MIN_KEPT_TICKS = 10_000;
 const LEVEL = 0x02, ENABLE = 0x04, PERIODIC = 0x08, CAP_PERIODIC = 0x10, CAP_64 = 0x20, VALUE_SET = 0x40, MODE_32 = 0x100;
 const CONFIG_WRITABLE = LEVEL | ENABLE | PERIODIC | VALUE_SET | MODE_32 | 0x3e00;
@@ -231,7 +231,7 @@ export class Hpet extends DwordRegisters implements Device {
   /** Waits for the timer's next match. The counter must be settled. */
   private follow(index: Index): void {
     const timer = this.s.timers[index];
-    timer.late = 0;
+    timer.ticks = noLateTicks();
     timer.matchNs = this.s.enabled ? (this.s.baseTick + Math.min(this.ticksToMatch(timer), MAX_WAIT_TICKS)) * TICK_NS : 0;
     this.arm(index);
   }
@@ -239,7 +239,7 @@ export class Hpet extends DwordRegisters implements Device {
   private arm(index: Index): void {
     const timer = this.s.timers[index];
     // A match nobody hears of need not be waited for, except that a period has to go on.
-    const dueNs = timer.late > 0 ? Math.min(timer.matchNs, timer.retryNs) : timer.matchNs;
+    const dueNs = Math.min(timer.matchNs, retryAt(timer.ticks));
     if (timer.matchNs > 0 && timer.configLo & (ENABLE | PERIODIC)) this.timers.arm(TIMER_NAMES[index], dueNs);
     else this.timers.cancel(TIMER_NAMES[index]);
   }
@@ -250,7 +250,7 @@ export class Hpet extends DwordRegisters implements Device {
     const nowNs = this.timers.nowNs();
     if (timer.matchNs === 0) return;
     if (nowNs < timer.matchNs) {
-      if (timer.late > 0 && nowNs >= timer.retryNs) this.giveLate(index, timer, nowNs);
+      if (isRetryDue(timer.ticks, nowNs, pauseOf(timer))) this.fire(index);
       this.arm(index);
       return;
     }
@@ -260,19 +260,26 @@ export class Hpet extends DwordRegisters implements Device {
       this.follow(index); // only a stop on a long way
       return;
     }
-    if (timer.configLo & PERIODIC) this.moveComparator(timer, behind);
-    if (timer.late > 0) timer.retryNs = nowNs + Math.floor(periodOf(timer) / 2) * TICK_NS;
-    this.fire(index);
+    const periods = timer.configLo & PERIODIC ? this.moveComparator(timer, behind) : 1;
+    const isKept = (timer.configLo & (PERIODIC | ENABLE)) === (PERIODIC | ENABLE) && periodOf(timer) >= MIN_KEPT_TICKS;
+    if (!isKept || ticksDue(timer.ticks, periods, behind * TICK_NS, nowNs, pauseOf(timer))) this.fire(index);
     const ahead = this.ticksToMatch(timer) || (timer.configLo & MODE_32 ? TWO_32 : MAX_WAIT_TICKS); // this match is done: the next is a wrap away
     const waitTicks = timer.configLo & PERIODIC ? Math.max(ahead, MIN_WAIT_NS / TICK_NS) : ahead;
     timer.matchNs = (this.s.baseTick + Math.min(waitTicks, MAX_WAIT_TICKS)) * TICK_NS;
     this.arm(index);
   }
 
-  private giveLate(index: Index, timer: HpetTimerState, nowNs: number): void {
-    timer.late--;
-    timer.retryNs = nowNs + Math.floor(periodOf(timer) / 2) * TICK_NS;
-    this.fire(index);
+  /** The guest has taken an interrupt into service; `isInput` says of an I/O APIC input whether it was that one. In legacy replacement
+   *  mode timers 0 and 1 count as inputs 2 and 8. */
+  interruptTaken(isInput: (input: number) => boolean): void {
+    for (const i of [0, 1, 2] as const) {
+      const timer = this.s.timers[i];
+      if (timer.matchNs === 0 || !(timer.configLo & PERIODIC) || timer.configLo & LEVEL) continue;
+      const input = this.s.legacy && i < 2 ? [2, 8][i] : (timer.configLo >> 9) & 31;
+      if (input === undefined || !isInput(input) || !tickTaken(timer.ticks, this.timers.nowNs(), pauseOf(timer))) continue;
+      this.fire(i);
+      this.arm(i);
+    }
   }
 
   /** How far the counter is past the comparator. The counter must be settled. */
@@ -283,17 +290,18 @@ export class Hpet extends DwordRegisters implements Device {
     return ((s.counterHi - timer.comparatorHi - (s.counterLo < timer.comparatorLo ? 1 : 0)) >>> 0) * TWO_32 + lo;
   }
 
-  /** Adds the period as often as it takes to be ahead of the counter. With a period of 0 the comparator stays. */
-  private moveComparator(timer: HpetTimerState, behind: number): void {
+  /** Adds the period as often as it takes to be ahead of the counter, and says how often that is. With a period of 0 the comparator
+   *  stays. */
+  private moveComparator(timer: HpetTimerState, behind: number): number {
     const is32 = (timer.configLo & MODE_32) !== 0;
     const period = periodOf(timer);
-    if (period === 0) return;
-    const missed = Math.floor(behind / period);
-    if (period >= MIN_KEPT_TICKS && timer.configLo & ENABLE) timer.late = Math.min(timer.late + missed, MAX_LATE);
-    const step = (missed + 1) * period;
+    if (period === 0) return 1;
+    const periods = Math.floor(behind / period) + 1;
+    const step = periods * period;
     const lo = timer.comparatorLo + (step % TWO_32);
     timer.comparatorLo = lo >>> 0;
     if (!is32) timer.comparatorHi = (timer.comparatorHi + (Math.floor(step / TWO_32) % TWO_32) + (lo >= TWO_32 ? 1 : 0)) >>> 0;
+    return periods;
   }
 
   private fire(index: Index): void {
@@ -319,7 +327,7 @@ export class Hpet extends DwordRegisters implements Device {
 
   save(): DeviceState {
     const [t0, t1, t2] = this.s.timers;
-    const state: HpetState = { ...this.s, timers: [{ ...t0 }, { ...t1 }, { ...t2 }] };
+    const state: HpetState = { ...this.s, timers: [copyOf(t0), copyOf(t1), copyOf(t2)] };
     return state;
   }
 
@@ -341,13 +349,22 @@ export class Hpet extends DwordRegisters implements Device {
   }
 }
 
+function copyOf(timer: HpetTimerState): HpetTimerState {
+  return { ...timer, ticks: { ...timer.ticks } };
+}
+
 function periodOf(timer: HpetTimerState): number {
   return timer.configLo & MODE_32 ? timer.periodLo : timer.periodHi * TWO_32 + timer.periodLo;
 }
 
+/** Half a period, in nanoseconds. */
+function pauseOf(timer: HpetTimerState): number {
+  return Math.floor(periodOf(timer) / 2) * TICK_NS;
+}
+
 function powerOn(): HpetState {
   const timer = (): HpetTimerState => ({
-    configLo: 0, comparatorLo: 0xffffffff, comparatorHi: 0xffffffff, periodLo: 0, periodHi: 0, fsbLo: 0, fsbHi: 0, matchNs: 0, level: false, late: 0, retryNs: 0,
+    configLo: 0, comparatorLo: 0xffffffff, comparatorHi: 0xffffffff, periodLo: 0, periodHi: 0, fsbLo: 0, fsbHi: 0, matchNs: 0, level: false, ticks: noLateTicks(),
   });
   return {
     kind: "hpet", version: 1, enabled: false, legacy: false, status: 0, counterLo: 0, counterHi: 0, baseTick: 0,

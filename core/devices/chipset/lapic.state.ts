@@ -31,9 +31,8 @@ export const LapicState = z.strictObject({
   expiryNs: timeNs,
   /** A very short period is not served more often than this allows. */
   notBeforeNs: timeNs,
-  /** Periods that are still to be given out, the next not before `retryNs`. */
+  /** Periods that are still to be given out, one after the other as the processor takes them. */
   late: z.int().min(0).max(1000),
-  retryNs: timeNs,
   lint: z.tuple([z.boolean(), z.boolean()]),
   /** An ExtINT message waits to be acknowledged at the 8259. */
   extIntMessage: z.boolean(),

@@ -42,9 +42,11 @@ const TIMER_PERIODIC = 1, TIMER_TSC_DEADLINE = 2;
 const ERROR_SENT_ILLEGAL = 0x20, ERROR_RECEIVED_ILLEGAL = 0x40, ERROR_REGISTER = 0x80;
 /** Periods shorter than this are served no more often: no processor would keep up with them either. */
 const MIN_PERIOD_NS = 20_000;
-/** Late periods are kept up to this many, if they are no shorter than 100 us, and given out a quarter of a period apart. */
+/** Late periods are kept up to this many, if they are no shorter than 100 us. One that finds its vector waiting is late if it comes
+ *  later than this: a machine whose host is not busy fires within some microseconds. */
 const MAX_LATE = 1000;
 const MIN_KEPT_NS = 100_000;
+const HOST_IS_LATE_NS = 50_000;
 const TIMER = "timer";
 
 export class Lapic extends DwordRegisters implements Device, InterruptSource, LocalApicPort {
@@ -78,7 +80,7 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
     return {
       kind: "lapic", version: 1, apicBase: DEFAULT_BASE + BASE_ENABLE + (this.isBsp ? BASE_BSP : 0), apicId: this.hardwareId,
       tpr: 0, ldr: 0, dfr: 0xffffffff, svr: 0xff, esr: 0, pendingErrors: 0, icrLo: 0, icrHi: 0, lvt: new Array<number>(6).fill(LVT_MASKED),
-      initialCount: 0, divide: 0, timerStartNs: 0, expiryNs: 0, notBeforeNs: 0, late: 0, retryNs: 0, lint: [false, false], extIntMessage: false, isEoiOffered: false,
+      initialCount: 0, divide: 0, timerStartNs: 0, expiryNs: 0, notBeforeNs: 0, late: 0, lint: [false, false], extIntMessage: false, isEoiOffered: false,
     };
   }
 
@@ -104,7 +106,12 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
     this.topIrr = highest(this.irr);
     const isAlone = this.topIsr < 0 && this.topIrr < 0 && !hasBit(this.tmr, vector);
     this.topIsr = vector; // it was above all in service
-    this.s.isEoiOffered = isAlone && (this.ports.memoryEoi?.offer() ?? false);
+    if (this.s.late > 0 && vector === ((this.s.lvt[LVT_TIMER] ?? 0) & 0xff)) {
+      // The next late period waits for the end of this one.
+      this.s.late--;
+      setBit(this.irr, vector);
+      this.topIrr = Math.max(this.topIrr, vector);
+    } else this.s.isEoiOffered = isAlone && (this.ports.memoryEoi?.offer() ?? false);
     this.update();
     this.ports.onAcknowledge?.(vector);
     return vector;
@@ -489,9 +496,8 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
       return;
     }
     if (s.expiryNs <= this.timers.nowNs()) this.moveExpiry();
-    const dueNs = Math.max(s.expiryNs, s.notBeforeNs);
     if (s.expiryNs === 0) this.timers.cancel(TIMER);
-    else this.timers.arm(TIMER, s.late > 0 ? Math.min(dueNs, s.retryNs) : dueNs);
+    else this.timers.arm(TIMER, Math.max(s.expiryNs, s.notBeforeNs));
   }
 
   private moveExpiry(): void {
@@ -510,30 +516,19 @@ export class Lapic extends DwordRegisters implements Device, InterruptSource, Lo
     const { s } = this;
     const now = this.timers.nowNs();
     const period = s.initialCount * this.divider();
+    const vector = (s.lvt[LVT_TIMER] ?? 0) & 0xff;
     if (this.timerMode() === TIMER_PERIODIC && period >= MIN_KEPT_NS) {
-      s.late = Math.min(s.late + Math.floor((now - s.expiryNs) / period), MAX_LATE);
-      s.retryNs = now + Math.floor(period / 4);
+      const lateNs = now - s.expiryNs;
+      const isMerged = hasBit(this.irr, vector) && (s.late > 0 || lateNs >= HOST_IS_LATE_NS);
+      s.late = Math.min(s.late + Math.floor(lateNs / period) + (isMerged ? 1 : 0), MAX_LATE);
     }
     this.moveExpiry();
     const lvt = s.lvt[LVT_TIMER] ?? LVT_MASKED;
-    if (!(lvt & LVT_MASKED)) this.accept(lvt & 0xff, false);
-  }
-
-  /** A period that the machine was too late for, once the guest has taken the one before. */
-  private giveLate(now: number): void {
-    const { s } = this;
-    const vector = (s.lvt[LVT_TIMER] ?? 0) & 0xff;
-    s.retryNs = now + Math.floor((s.initialCount * this.divider()) / 4);
-    if (hasBit(this.irr, vector)) return;
-    s.late--;
-    this.accept(vector, false);
+    if (!(lvt & LVT_MASKED)) this.accept(vector, false);
   }
 
   onTimer(_name: string): void {
-    const { s } = this;
-    const now = this.timers.nowNs();
-    if (s.expiryNs > 0 && s.expiryNs <= now) this.expire();
-    else if (s.late > 0 && now >= s.retryNs) this.giveLate(now);
+    if (this.s.expiryNs > 0 && this.s.expiryNs <= this.timers.nowNs()) this.expire();
     this.armTimer();
   }
 

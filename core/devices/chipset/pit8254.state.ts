@@ -1,6 +1,7 @@
 // Saved state of the interval timer and of port 61h.
 import { z } from "zod";
 import { u8, uint } from "../../state/field-schemas.ts";
+import { LateTicks } from "./late-ticks.ts";
 
 /** An absolute CLK number: whole CLK periods since power-on. */
 const tick = z.int().min(0).max(2 ** 52);
@@ -48,10 +49,7 @@ export const PitState = z.strictObject({
   irqLevel: z.boolean(),
   /** The next rise of OUT 0 that has not been given out; 0 = none. */
   nextRiseTick: tick,
-  /** Rises that came due together, still to be given out. */
-  backlog: z.int().min(0).max(1000),
-  /** When the next of them is given out if the guest has not asked before. */
-  retryNs: z.int().min(0),
+  ticks: LateTicks,
 });
 export type PitState = z.infer<typeof PitState>;
 

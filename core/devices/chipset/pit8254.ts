@@ -3,12 +3,13 @@
 // Banks: 0 = 40h-43h, 1 = 61h. IRQ 0 falls only when OUT 0 is set low for long (mode 0) and just before each rise; the low halves of
 // mode 3 are not driven. What counter 2 sounds is told to a listener as a frequency.
 // Rises of OUT 0 are counted from the load, so they do not drift. Where the machine looks late and several have come due, each is
-// still given out, one after the other, as the guest takes them (interruptTaken) or half a period apart.
+// still given out, one after the other, as the guest takes them (interruptTaken) or half a period apart (late-ticks.ts).
 import { ByteRegisters } from "../../bus/byte-registers.ts";
 import type { Device, IrqLine, ResetKind } from "../../bus/device.ts";
 import { type DeviceState, parseState } from "../../state/device-state.ts";
 import type { DeviceTimers } from "../../time/clock.ts";
 import { nsOfTick, ticksAt } from "../../time/ticks.ts";
+import { isRetryDue, type LateTicks, noLateTicks, retryAt, ticksDue, tickTaken } from "./late-ticks.ts";
 import { PitState, powerOnPitCounter } from "./pit8254.state.ts";
 import { PitCounter } from "./pit8254-counter.ts";
 import { type SpeakerListener, speakerHertz } from "./speaker.ts";
@@ -17,8 +18,8 @@ export const PIT_HZ = 1_193_182;
 const TIMER = "counter0";
 /** The refresh request toggles about every 15.085 us: 18 CLKs. */
 const REFRESH_TICKS = 18;
-/** No more than this many late rises are kept: about a second of a 1000 Hz tick. */
-const MAX_BACKLOG = 1000;
+/** Rises that have come due together are counted up to here. */
+const MOST_COUNTED = 1000;
 /** Rises closer than this (100 us) are neither made up for nor timed one by one. */
 const MIN_TIMED_TICKS = 120;
 const MIN_TIMED_NS = 100_000;
@@ -32,8 +33,7 @@ export class Pit8254 extends ByteRegisters implements Device {
   private port61 = 0;
   private irqLevel = false;
   private nextRiseTick = 0;
-  private backlog = 0;
-  private retryNs = 0;
+  private ticks: LateTicks = noLateTicks();
   private readonly onSpeaker: SpeakerListener;
   private lastHertz = 0;
 
@@ -107,17 +107,16 @@ export class Pit8254 extends ByteRegisters implements Device {
   private followCounter0(tick: number): void {
     this.setIrq(this.counters[0].out(tick));
     this.nextRiseTick = this.counters[0].nextRise(tick);
-    this.backlog = 0;
+    this.ticks = noLateTicks();
     this.arm();
   }
 
   private arm(): void {
-    let deadlineNs = Infinity;
+    let deadlineNs = retryAt(this.ticks);
     if (this.nextRiseTick > 0) {
-      deadlineNs = nsOfTick(this.nextRiseTick, PIT_HZ);
-      if (this.isTooFast()) deadlineNs = Math.max(deadlineNs, this.retryNs);
+      const riseNs = nsOfTick(this.nextRiseTick, PIT_HZ);
+      deadlineNs = Math.min(deadlineNs, this.isTooFast() ? Math.max(riseNs, this.ticks.retryNs) : riseNs);
     }
-    if (this.backlog > 0) deadlineNs = Math.min(deadlineNs, this.retryNs);
     if (deadlineNs < Infinity) this.timers.arm(TIMER, deadlineNs);
     else this.timers.cancel(TIMER);
   }
@@ -128,23 +127,18 @@ export class Pit8254 extends ByteRegisters implements Device {
 
   onTimer(_name: string): void {
     const nowNs = this.timers.nowNs();
+    const riseNs = nsOfTick(this.nextRiseTick, PIT_HZ);
     const due = this.takeDueRises(ticksAt(nowNs, PIT_HZ));
-    if (this.backlog > 0) {
-      this.backlog = Math.min(this.backlog + due, MAX_BACKLOG);
-      if (nowNs >= this.retryNs) this.giveLateRise();
-    } else if (due > 0) {
-      // A rise that the guest left lying is lost, as in hardware; only those that came due together are kept.
-      if (!this.isTooFast()) this.backlog = Math.min(due - 1, MAX_BACKLOG);
-      this.retryNs = nowNs + this.pauseNs();
-      this.pulse();
-    }
+    const isPulse = due > 0 ? ticksDue(this.ticks, due, nowNs - riseNs, nowNs, this.pauseNs()) : isRetryDue(this.ticks, nowNs, this.pauseNs());
+    if (this.isTooFast()) this.ticks = { ...noLateTicks(), retryNs: nowNs + this.pauseNs() };
+    if (isPulse) this.pulse();
     this.arm();
   }
 
   /** Moves nextRiseTick past `tick` and says how many rises that were, 1001 standing for any more. */
   private takeDueRises(tick: number): number {
     let due = 0;
-    while (this.nextRiseTick > 0 && this.nextRiseTick <= tick && due <= MAX_BACKLOG) {
+    while (this.nextRiseTick > 0 && this.nextRiseTick <= tick && due <= MOST_COUNTED) {
       this.nextRiseTick = this.counters[0].nextRise(this.nextRiseTick);
       due++;
     }
@@ -157,17 +151,11 @@ export class Pit8254 extends ByteRegisters implements Device {
     return Math.max(nsOfTick(this.counters[0].s.initial >> 1, PIT_HZ), MIN_TIMED_NS);
   }
 
-  /** Call when the guest has taken IRQ 0 into service: the next late rise, if any, can follow at once. */
+  /** Call when the guest has taken IRQ 0 into service: the next late rise, if any, follows at once. */
   interruptTaken(): void {
-    if (this.backlog === 0) return;
-    this.giveLateRise();
-    this.arm();
-  }
-
-  private giveLateRise(): void {
-    this.backlog--;
-    this.retryNs = this.timers.nowNs() + this.pauseNs();
+    if (!tickTaken(this.ticks, this.timers.nowNs(), this.pauseNs())) return;
     this.pulse();
+    this.arm();
   }
 
   private pulse(): void {
@@ -183,7 +171,6 @@ export class Pit8254 extends ByteRegisters implements Device {
   reset(_kind: ResetKind): void {
     for (const [i, counter] of this.counters.entries()) counter.s = powerOnPitCounter(i < 2);
     this.port61 = 0;
-    this.retryNs = 0;
     this.followCounter0(this.now());
     this.tellSpeaker();
   }
@@ -196,8 +183,7 @@ export class Pit8254 extends ByteRegisters implements Device {
       port61: this.port61,
       irqLevel: this.irqLevel,
       nextRiseTick: this.nextRiseTick,
-      backlog: this.backlog,
-      retryNs: this.retryNs,
+      ticks: { ...this.ticks },
     };
     return state;
   }
@@ -207,8 +193,7 @@ export class Pit8254 extends ByteRegisters implements Device {
     for (const [i, counter] of this.counters.entries()) counter.s = state.counters[i] ?? powerOnPitCounter(i < 2);
     this.port61 = state.port61;
     this.nextRiseTick = state.nextRiseTick;
-    this.backlog = state.backlog;
-    this.retryNs = state.retryNs;
+    this.ticks = state.ticks;
     this.lastHertz = this.speakerHertz;
     this.setIrq(state.irqLevel);
     this.arm();
@@ -217,6 +202,6 @@ export class Pit8254 extends ByteRegisters implements Device {
   describe(): Record<string, string | number | boolean> {
     const tick = this.now();
     const lines = this.counters.map(({ s }, i): [string, string] => [`counter${i}`, `mode ${s.mode}, count ${s.reload}${s.gate ? "" : ", gated"}`]);
-    return { ...Object.fromEntries(lines), out0: this.irqLevel, out2: this.counters[2].out(tick), backlog: this.backlog };
+    return { ...Object.fromEntries(lines), out0: this.irqLevel, out2: this.counters[2].out(tick), late: this.ticks.late };
   }
 }

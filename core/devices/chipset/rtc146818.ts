@@ -20,8 +20,10 @@ const UPDATE_NS = 2_228_000;
 const TIMER = "event";
 /** No more than this many late periods are kept: about a second at 1024 Hz. */
 const MAX_BACKLOG = 1000;
-/** A late period follows the last by a quarter of its length, and by this at least. */
-const MIN_PAUSE_NS = 100_000;
+/** A late period follows the reading of register C by this part of its length, and by so much at least: time for a guest that reads
+ *  it twice, and short enough for one that gets little of the host. */
+const PAUSE_PART = 32;
+const MIN_PAUSE_NS = 25_000;
 
 const SECONDS = 0x00, SECONDS_ALARM = 0x01, MINUTES = 0x02, MINUTES_ALARM = 0x03, HOURS = 0x04, HOURS_ALARM = 0x05;
 const WEEKDAY = 0x06, DAY = 0x07, MONTH = 0x08, YEAR = 0x09, A = 0x0a, B = 0x0b, C = 0x0c, D = 0x0d, CENTURY = 0x32;
@@ -269,7 +271,7 @@ export class Rtc146818 extends ByteRegisters implements Device {
     const { flags } = this.s;
     const value = flags | (flags & this.raw(B) & 0x70 ? C_IRQF : 0);
     this.s.flags = 0;
-    if (this.s.backlog > 0) this.s.retryNs = this.timers.nowNs() + Math.max(nsOfTick(this.periodTicks() >> 2, DIVIDER_HZ), MIN_PAUSE_NS);
+    if (this.s.backlog > 0) this.s.retryNs = this.timers.nowNs() + Math.max(nsOfTick(Math.floor(this.periodTicks() / PAUSE_PART), DIVIDER_HZ), MIN_PAUSE_NS);
     this.followEvents();
     return value;
   }
