@@ -103,3 +103,17 @@ test("lost messages of the protocol make no loop, and it settles when the losses
     assert.deepEqual(heard.map((got) => got.filter((each) => each === sent).length), [0, 1, 1, 1, 1]);
   }
 });
+
+test("a trunk that goes silent and keeps its carrier is passed by when three hellos are missed", () => {
+  const { links, heard, broadcast, run } = ring(5, 3);
+  run(10);
+  for (const silent of [0, 1, 2, 3, 4]) {
+    links[silent]!.setFaults({ loss: 1 });
+    run(40);
+    const sent = broadcast(2);
+    assert.deepEqual(heard.map((got) => got.filter((each) => each === sent).length), [1, 1, 0, 1, 1]);
+    links[silent]!.setFaults({});
+    run(40);
+  }
+  for (const got of heard) assert.equal(new Set(got).size, got.length);
+});

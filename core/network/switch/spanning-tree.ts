@@ -3,6 +3,7 @@
 // that is blocked is blocked for each of them. Left out: talking down to bridges of before 2001 (their messages are understood, though),
 // edge ports (ports without spanning tree are that) and changing the timers.
 import { type Bpdu, compareVectors, type PriorityVector, readBpdu, writeBpdu } from "./bpdu.ts";
+import { newTreePort, type PortRole, type PortState, type TreePort } from "./tree-port.ts";
 
 const SECOND_NS = 1e9;
 const HELLO_S = 2;
@@ -11,39 +12,12 @@ const FORWARD_DELAY_S = 15;
 /** BPDUs a port sends within a second; more wait for the next one. */
 const HOLD_COUNT = 6;
 
-export type PortRole = "disabled" | "root" | "designated" | "alternate" | "backup";
-export type PortState = "discarding" | "learning" | "forwarding";
-
 export interface SpanningTreeHost {
   nowNs(): number;
   sendBpdu(port: number, frame: Uint8Array): void;
   stateChanged(port: number, state: PortState): void;
   /** Stations may have moved: forget what was learned on all ports but this one (-1: on all). */
   forgetStations(exceptPort: number): void;
-}
-
-interface TreePort {
-  readonly number: number;
-  readonly id: number;
-  readonly cost: number;
-  up: boolean;
-  role: PortRole;
-  state: PortState;
-  /** Whether `vector` was heard from the far end, or is what this bridge says itself. */
-  heard: boolean;
-  vector: PriorityVector;
-  messageAge: number;
-  heardUntilNs: number;
-  /** When a designated port that nobody answers takes its next step to forwarding. */
-  forwardAtNs: number;
-  helloAtNs: number;
-  changeUntilNs: number;
-  proposing: boolean;
-  agreed: boolean;
-  agreeing: boolean;
-  sentInSecond: number;
-  secondNs: number;
-  sendPending: boolean;
 }
 
 export class SpanningTree {
@@ -62,27 +36,7 @@ export class SpanningTree {
   }
 
   addPort(number: number, cost: number): void {
-    this.ports.set(number, {
-      number,
-      id: 0x8000 | number,
-      cost,
-      up: false,
-      role: "disabled",
-      state: "discarding",
-      heard: false,
-      vector: this.rootVector,
-      messageAge: 0,
-      heardUntilNs: Infinity,
-      forwardAtNs: Infinity,
-      helloAtNs: Infinity,
-      changeUntilNs: 0,
-      proposing: false,
-      agreed: false,
-      agreeing: false,
-      sentInSecond: 0,
-      secondNs: 0,
-      sendPending: false,
-    });
+    this.ports.set(number, newTreePort(number, cost, this.rootVector));
     this.host.stateChanged(number, "discarding");
   }
 

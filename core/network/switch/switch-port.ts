@@ -5,7 +5,7 @@ import { arpSenderIp, arpSenderMac, isArp } from "../wire/arp.ts";
 import { ETHERTYPE_ARP, ETHERTYPE_IPV4 } from "../wire/ethernet.ts";
 import { type PortCounts, portCounts, PORT_COUNTERS } from "./counters.ts";
 import { LONGEST_FRAME, type PortConfig, vlanMembership } from "./port-config.ts";
-import type { PortRole, PortState } from "./spanning-tree.ts";
+import type { PortRole, PortState } from "./tree-port.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** What a port needs of its switch. */

@@ -183,8 +183,12 @@ export class Switch {
       return;
     }
     this.busy = true;
-    this.forward(port, frame);
-    this.busy = false;
+    try {
+      this.forward(port, frame);
+    } finally {
+      // A receiver that breaks its word and throws must not stop the switch for all others.
+      this.busy = false;
+    }
     if (this.queue !== undefined) this.drain();
   }
 
@@ -195,8 +199,11 @@ export class Switch {
       return;
     }
     this.busy = true;
-    step();
-    this.busy = false;
+    try {
+      step();
+    } finally {
+      this.busy = false;
+    }
     this.drain();
   }
 
@@ -204,14 +211,17 @@ export class Switch {
     const { queue } = this;
     if (queue === undefined) return;
     this.busy = true;
-    for (let n = 0; n < DRAIN_LIMIT && !queue.isEmpty; n++) {
-      queue.shift((number, frame) => {
-        const port = this.slots[number];
-        if (port !== undefined) this.forward(port, frame);
-      });
+    try {
+      for (let n = 0; n < DRAIN_LIMIT && !queue.isEmpty; n++) queue.shift(this.forwardWaiting);
+    } finally {
+      this.busy = false;
     }
-    this.busy = false;
   }
+
+  private readonly forwardWaiting = (number: number, frame: Uint8Array): void => {
+    const port = this.slots[number];
+    if (port !== undefined) this.forward(port, frame);
+  };
 
   private forward(port: SwitchPort, frame: Uint8Array): void {
     const dropped = this.admit(port, frame);
