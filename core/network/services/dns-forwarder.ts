@@ -42,7 +42,8 @@ export class DnsForwarder {
       answer(formatAnswer(query, local.code, local.records, true, limit));
       return;
     }
-    const type = Object.keys(DNS_TYPES).find((name) => DNS_TYPES[name] === query.type) as DnsRecord["type"] | undefined;
+    const types = Object.keys(DNS_TYPES) as DnsRecord["type"][];
+    const type = types.find((name) => DNS_TYPES[name] === query.type);
     if (type === undefined) {
       // The host's resolver interface has no such type: an empty answer lets clients go on with the types that exist.
       answer(formatAnswer(query, "ok", [], false, limit));
@@ -70,7 +71,7 @@ export class DnsForwarder {
 
   private answerLocally(query: DnsQuery): DnsAnswer | undefined {
     const name = query.name.toLowerCase();
-    if (query.type === DNS_TYPES["PTR"]) return this.answerReverse(query.name);
+    if (query.type === DNS_TYPES.PTR) return this.answerReverse(query.name);
     const suffix = `.${this.settings.domain}`;
     const isOurs = this.settings.domain !== "" && name.endsWith(suffix);
     const machine = isOurs ? name.slice(0, -suffix.length) : name;

@@ -3,7 +3,7 @@
 import type { DnsRecord } from "../stack/host-sockets.ts";
 import { putU16, putU32, u16 } from "../stack/octets.ts";
 
-export const DNS_TYPES: Record<string, number> = { A: 1, NS: 2, CNAME: 5, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33 };
+export const DNS_TYPES: Record<DnsRecord["type"], number> = { A: 1, NS: 2, CNAME: 5, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33 };
 
 export interface DnsQuery {
   id: number;
@@ -102,7 +102,7 @@ function formatRecord(record: DnsRecord, query: DnsQuery): Uint8Array | undefine
   const owner = record.name.toLowerCase() === query.name.toLowerCase() ? [0xc0, 12] : nameOctets(record.name);
   const data = recordData(record);
   const type = DNS_TYPES[record.type];
-  if (owner === undefined || data === undefined || type === undefined || data.length > 65535) return undefined;
+  if (owner === undefined || data === undefined || data.length > 65535) return undefined;
   const bytes = new Uint8Array(owner.length + 10 + data.length);
   bytes.set(owner);
   putU16(bytes, owner.length, type);

@@ -1,13 +1,17 @@
 // For the tests of this folder: a fake clock, a cable with seeded faults, host sockets that are plain objects, and a guest that writes
 // and reads packets by hand.
+import type { Clock } from "../../time/clock.ts";
 import type { NetPort, NetPortClient } from "../port.ts";
 import { parseIpv4, parseMac, parsePrefix } from "./address.ts";
 import type { GatewayEvent, GatewaySettings } from "./gateway.ts";
 import { DEFAULT_LIMITS, Gateway } from "./gateway.ts";
 import type { DnsAnswer, DnsRecord, HostEndpoint, HostListener, HostSockets, HostTcp, HostTcpEvents, HostUdp } from "./host-sockets.ts";
-import { checksum, putU16, transportChecksum } from "./octets.ts";
+import { parseIpv4 as parsePacket, TCP } from "./ip-packet.ts";
+import { LinkLayer } from "./link-layer.ts";
+import { checksum, equalOctets, putU16, transportChecksum, u16 } from "./octets.ts";
 import type { TcpHeader } from "./tcp-segment.ts";
 import { putHeader } from "./tcp-segment.ts";
+import { TcpSplices } from "./tcp-splice.ts";
 
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
@@ -87,7 +91,7 @@ export class FaultyCable {
 export class FakeTcp implements HostTcp {
   events: HostTcpEvents | undefined;
   /** What the guest will read. */
-  outgoing = new Uint8Array(0);
+  outgoing: Uint8Array = new Uint8Array(0);
   outgoingEnded = false;
   received: number[] = [];
   /** How many more bytes write() takes. */
@@ -198,7 +202,10 @@ export class Testbed {
       wake: () => {},
     });
     this.cable.clients[1] = {
-      receive: (frame) => this.frames.push(frame.slice()),
+      receive: (frame) => {
+        if (isQuestionFor(frame, GUEST_ADDRESS)) this.cable.ends[1].send(arpReply(GUEST_MAC, GUEST_ADDRESS));
+        else this.frames.push(frame.slice());
+      },
       canReceive: () => true,
       linkChanged: () => {},
       sendReady: () => {},
@@ -239,6 +246,14 @@ export function arpRequest(mac: Uint8Array, from: Uint8Array, target: Uint8Array
   return ethernet(new Uint8Array(6).fill(255), mac, 0x0806, [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...from, 0, 0, 0, 0, 0, 0, ...target]);
 }
 
+function arpReply(mac: Uint8Array, from: Uint8Array): Uint8Array {
+  return ethernet(GATEWAY_MAC, mac, 0x0806, [0, 1, 8, 0, 6, 4, 0, 2, ...mac, ...from, ...GATEWAY_MAC, ...GATEWAY_ADDRESS]);
+}
+
+function isQuestionFor(frame: Uint8Array, address: Uint8Array): boolean {
+  return frame[12] === 8 && frame[13] === 6 && frame[21] === 1 && equalOctets(frame.subarray(38, 42), address);
+}
+
 export function ip4(from: Uint8Array, to: Uint8Array, protocol: number, payload: Uint8Array, fragment = 0, id = 1): Uint8Array {
   const packet = new Uint8Array(20 + payload.length);
   packet.set([0x45, 0, packet.length >> 8, packet.length & 255, id >> 8, id & 255, fragment >> 8, fragment & 255, 64, protocol]);
@@ -271,3 +286,44 @@ export function tcp4(to: Uint8Array, header: Partial<TcpHeader>, data: ArrayLike
   return ip4(GUEST_ADDRESS, to, 6, whole);
 }
 
+
+/** A guest with a TCP of its own: a second stack that dials through the gateway. */
+export class StackGuest {
+  readonly splices: TcpSplices;
+  private readonly link: LinkLayer;
+  private readonly clock: Clock;
+
+  constructor(port: NetPort, clock: Clock, random32: () => number) {
+    this.clock = clock;
+    this.link = new LinkLayer({
+      mac: GUEST_MAC, mtu: 1500, address4: GUEST_ADDRESS, transmit: (frame) => port.send(frame), canTransmit: () => port.canSend(),
+      solicit6: () => {},
+    });
+    this.link.learn(OUTSIDE, GATEWAY_MAC);
+    this.link.learn(GATEWAY_ADDRESS, GATEWAY_MAC);
+    this.splices = new TcpSplices({
+      link: this.link, mtu: 1500, limits: DEFAULT_LIMITS.tcp, random32, connect: () => "refused", unreachable: () => {}, wake: () => {},
+    });
+    port.connect({
+      receive: (frame) => this.receive(frame),
+      canReceive: () => true, linkChanged: () => {}, sendReady: () => {},
+    });
+  }
+
+  receive(frame: Uint8Array): void {
+    this.link.nowNs = this.clock.nowNs();
+    if (u16(frame, 12) === 0x0806) this.link.receiveArp(frame);
+    const packet = u16(frame, 12) === 0x0800 ? parsePacket(frame, 14, frame.length, frame.subarray(6, 12)) : undefined;
+    if (packet?.protocol === TCP) this.splices.receive(packet, this.link.nowNs);
+  }
+
+  poll(nowNs: number): void {
+    this.link.nowNs = nowNs;
+    this.splices.poll(nowNs);
+    this.link.tick();
+  }
+
+  nextDeadline(): number {
+    return Math.min(this.splices.nextDeadline(), this.link.nextDeadline());
+  }
+}
