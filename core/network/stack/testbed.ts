@@ -299,6 +299,7 @@ export class StackGuest {
       mac: GUEST_MAC, mtu: 1500, address4: GUEST_ADDRESS, transmit: (frame) => port.send(frame), canTransmit: () => port.canSend(),
       solicit6: () => {},
     });
+    this.link.nowNs = clock.nowNs();
     this.link.learn(OUTSIDE, GATEWAY_MAC);
     this.link.learn(GATEWAY_ADDRESS, GATEWAY_MAC);
     this.splices = new TcpSplices({
