@@ -130,6 +130,15 @@ test("disks: primary and logical partitions with what is inside", async () => {
   assert.deepEqual([info.kind, info.label, info.isBootable, info.details, info.problems], ["disk", "root", true, ["MBR partitions", "ext4", "ext2"], []]);
 });
 
+test("a disk with GRUB between its table and its first partition is a disk, although GRUB is a Multiboot kernel", async () => {
+  const grub = new Uint8Array(512);
+  const header = new DataView(grub.buffer);
+  for (const [n, word] of [0x1badb002, 0, -0x1badb002].entries()) header.setUint32(64 + n * 4, word >>> 0, true);
+  assert.equal((await look(disk(64, { 1: grub }))).kind, "kernel");
+  const info = await look(disk(4000, { 0: sampleMbr([{ type: 0x83, start: 64, count: 1000, isActive: true }]), 1: grub, 64: sampleExt("root") }));
+  assert.deepEqual([info.kind, info.label, info.isBootable], ["disk", "root", true]);
+});
+
 test("an extended partition whose chain loops, and partitions past the end, are told", async () => {
   const loop = sampleMbr([{ type: 0x83, start: 1, count: 1 }, { type: 5, start: 0, count: 100 }], "");
   const info = await look(disk(8000, { 0: sampleMbr([{ type: 5, start: 100, count: 100 }]), 100: loop }));

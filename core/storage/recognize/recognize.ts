@@ -30,7 +30,9 @@ export async function recognizeMedium(bytes: ByteSource, systems: readonly Known
     return info;
   }
   facts.iso = await readIsoVolume(source);
-  if (!facts.iso) facts.kernel = await readKernel(source);
+  // GRUB lies between a disk's partition table and its first partition, with a Multiboot header of its own.
+  const isPartitioned = ((await readPartitionTable(source, start))?.partitions.length ?? 0) > 0;
+  if (!facts.iso && !isPartitioned) facts.kernel = await readKernel(source);
   if (facts.iso) await describeCd(facts.iso, facts, info, start);
   else if (facts.kernel) describeKernel(facts.kernel, info);
   else await describeDisk(facts, info, start);
