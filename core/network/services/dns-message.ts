@@ -55,7 +55,9 @@ export function parseQuery(bytes: Uint8Array): DnsQuery | { id: number; error: D
 }
 
 /** The answer; with `limit`, records that do not fit are left out and the truncation bit says so. */
-export function formatAnswer(query: DnsQuery, code: DnsCode, records: readonly DnsRecord[], authoritative: boolean, limit: number): Uint8Array {
+export function formatAnswer(
+  query: DnsQuery, code: DnsCode, records: readonly DnsRecord[], authoritative: boolean, limit: number,
+): Uint8Array {
   const reserve = query.hasEdns ? 11 : 0;
   const parts: Uint8Array[] = [];
   let length = 12 + query.question.length + reserve;

@@ -204,7 +204,9 @@ export class Gateway {
   /** When poll() is due: -Infinity for at once, Infinity for not before something happens. */
   nextDeadline(): number {
     if (this.isClosed) return Infinity;
-    return this.isWoken ? -Infinity : Math.min(this.tcp.nextDeadline(), this.udp.nextDeadline(), this.link.nextDeadline(), this.discovery?.deadline ?? Infinity);
+    if (this.isWoken) return -Infinity;
+    const discovery = this.discovery?.deadline ?? Infinity;
+    return Math.min(this.tcp.nextDeadline(), this.udp.nextDeadline(), this.link.nextDeadline(), discovery);
   }
 
   /** Ends every flow and lets go of the port. */

@@ -169,7 +169,8 @@ export class TcpConnection {
     if (wasFull && buffer.start === this.rcvNxt) buffer.grow(this.settings.bufferMaximum);
     // Tell of more room once it is worth a segment (RFC 9293 section 3.8.6.2.2).
     const gain = Math.min(buffer.limit, this.rcvNxt + (0xffff << this.receiveScale)) - this.advertisedEdge;
-    if (gain >= Math.min(2 * this.settings.mss, buffer.capacity / 2) && this.advertisedEdge - this.rcvNxt < buffer.capacity / 2) this.ackNow = true;
+    const isWorthIt = gain >= Math.min(2 * this.settings.mss, buffer.capacity / 2);
+    if (isWorthIt && this.advertisedEdge - this.rcvNxt < buffer.capacity / 2) this.ackNow = true;
   }
 
   /** The guest has closed its side and everything before that has been consumed. */

@@ -130,6 +130,7 @@ export class FakeSockets implements HostSockets {
   readonly datagrams: { to: HostEndpoint; data: Uint8Array; reply(from: HostEndpoint, data: Uint8Array): void }[] = [];
   readonly listeners: { at: HostEndpoint; accepted(socket: HostTcp, from: HostEndpoint): HostTcpEvents | undefined }[] = [];
   openUdpSockets = 0;
+  private readonly bound: { at: HostEndpoint; received(from: HostEndpoint, data: Uint8Array): void }[] = [];
   answers = new Map<string, DnsRecord[]>();
   refuse = false;
 
@@ -147,8 +148,14 @@ export class FakeSockets implements HostSockets {
     return { close: () => {} };
   }
 
-  openUdp(_family: 4 | 6, _at: HostEndpoint | undefined, received: (from: HostEndpoint, data: Uint8Array) => void): HostUdp {
+  /** A datagram comes to a socket that was opened at `at`. */
+  arrive(at: HostEndpoint, from: HostEndpoint, data: Uint8Array): void {
+    for (const bound of this.bound) if (bound.at.port === at.port) bound.received(from, data);
+  }
+
+  openUdp(_family: 4 | 6, at: HostEndpoint | undefined, received: (from: HostEndpoint, data: Uint8Array) => void): HostUdp {
     this.openUdpSockets++;
+    if (at !== undefined) this.bound.push({ at, received });
     return {
       send: (to, data) => {
         this.datagrams.push({ to, data: data.slice(), reply: received });
