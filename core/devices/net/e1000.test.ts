@@ -181,6 +181,18 @@ test("extended descriptors: checksums by context", () => {
   assert.equal(addBytes(view, 34, 966), 0xffff);
 });
 
+test("a checksum as Linux asks for it: no end, the pseudo header's sum in the field", () => {
+  const { pc, peer, descriptor, go } = started();
+  const frame = largePacket().subarray(0, 74);
+  frame.set([0x16, 0x31], 50);
+  pc.ram.bytes.set(frame, DATA);
+  descriptor(0, 0x3222, (DEXT | 1) << 24, 0);
+  descriptor(DATA, 0, 74 | (1 << 20) | (0xab << 24), 0x200);
+  go();
+  const sent = peer.frames[0] ?? frame;
+  assert.equal(addBytes(new DataView(sent.buffer), 34, 40, 0x1631), 0xffff);
+});
+
 test("segmentation, with tags, stopping where the port is full and going on after a load", () => {
   const { pc, peer, cable, device, descriptor, go, write, txStatus, read } = started();
   const frame = largePacket();

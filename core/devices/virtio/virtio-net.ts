@@ -243,12 +243,12 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
     const needsChecksum = ((header[0] as number) & NEEDS_CHECKSUM) !== 0 && this.has(F_CSUM);
     if (type === GSO_NONE) {
       if (frame.length > FRAME_MAX_BYTES) return -1;
-      if (needsChecksum && !completeChecksum(packet.view, 0, frame.length, start, start + headerFields.getUint16(8, true))) return -1;
+      if (needsChecksum && !completeChecksum(packet.view, frame.length, start, start + headerFields.getUint16(8, true))) return -1;
       port.send(frame);
       return -1;
     }
     if (!needsChecksum || !((type === GSO_TCP4 && this.has(F_HOST_TSO4)) || (type === GSO_TCP6 && this.has(F_HOST_TSO6)))) return -1;
-    if (!segmenter.begin(packet.bytes, packet.view, 0, frame.length, start, headerFields.getUint16(4, true))) return -1;
+    if (!segmenter.begin(packet.bytes, packet.view, frame.length, start, headerFields.getUint16(4, true))) return -1;
     for (let i = sent; i < segmenter.count; i++) {
       if (port.linkUp && !port.canSend()) return i;
       port.send(segmenter.segment(i));

@@ -7,20 +7,17 @@ const LONGEST_KEPT = 1600;
 export class FrameBuffer {
   readonly bytes: Uint8Array;
   readonly view: DataView;
-  private readonly start: number;
   private readonly kept: (Uint8Array | undefined)[] = [];
 
-  /** Frames start at `start`, so that there is room to put something before them. */
-  constructor(sizeBytes: number, start = 0) {
+  constructor(sizeBytes: number) {
     this.bytes = new Uint8Array(sizeBytes);
     this.view = new DataView(this.bytes.buffer);
-    this.start = start;
   }
 
-  /** The first `length` bytes from the start on. */
+  /** The first `length` bytes. */
   frame(length: number): Uint8Array {
-    if (length > LONGEST_KEPT) return this.bytes.subarray(this.start, this.start + length);
-    const kept = this.kept[length] ?? this.bytes.subarray(this.start, this.start + length);
+    if (length > LONGEST_KEPT) return this.bytes.subarray(0, length);
+    const kept = this.kept[length] ?? this.bytes.subarray(0, length);
     this.kept[length] = kept;
     return kept;
   }

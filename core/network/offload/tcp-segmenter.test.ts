@@ -53,7 +53,7 @@ for (const ipv6 of [false, true]) {
     test(`segments of IPv${ipv6 ? 6 : 4} with ${tags} tags carry the payload, and every checksum and length is right`, () => {
       const { frame, view, ipAt, tcpAt } = tcpFrame(5000, { ipv6, tags });
       const segmenter = new TcpSegmenter();
-      assert.ok(segmenter.begin(frame, view, 0, frame.length, tcpAt, 1448));
+      assert.ok(segmenter.begin(frame, view, frame.length, tcpAt, 1448));
       assert.equal(segmenter.count, 4);
       const payload: number[] = [];
       for (let i = 0; i < 4; i++) {
@@ -84,7 +84,7 @@ for (const ipv6 of [false, true]) {
 test("what is no TCP packet, or would make no frames, is refused", () => {
   const segmenter = new TcpSegmenter();
   const { frame, view, tcpAt, ipAt } = tcpFrame(3000);
-  const isTaken = (at = tcpAt, size = 1448, length = frame.length): boolean => segmenter.begin(frame, view, 0, length, at, size);
+  const isTaken = (at = tcpAt, size = 1448, length = frame.length): boolean => segmenter.begin(frame, view, length, at, size);
   assert.ok(isTaken());
   for (const at of [0, 10, 14, 33, 35, 100, 65535]) assert.ok(!isTaken(at), `TCP at ${at}`);
   assert.ok(!isTaken(tcpAt, 0));
@@ -104,11 +104,11 @@ test("what is no TCP packet, or would make no frames, is refused", () => {
 test("a begun checksum is completed within the frame only", () => {
   const bytes = Uint8Array.of(1, 2, 3, 4, 0, 10, 5);
   const view = new DataView(bytes.buffer);
-  assert.ok(completeChecksum(view, 0, 7, 2, 4));
+  assert.ok(completeChecksum(view, 7, 2, 4));
   assert.equal(view.getUint16(4), ~(0x0304 + 10 + 0x0500) & 0xffff);
-  assert.ok(!completeChecksum(view, 0, 7, 7, 4));
-  assert.ok(!completeChecksum(view, 0, 7, 2, 6));
+  assert.ok(!completeChecksum(view, 7, 7, 4));
+  assert.ok(!completeChecksum(view, 7, 2, 6));
   const zero = Uint8Array.of(0xff, 0xff, 0, 0);
-  assert.ok(completeChecksum(new DataView(zero.buffer), 0, 4, 0, 2));
+  assert.ok(completeChecksum(new DataView(zero.buffer), 4, 0, 2));
   assert.deepEqual([...zero], [0xff, 0xff, 0xff, 0xff]);
 });

@@ -30,40 +30,40 @@ export class TcpSegmenter {
   /** Sums of what is the same in all segments: addresses and protocol of the pseudo header. */
   private pseudoSum = 0;
 
-  /** Takes a packet whose TCP header is at `tcpAt`, to be cut into payloads of `segmentBytes`. False if it is no such packet. `packet` is
-   *  borrowed until the last segment has been made. */
-  begin(packet: Uint8Array, view: DataView, start: number, length: number, tcpAt: number, segmentBytes: number): boolean {
+  /** Takes the packet that is the first `length` bytes of a buffer and has its TCP header at `tcpAt`, to be cut into payloads of
+   *  `segmentBytes`. False if it is no such packet. The buffer is borrowed until the last segment has been made. */
+  begin(packet: Uint8Array, view: DataView, length: number, tcpAt: number, segmentBytes: number): boolean {
     this.count = 0;
-    if (segmentBytes < SMALLEST_SEGMENT || length < SHORTEST_PACKET || tcpAt + TCP_HEADER > length || !this.findIp(view, start, tcpAt)) return false;
-    this.headerBytes = tcpAt + 4 * (view.getUint8(start + tcpAt + 12) >> 4);
+    if (segmentBytes < SMALLEST_SEGMENT || length < SHORTEST_PACKET || tcpAt + TCP_HEADER > length || !this.findIp(view, tcpAt)) return false;
+    this.headerBytes = tcpAt + 4 * (view.getUint8(tcpAt + 12) >> 4);
     if (this.headerBytes < tcpAt + TCP_HEADER || this.headerBytes > length || this.headerBytes + segmentBytes > FRAME_MAX_BYTES) return false;
-    this.packet = start === 0 ? packet : packet.subarray(start, start + length);
+    this.packet = packet;
     this.length = length;
     this.tcpAt = tcpAt;
     this.segmentBytes = segmentBytes;
-    this.sequence = view.getUint32(start + tcpAt + 4);
-    this.flags = view.getUint8(start + tcpAt + 13);
+    this.sequence = view.getUint32(tcpAt + 4);
+    this.flags = view.getUint8(tcpAt + 13);
     const [addressesAt, addressBytes] = this.isIpv4 ? [this.ipAt + 12, 8] : [this.ipAt + 8, 32];
-    this.pseudoSum = addBytes(view, start + addressesAt, addressBytes, PROTOCOL_TCP);
-    this.identification = this.isIpv4 ? view.getUint16(start + this.ipAt + 4) : 0;
+    this.pseudoSum = addBytes(view, addressesAt, addressBytes, PROTOCOL_TCP);
+    this.identification = this.isIpv4 ? view.getUint16(this.ipAt + 4) : 0;
     this.count = Math.max(1, Math.ceil((length - this.headerBytes) / segmentBytes));
     return true;
   }
 
   /** Finds the IP header behind up to two VLAN tags. */
-  private findIp(view: DataView, start: number, tcpAt: number): boolean {
+  private findIp(view: DataView, tcpAt: number): boolean {
     let typeAt = 12;
-    let type = view.getUint16(start + typeAt);
+    let type = view.getUint16(typeAt);
     for (let tags = 0; tags < 2 && (type === TYPE_VLAN || type === TYPE_SERVICE_VLAN); tags++) {
       typeAt += 4;
-      type = view.getUint16(start + typeAt);
+      type = view.getUint16(typeAt);
     }
     this.ipAt = typeAt + 2;
     const room = tcpAt - this.ipAt;
     this.isIpv4 = type === TYPE_IPV4;
     if (type === TYPE_IPV6) return room >= IPV6_HEADER;
     if (!this.isIpv4 || room < IPV4_HEADER) return false;
-    return 4 * (view.getUint8(start + this.ipAt) & 0xf) === room && view.getUint8(start + this.ipAt + 9) === PROTOCOL_TCP;
+    return 4 * (view.getUint8(this.ipAt) & 0xf) === room && view.getUint8(this.ipAt + 9) === PROTOCOL_TCP;
   }
 
   /** The frame of segment `index`, borrowed until the next is made. */
@@ -92,11 +92,11 @@ export class TcpSegmenter {
   }
 }
 
-/** Completes a checksum that the driver has begun with the pseudo header's sum: over all from `from` on, into the field at `fieldAt`.
- *  False if either lies outside the frame. A sum of zero is sent as all ones, which for UDP it must be and for TCP it may. */
-export function completeChecksum(view: DataView, start: number, length: number, from: number, fieldAt: number): boolean {
+/** Completes a checksum that the driver has begun with the pseudo header's sum: over all of the buffer's first `length` bytes from `from`
+ *  on, into the field at `fieldAt`. False if either lies outside. A sum of zero is sent as all ones, which for UDP it must be and for TCP it may. */
+export function completeChecksum(view: DataView, length: number, from: number, fieldAt: number): boolean {
   if (from >= length || fieldAt + 2 > length) return false;
-  const checksum = checksumOf(addBytes(view, start + from, length - from));
-  view.setUint16(start + fieldAt, checksum === 0 ? 0xffff : checksum);
+  const checksum = checksumOf(addBytes(view, from, length - from));
+  view.setUint16(fieldAt, checksum === 0 ? 0xffff : checksum);
   return true;
 }
