@@ -235,3 +235,21 @@ test("periods missed in one jump follow half a period apart, up to a bound, and 
   for (let n = 0; n < 10; n++) taken();
   assert.equal(bench.irq("pin20").rises - lying, 5);
 });
+
+test("a periodic timer that is off costs no timer events, and its comparator goes on", () => {
+  const { bench, read, write, advanceTicks } = setup();
+  write(timerConfig(0), ENABLE | PERIODIC | VALUE_SET | MODE_32 | ROUTE_20);
+  write(comparator(0), 100_000);
+  write(comparator(0), 100_000);
+  write(CONFIG, 1);
+  advanceTicks(250_000);
+  assert.ok(bench.clock.queue.nextDeadlineNs < Infinity);
+  write(timerConfig(0), PERIODIC | MODE_32 | ROUTE_20);
+  assert.equal(bench.clock.queue.nextDeadlineNs, Infinity);
+  advanceTicks(1_000_000);
+  assert.equal(read(comparator(0)), 1_300_000);
+  advanceTicks(1_000_000);
+  write(timerConfig(0), ENABLE | PERIODIC | MODE_32 | ROUTE_20);
+  assert.equal(bench.clock.queue.nextDeadlineNs, 23_000_000);
+  assert.equal(bench.irq("pin20").rises, 2);
+});

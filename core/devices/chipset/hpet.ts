@@ -60,6 +60,16 @@ export class Hpet extends DwordRegisters implements Device {
 
   /** Brings the stored counter up to now; all else can then read counterLo and counterHi. */
   private settle(): void {
+    this.settleCounter();
+    for (const timer of this.s.timers) {
+      if (!isSilent(timer) || timer.matchNs === 0 || this.s.baseTick * TICK_NS < timer.matchNs) continue;
+      const behind = this.ticksBehind(timer);
+      if (behind < MAX_WAIT_TICKS) this.moveComparator(timer, behind);
+      this.noteMatch(timer);
+    }
+  }
+
+  private settleCounter(): void {
     const { s } = this;
     const tick = this.nowTick();
     if (s.enabled) {
@@ -100,8 +110,10 @@ export class Hpet extends DwordRegisters implements Device {
       case 0x04:
         return ROUTES;
       case 0x08:
+        this.settle();
         return timer.comparatorLo;
       case 0x0c:
+        this.settle();
         return timer.comparatorHi;
       case 0x10:
         return timer.fsbLo;
@@ -238,9 +250,9 @@ export class Hpet extends DwordRegisters implements Device {
 
   private arm(index: Index): void {
     const timer = this.s.timers[index];
-    // A match nobody hears of need not be waited for, except that a period has to go on.
+    // A match nobody hears of need not be waited for: settle() lets the period go on.
     const dueNs = Math.min(timer.matchNs, retryAt(timer.ticks));
-    if (timer.matchNs > 0 && timer.configLo & (ENABLE | PERIODIC)) this.timers.arm(TIMER_NAMES[index], dueNs);
+    if (timer.matchNs > 0 && !isSilent(timer)) this.timers.arm(TIMER_NAMES[index], dueNs);
     else this.timers.cancel(TIMER_NAMES[index]);
   }
 
@@ -263,10 +275,15 @@ export class Hpet extends DwordRegisters implements Device {
     const periods = timer.configLo & PERIODIC ? this.moveComparator(timer, behind) : 1;
     const isKept = (timer.configLo & (PERIODIC | ENABLE)) === (PERIODIC | ENABLE) && periodOf(timer) >= MIN_KEPT_TICKS;
     if (!isKept || ticksDue(timer.ticks, periods, behind * TICK_NS, nowNs, pauseOf(timer))) this.fire(index);
+    this.noteMatch(timer);
+    this.arm(index);
+  }
+
+  /** Sets the moment of the next match, the present one being done. The counter must be settled. */
+  private noteMatch(timer: HpetTimerState): void {
     const ahead = this.ticksToMatch(timer) || (timer.configLo & MODE_32 ? TWO_32 : MAX_WAIT_TICKS); // this match is done: the next is a wrap away
     const waitTicks = timer.configLo & PERIODIC ? Math.max(ahead, MIN_WAIT_NS / TICK_NS) : ahead;
     timer.matchNs = (this.s.baseTick + Math.min(waitTicks, MAX_WAIT_TICKS)) * TICK_NS;
-    this.arm(index);
   }
 
   /** The guest has taken an interrupt into service; `isInput` says of an I/O APIC input whether it was that one. In legacy replacement
@@ -347,6 +364,11 @@ export class Hpet extends DwordRegisters implements Device {
     const timers = s.timers.map((t, i): [string, string] => [`timer${i}`, `config ${t.configLo.toString(16)}h, matches at ${t.matchNs} ns`]);
     return { enabled: s.enabled, legacy: s.legacy, counter: s.counterHi * TWO_32 + s.counterLo, ...Object.fromEntries(timers) };
   }
+}
+
+/** Nobody hears of the timer's matches: no interrupt, no status. */
+function isSilent({ configLo }: HpetTimerState): boolean {
+  return !(configLo & ENABLE) && (configLo & (PERIODIC | LEVEL)) !== (PERIODIC | LEVEL);
 }
 
 function copyOf(timer: HpetTimerState): HpetTimerState {
