@@ -4,6 +4,9 @@ import type { Machine, MachineConfig, SliceResult } from "../machine/machine.ts"
 import { buildMachine } from "../machine/build.ts";
 import { bytesOf } from "./engine-bench.ts";
 
+/** For tests that move the host's clock themselves. */
+export { buildMachine };
+
 const MAGIC = 0x1badb002;
 const HAS_ADDRESSES = 0x10000;
 const LOAD = 0x100000;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { buildMachine } from "../../core/machine/build.ts";
+import { buildMachine } from "../../core/testkit/machine-bench.ts";
 import { type Answer, ANSWER, type ApicMode, buildClockGuest, type ClockFigures, type ClockName, COUNTERS, figuresOf, measureClocks, parseAnswer } from "./clock-run.ts";
 
 const guest = buildClockGuest();
@@ -45,12 +45,15 @@ for (const mode of ["pi", "db"]) {
       return now + awayNs;
     };
     let output = "";
+    const serialOutput = (port: number, byte: number): void => {
+      if (port === 0) output += String.fromCharCode(byte);
+    };
     const machine = buildMachine(
       {
         memoryMiB: 16, cpuModel: "ringfence64", engine: "translator", epochMs: 1.7e12,
         boot: { kind: "kernel", name: "clocks", kernel: new Uint8Array(readFileSync(kernel)), append: mode, modules: [] },
       },
-      { hostNowNs: nowNs, serialOutput: (port, byte) => void (port === 0 && (output += String.fromCharCode(byte))), debugConsole() {} },
+      { hostNowNs: nowNs, serialOutput, debugConsole() {} },
     );
     const run = (isDone: () => boolean): void => {
       while (!isDone()) {

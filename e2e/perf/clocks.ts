@@ -27,7 +27,9 @@ if ("missing" in guest) {
 
 const loads: ChildProcess[] = [];
 if (values.load === "busy") for (let n = availableParallelism(); n > 0; n--) loads.push(spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
-process.on("exit", () => loads.forEach((load) => load.kill("SIGKILL")));
+process.on("exit", () => {
+  for (const load of loads) load.kill("SIGKILL");
+});
 
 const mode = values.apic as ApicMode;
 const result = await measureClocks(guest.kernel, { seconds: minutes * 60, mode, isGuestBusy: values.guest === "busy", cli: ["--engine", values.engine] });
