@@ -72,8 +72,17 @@ main:
     sti
     mov dx, COM1
     in al, dx
+    mov byte [attempts], 20
+.again:
     call wait_for_second
     call snapshot                ; with interrupts off
+    rdtsc                        ; a host that was away in between would blur it
+    sub eax, [s_poll]
+    cmp eax, 2 * MILLISECOND
+    jb .good
+    dec byte [attempts]
+    jnz .again
+.good:
     call answer
     jmp main
 
@@ -82,6 +91,8 @@ wait_for_second:
     call rtc_seconds
     mov bl, al
 .again:
+    rdtsc
+    mov [s_poll], eax
     call rtc_seconds
     cmp al, bl
     je .again
@@ -420,6 +431,8 @@ end_of_file:
 
 absolute (end_of_file - header + LOAD + 15) & ~15
 options resd 1
+attempts resd 1
+s_poll resd 1
 noise resd 1
 due resq 1
 lateness resq 1
