@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { missingPackages, missingTools, packageFile } from "../fixtures/packages.ts";
 
 export interface FirmwareGuest {
@@ -108,7 +109,22 @@ function partitioned(folder: string, type: number): string {
   return join(folder, "disk.img");
 }
 
+/** The demo guest's kernel on a FAT disk without partitions. */
+function demoImage(): string {
+  const folder = scratch();
+  copyFileSync(fileURLToPath(new URL("../../assets/guests/demo/demo.elf", import.meta.url)), join(folder, "demo.elf"));
+  make(folder, "truncate -s 1440K demo.img; mformat -i demo.img -f 1440 ::; mcopy -i demo.img demo.elf ::");
+  return join(folder, "demo.img");
+}
+
 export const GUESTS: readonly FirmwareGuest[] = [
+  {
+    name: "the demo guest, by GRUB from a disk",
+    missing: () => missingPackages(grubRescue) || missingTools("mcopy"),
+    options: () => ["--disk", `${path(grubRescue)},snapshot`, "--disk", `${demoImage()},snapshot`],
+    steps: [...GRUB_STEPS, "--type", "multiboot (hd1)/demo.elf<enter>boot<enter>", "--expect", "ringfence>", "--type", "ring<enter>", "--expect", "attempts were refused"],
+    shows: [/ringfence>/, /attempts were refused/],
+  },
   {
     name: "GRUB's rescue CD",
     missing: () => missingPackages(grubRescue),
