@@ -34,7 +34,7 @@ const TWO_32 = 0x1_0000_0000;
 /** The rest of the first MiB is the address decoder's. */
 const LOW_RAM_END = 0xa0000;
 /** Host time between two looks at the clock and the timers, and the bounds of it in instructions: speed may fall a hundredfold. */
-const RUN_NS = 100e3;
+const RUN_NS = 200e3;
 const MAX_RUN = 1_000_000;
 const MIN_RUN = 50;
 /** RDTSC can then be answered by generated code, from the clock's line. */

@@ -1,4 +1,4 @@
-// The machine's virtual clock: host time, sampled every 100 us or so while the guest runs, with instructions counted in between. It
+// The machine's virtual clock: host time, sampled every 200 us or so while the guest runs, with instructions counted in between. It
 // never goes back, and while the machine is paused it stands still. Devices and the time-stamp counter all read it, so they cannot
 // disagree.
 // How long an instruction takes varies a thousandfold from one loop to the next, so an estimate is trusted only for a few
