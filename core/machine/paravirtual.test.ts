@@ -41,3 +41,14 @@ test("setting the time-stamp counter keeps the clock right", () => {
   assert.equal(b.slice().kind, "halted");
   assert.equal(b.debug, "\0");
 });
+
+test("a call to KVM is answered with an error where KVM is offered, and does not exist elsewhere", () => {
+  // mov eax, 9; vmcall (vmmcall); neg eax; al and ah to port E9h; hlt
+  for (const call of ["0f01c1", "0f01d9"]) {
+    const kernel = tinyKernel(`b809000000 ${call} f7d8 e6e9 88e0 e6e9 fa f4`);
+    const b = new MachineBench(kernel, { devices: OFFERED });
+    assert.equal(b.slice().kind, "halted");
+    assert.equal(b.debug, "\u00e8\u0003");
+    assert.equal(new MachineBench(kernel).slice().exit?.kind, "tripleFault");
+  }
+});

@@ -5,7 +5,7 @@ import type { Lift, Lifter } from "./lift.ts";
 
 const NAMES = [
   "jmpFar", "callFar", "retFar", "into", "int1", "lldt", "ltr", "sldt", "str", "lar", "lsl", "verr", "verw", "arpl",
-  "lgdt", "lidt", "sgdt", "sidt", "lmsw", "smsw", "movToDr", "movFromDr", "invd", "wbinvd", "cpuid", "rdpmc", "hlt", "monitor", "mwait", "bound", "ins", "outs", "les", "lds", "lss", "lfs", "lgs",
+  "lgdt", "lidt", "sgdt", "sidt", "lmsw", "smsw", "movToDr", "movFromDr", "invd", "wbinvd", "cpuid", "rdpmc", "hlt", "vmcall", "vmmcall", "monitor", "mwait", "bound", "ins", "outs", "les", "lds", "lss", "lfs", "lgs",
 ] as const;
 
 /** The port of IN and OUT goes to SCRATCH + 8. */

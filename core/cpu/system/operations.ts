@@ -108,6 +108,13 @@ function readTsc(cpu: Cpu): void {
   cpu.setGpr(2, hi);
 }
 
+/** KVM's calls: none is offered, which is an answer of its own (-KVM_ENOSYS) to the kernel and a refusal (-KVM_EPERM) to its programs. */
+function hypercall(cpu: Cpu): Outcome {
+  if (!cpu.hooks.kvmFeatures) raise(UD, null);
+  cpu.setGpr(0, cpu.cpl === 0 ? -1000 : -1, cpu.is64 ? -1 : 0);
+  return 0;
+}
+
 /** Whole register width of MOV to and from control and debug registers. */
 function nativeSize(cpu: Cpu): number {
   return cpu.is64 ? 8 : 4;
@@ -367,6 +374,8 @@ const raw: Readonly<Record<string, Operation>> = {
     return 1;
   },
   // CPUID reports no MONITOR.
+  vmcall: hypercall,
+  vmmcall: hypercall,
   monitor: () => raise(UD, null),
   mwait: () => raise(UD, null),
 

@@ -34,6 +34,9 @@ export const system: readonly Row[] = [
   { enc: "0F 01 /4", syn: "smsw Ev/w", acc: "w" },
   { enc: "0F 01 /6", syn: "lmsw Ew", acc: "r", cpl0: true, ends: true },
   { enc: "0F 01 /7", syn: "invlpg M", acc: "-", cpl0: true, ends: true },
+  // Calls to a hypervisor, by Intel's and by AMD's name.
+  { enc: "NP 0F 01 /C1", syn: "vmcall", feature: "hypervisor" },
+  { enc: "0F 01 /D9", syn: "vmmcall", feature: "hypervisor" },
   { enc: "0F 01 /C8", syn: "monitor", cpl0: true, feature: "monitor" },
   { enc: "0F 01 /C9", syn: "mwait", cpl0: true, feature: "monitor", flow: "stop" },
   { enc: "0F 01 /F8", syn: "swapgs", cpl0: true, only: "64" },
