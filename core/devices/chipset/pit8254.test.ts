@@ -302,6 +302,24 @@ describe("pit8254 late ticks", () => {
     assert.equal(bench.irq().rises - before, 30);
   });
 
+  test("a tick that comes late and finds the last one still waiting is kept; one that comes on time is lost, as in hardware", () => {
+    const { pit, bench } = ticking();
+    const taken = (times: number): number => {
+      const before = bench.irq().rises;
+      for (let i = 0; i < times; i++) pit.interruptTaken();
+      return bench.irq().rises - before;
+    };
+    bench.clock.advance(1_050_000);
+    taken(1);
+    bench.clock.advance(3_000_000);
+    assert.equal(taken(10), 0, "three on time, of which one waits");
+    bench.clock.advance(1_000_000);
+    bench.clock.advanceLate(2_500_000);
+    assert.equal(taken(10), 2);
+    bench.clock.advanceLate(60e9);
+    assert.equal(taken(5000), 1000, "no more than that");
+  });
+
   test("a fast counter costs few timer events and owes nothing", () => {
     const { pit, bench } = setup();
     control(pit, 0x34);
