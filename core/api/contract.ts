@@ -4,6 +4,7 @@ import { z } from "zod";
 import { BootSource, Drive, Firmware, RAM_MAX_MIB, RAM_MIN_MIB, VmConfig } from "./vm-config.ts";
 import { KnownSystem, SystemDownload } from "./known-systems.ts";
 import { MediumInfo } from "./medium-info.ts";
+import { CaptureInfo, LabFile, LinkFaults, LinkId, NetworkStats, PacketDetails, PacketRow, Topology } from "./network.ts";
 import { ActivityLight, Download, ErrorCode, InputEvent, ScreenText, TrashEntry, VmRecord, VmStats } from "./vm-state.ts";
 
 const Id = z.object({ id: z.string().min(1).max(200) });
@@ -30,7 +31,10 @@ const Parts = z.object({
   newDisks: z.array(NewDisk).max(8),
   firmware: Firmware,
   devices: VmConfig.shape.devices.unwrap(),
+  /** What a card is joined to takes effect at once in a running machine; cards added, removed or of another model wait for its next start. */
+  nics: VmConfig.shape.nics.unwrap(),
 });
+const CaptureId = z.object({ captureId: z.string().min(1).max(80) });
 const Name = z.string().trim().min(1).max(80);
 const DriveId = Id.extend({ driveId: Drive.shape.id });
 
@@ -112,6 +116,26 @@ export const calls = {
   "download.pause": { request: Id, reply: Done },
   /** Stops it and deletes what is there. */
   "download.cancel": { request: Id, reply: Done },
+  /** The network as it is drawn and saved. */
+  "net.get": { request: z.object({}), reply: z.object({ topology: Topology }) },
+  /** Replaces it whole, in force at once. What cannot be is refused with the reason (`badRequest`), and nothing has changed. */
+  "net.update": { request: z.object({ topology: Topology }), reply: z.object({ topology: Topology }) },
+  /** Starts `net.stats` to this peer, twice a second while anything changes; replies with how things stand. */
+  "net.watch": { request: z.object({}), reply: NetworkStats },
+  "net.unwatch": { request: z.object({}), reply: Done },
+  /** Faults of a card, kept in its machine's configuration, or of a trunk, kept in the topology. */
+  "net.setFaults": { request: z.object({ link: LinkId, faults: LinkFaults }), reply: Done },
+  /** Captures what passes on a link; rows come as `net.packets` to this peer. With a path also into a pcapng file. */
+  "net.startCapture": { request: z.object({ link: LinkId, path: z.string().min(1).max(4096).optional() }), reply: z.object({ capture: CaptureInfo }) },
+  "net.stopCapture": { request: CaptureId, reply: z.object({ capture: CaptureInfo }) },
+  /** Null where it has been given up for newer ones. */
+  "net.packet": { request: CaptureId.extend({ number: z.int().min(1) }), reply: z.object({ packet: PacketDetails.nullable() }) },
+  /** Writes what a live capture holds as a pcapng file; without a path into the media folder, under a name that is free. */
+  "net.saveCapture": { request: CaptureId.extend({ path: z.string().min(1).max(4096).optional() }), reply: z.object({ path: z.string() }) },
+  /** Makes the machines of a lab and joins its network to what is there. Names that are taken get a number. */
+  "lab.create": { request: z.object({ lab: LabFile, /** Of the lab file, for the paths in it. */ folder: z.string().max(4096).default("") }), reply: z.object({ ids: z.array(z.string()) }) },
+  /** All machines and the network as a lab file. */
+  "lab.export": { request: z.object({}), reply: z.object({ lab: LabFile }) },
   /** Entries of a folder on the host, for the browse dialog. Folders first, by name. */
   "file.list": {
     request: z.object({ path: z.string().max(4096) }),
@@ -131,6 +155,9 @@ export const events = {
   /** The text screen, null in a graphics mode, to peers that watch it. */
   "vm.text": z.object({ id: z.string(), screen: ScreenText.nullable() }),
   "download.changed": Download,
+  "net.changed": z.object({ topology: Topology }),
+  "net.stats": NetworkStats,
+  "net.packets": z.object({ capture: CaptureInfo, rows: z.array(PacketRow) }),
   "app.notice": z.object({ level: z.enum(["info", "warning", "error"]), code: ErrorCode, message: z.string(), vmId: z.string().optional() }),
 } as const;
 

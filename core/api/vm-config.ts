@@ -1,6 +1,7 @@
 // What a virtual machine is, as a file: `machine.json` in the VM's folder. Portable: host-only facts (window places, last
 // state) are not in it. Versioned: a newer schema than ours is shown as such and never written over.
 import { z } from "zod";
+import { Nic, NICS_MAX } from "./network.ts";
 
 export const CONFIG_VERSION = 2;
 export const RAM_MIN_MIB = 4;
@@ -81,5 +82,6 @@ export const VmConfig = z.strictObject({
       paravirtual: z.boolean().default(true),
     })
     .default({ tablet: true, balloon: true, entropy: true, paravirtual: true }),
+  nics: z.array(Nic).max(NICS_MAX).default([]),
 });
 export type VmConfig = z.infer<typeof VmConfig>;

@@ -16,7 +16,7 @@ export type ErrorCode = z.infer<typeof ErrorCode>;
 export const Failure = z.object({ code: ErrorCode, message: z.string(), /** Registers and the like, many lines. */ detail: z.string().optional() });
 export type Failure = z.infer<typeof Failure>;
 
-export const PendingChange = z.enum(["memoryMiB", "cpuModel", "engine", "boot", "drives", "firmware", "devices"]);
+export const PendingChange = z.enum(["memoryMiB", "cpuModel", "engine", "boot", "drives", "firmware", "devices", "nics"]);
 export type PendingChange = z.infer<typeof PendingChange>;
 
 /** One machine as the list shows it. `config` is null exactly when status is `broken`. */

@@ -4,6 +4,7 @@
 // A message to the thread is posted first and announced second, by adding to the SIGNAL word and notifying: the thread looks at
 // its mailbox only when that word has moved, so that a busy guest pays one load a slice and a halted one sleeps on the word.
 import type { BootDevice, BootSource, Drive, VmConfig } from "./vm-config.ts";
+import type { NicStart } from "./network-protocol.ts";
 import type { ActivityLight, Failure, InputEvent, VmStats } from "./vm-state.ts";
 
 /** What to boot, as paths on the host: the thread reads the files itself. */
@@ -29,6 +30,7 @@ export interface VmWorkerStart {
   /** With absolute paths. */
   drives?: Drive[];
   devices?: VmConfig["devices"];
+  nics?: NicStart[];
   capPercent: number;
   debugExitPort?: number;
   debugConsolePort?: number;

@@ -1,0 +1,59 @@
+// Between the hypervisor and the thread that runs the virtual network, and the shared buffer between that thread and a machine's for
+// each network card. Both ends are the app's own code, so these are types and layouts, not schemas.
+import type { GatewayConfig, LinkFaults, LinkId, NetworkStats, Nic, PacketDetails, PacketRow, Topology } from "./network.ts";
+
+/** A network card as its machine's thread is told of it (in VmWorkerStart). */
+export interface NicStart {
+  id: Nic["id"];
+  model: Nic["model"];
+  mac: string;
+  /** Absolute path of an expansion ROM. */
+  rom?: string;
+  /** The cable to the network thread: see core/worker/nic-link.ts. */
+  link: SharedArrayBuffer;
+  /** One word that the network thread sleeps on; shared by all cards of all machines. */
+  doorbell: SharedArrayBuffer;
+}
+
+/** The network thread's `workerData`. */
+export interface NetworkWorkerStart {
+  doorbell: SharedArrayBuffer;
+  /** Whether gateways with NAT may reach more than this host's loopback. */
+  allowsOutside: boolean;
+  seed: number;
+}
+
+/** What a card is joined to, and how well. */
+export type NicWiring = Pick<Nic, "connection" | "cable" | "faults" | "guards">;
+
+export type ToNetworkWorker =
+  /** Replaces the whole network but the cards. Answered by `done`: with a sentence, nothing has changed. */
+  | { kind: "topology"; queryId: number; topology: Topology }
+  /** A machine is about to start. `name` is for captures and DNS: "web". `control` wakes its thread (ControlWord). Answered by `done`. */
+  | { kind: "attach"; queryId: number; link: LinkId; machine: string; mac: string; buffer: SharedArrayBuffer; control: SharedArrayBuffer; wiring: NicWiring }
+  /** Answered by `done`. */
+  | { kind: "wire"; queryId: number; link: LinkId; wiring: NicWiring }
+  | { kind: "detach"; link: LinkId }
+  /** Faults of a trunk or gateway link, in force until the next `topology`. Answered by `done`. */
+  | { kind: "faults"; queryId: number; link: LinkId; faults: LinkFaults }
+  /** Statistics every so often; 0: none. */
+  | { kind: "watch"; intervalMs: number }
+  /** To a pcapng file, or live (rows are posted), or both. Answered by `done`. */
+  | { kind: "capture"; queryId: number; captureId: string; link: LinkId; path: string | null; isLive: boolean }
+  /** Answered by `done` when the file is whole. */
+  | { kind: "stopCapture"; queryId: number; captureId: string }
+  /** Answered by `packet`. */
+  | { kind: "packet"; queryId: number; captureId: string; number: number }
+  /** What a live capture holds, as a pcapng file. Answered by `done`. */
+  | { kind: "saveCapture"; queryId: number; captureId: string; path: string }
+  /** Flushes captures and ends the thread. */
+  | { kind: "shutdown" };
+
+export type FromNetworkWorker =
+  | { kind: "done"; queryId: number; failure: string | null }
+  | { kind: "packet"; queryId: number; details: PacketDetails | null }
+  | { kind: "stats"; stats: NetworkStats }
+  | { kind: "packets"; captureId: string; rows: PacketRow[]; /** In all so far. */ packets: number; bytes: number }
+  | { kind: "failed"; message: string };
+
+export type { GatewayConfig };
