@@ -28,7 +28,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "core/storage", "core/network", "core/display",
   ],
   "core/debug": ["core/base", "core/machine", "core/cpu", "core/isa"],
-  "core/worker": ["core/base", "core/api", "core/machine", "core/debug", "core/display", "core/storage", "core/time"],
+  "core/worker": ["core/base", "core/api", "core/machine", "core/debug", "core/display", "core/storage", "core/network", "core/time"],
   "core/hypervisor": ["core/base", "core/api", "core/storage", "core/network"],
   "core/testkit": ["core"],
   main: ["core/api", "core/hypervisor", "core/base", "package.json"],
