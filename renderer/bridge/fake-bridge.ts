@@ -3,12 +3,14 @@
 // Requests and replies pass through the contract's schemas as they would over a wire. Left out: any emulation.
 import type { CallInput, CallName, CallReply, CallRequest, EventData, EventName } from "../../core/api/contract.ts";
 import { calls } from "../../core/api/contract.ts";
+import type { LabFile, LabNic, Nic, PortVlans } from "../../core/api/network.ts";
 import { CONFIG_VERSION } from "../../core/api/vm-config.ts";
 import type { PendingChange, VmRecord, VmStatus } from "../../core/api/vm-state.ts";
 import type { Connection } from "./bridge.ts";
 import { BridgeError } from "./bridge.ts";
 import { FAKE_SYSTEMS, FakeDownloads, MEDIA_FOLDER } from "./fake-downloads.ts";
 import { FakeFiles } from "./fake-files.ts";
+import { FakeNetwork, fakeMac } from "./fake-network.ts";
 import { FakeShell } from "./fake-shell.ts";
 import { COLUMNS, drawText, screenLines, thumbnailOf } from "./fake-screen.ts";
 import { readReply } from "./inbox.ts";
@@ -35,6 +37,44 @@ type MachineOptions = { [K in Exclude<keyof CallInput<"vm.create">, "name" | "ne
 const defined = <T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 
+/** Which cards a machine has, without what they are joined to. */
+const cardsOf = (nics: readonly Nic[] | undefined): string => JSON.stringify((nics ?? []).map(({ id, model, mac, rom }) => [id, model, mac, rom]));
+
+type Joined = readonly [name: string, vlan: number | "trunk"];
+/** The machines of the scripted lab, and what their cards are joined to. */
+const LAB: readonly (readonly [name: string, status: VmStatus, ...joined: Joined[]])[] = [
+  ["alice", "running", ["s1", 10]],
+  ["bob", "running", ["s1", 10]],
+  ["carol", "running", ["s1", 20]],
+  ["build-server", "running", ["s2", 20]],
+  ["printer", "off", ["s2", 20]],
+  ["camera", "paused", ["s2", 30]],
+  ["monitor", "running", ["s1", 10], ["s2", 30]],
+  ["hypervisor", "running", ["s2", "trunk"]],
+  ["spare", "off"],
+];
+
+function cardOf(n: number, index: number, [name, vlan]: Joined): Nic {
+  const vlans: PortVlans = vlan === "trunk" ? { mode: "trunk", allowed: [10, 20] } : { mode: "access", vlan };
+  return { id: `nic${index}`, model: "virtio", mac: fakeMac(n), connection: { switch: name, vlans }, cable: true };
+}
+
+function topologyOf(isLab: boolean): CallReply<"net.get">["topology"] {
+  const gateway = { forwards: [], hostServices: [], reservations: [], domain: "lab" };
+  return {
+    version: 1,
+    switches: isLab ? [{ name: "s1" }, { name: "s2" }] : [{ name: "s1" }],
+    trunks: isLab ? [{ name: "uplink", ends: ["s1", "s2"], allowed: "all", cable: true }] : [],
+    gateways: [
+      { ...gateway, name: "office", switch: "s1", vlan: 10, network: "10.0.10.0/24", nat: true },
+      { ...gateway, name: "guests", switch: "s1", vlan: 20, network: "10.0.20.0/24", nat: false },
+    ],
+    rules: isLab ? [{ from: "office", to: "guests", protocol: "tcp", port: 80 }] : [],
+    vlanNames: isLab ? { 10: "Office", 20: "Guests", 30: "Cameras" } : { 10: "Office", 20: "Guests" },
+    places: {},
+  };
+}
+
 const LIBRARY = "/home/user/Ringfence";
 const STEP_MS = 400;
 
@@ -48,6 +88,12 @@ export class FakeBridge extends InboxBridge {
   readonly #downloads = new FakeDownloads((download) => {
     if (download.state === "done") this.#files.add(download.path, download.receivedBytes);
     this.#emit("download.changed", download);
+  });
+  readonly #network = new FakeNetwork({
+    machines: () => [...this.#machines.values()].map((m) => m.record),
+    changed: (topology) => this.#emit("net.changed", { topology }),
+    stats: (stats) => this.#emit("net.stats", stats),
+    packets: (data) => this.#emit("net.packets", data),
   });
   readonly #ticker: ReturnType<typeof setInterval>;
   #connection: Connection = { state: "open" };
@@ -136,7 +182,10 @@ export class FakeBridge extends InboxBridge {
       const { config, status } = machine.record;
       if (config === null) throw new BridgeError("configUnreadable", "The configuration cannot be read");
       const hardware = defined({ ...parts, cpuModel, engine });
-      const pending = isOn(status) ? [...new Set([...(machine.record.pending ?? []), ...(Object.keys(hardware) as PendingChange[])])] : [];
+      // What a card is joined to changes at once; which cards there are does not.
+      const waits = (part: string): boolean => part !== "nics" || cardsOf(parts.nics) !== cardsOf(config.nics);
+      const waiting = (Object.keys(hardware) as PendingChange[]).filter(waits);
+      const pending = isOn(status) ? [...new Set([...(machine.record.pending ?? []), ...waiting])] : [];
       const cpu = { ...config.cpu, ...defined({ model: cpuModel, engine }) };
       this.#change(machine, { config: { ...config, ...defined({ ...parts, name, notes }), cpu }, ...(pending.length > 0 ? { pending } : {}) });
       return { vm: machine.record };
@@ -267,9 +316,58 @@ export class FakeBridge extends InboxBridge {
       this.#downloads.cancel(id);
       return {};
     },
+    "net.get": () => ({ topology: this.#network.topology }),
+    "net.update": ({ topology }) => ({ topology: this.#network.update(topology) }),
+    "net.watch": () => {
+      this.#network.isWatched = true;
+      return this.#network.stats();
+    },
+    "net.unwatch": () => {
+      this.#network.isWatched = false;
+      return {};
+    },
+    "net.setFaults": ({ link, faults }) => {
+      const [id = "", nicId] = link.split("/");
+      const { topology } = this.#network;
+      if (nicId === undefined) this.#network.update({ ...topology, trunks: topology.trunks.map((t) => (`trunk:${t.name}` === link ? { ...t, faults } : t)) });
+      else {
+        const machine = this.#get(id);
+        const { config } = machine.record;
+        this.#change(machine, { config: config && { ...config, nics: config.nics.map((n) => (n.id === nicId ? { ...n, faults } : n)) } });
+      }
+      return {};
+    },
+    "net.startCapture": ({ link }) => ({ capture: this.#network.startCapture(link) }),
+    "net.stopCapture": ({ captureId }) => ({ capture: this.#network.stopCapture(captureId) }),
+    "net.packet": ({ captureId, number }) => ({ packet: this.#network.packet(captureId, number) }),
+    "net.saveCapture": ({ captureId, path }) => ({ path: this.#network.saveCapture(captureId, MEDIA_FOLDER, path) }),
+    "lab.create": ({ lab }) => {
+      const cards = this.#network.addLab(lab);
+      const ids = lab.machines.map(({ name, memory }, i) => {
+        const machine = this.#add(name, "off", { memoryMiB: memory, nics: cards[i] ?? [] });
+        this.#emit("vm.changed", machine.record);
+        return machine.record.id;
+      });
+      return { ids };
+    },
+    "lab.export": () => ({ lab: this.#exportLab() }),
     "file.probe": ({ path }) => this.#files.probe(path),
     "file.list": ({ path }) => this.#files.list(path),
   };
+
+  #exportLab(): LabFile {
+    const { version: _version, ...network } = this.#network.topology;
+    const nic = ({ model, mac, connection, faults, guards }: Nic): LabNic[] => {
+      if (connection === null) return [];
+      const own = { switch: connection.switch, model, mac, ...defined({ faults, guards }) };
+      const { vlans } = connection;
+      return [vlans.mode === "access" ? { ...own, vlan: vlans.vlan } : { ...own, trunk: vlans.allowed, ...defined({ native: vlans.native }) }];
+    };
+    const machines = [...this.#machines.values()].flatMap(({ record: { config } }) =>
+      config === null ? [] : [{ name: config.name.replaceAll(/[^\w.-]+/g, "-"), memory: config.memoryMiB, nics: config.nics.flatMap(nic) }],
+    );
+    return { machines, ...network };
+  }
 
   #get(id: string): Machine {
     const machine = this.#machines.get(id);
@@ -351,6 +449,7 @@ export class FakeBridge extends InboxBridge {
   }
 
   #tick(): void {
+    this.#network.tick();
     for (const machine of this.#machines.values()) {
       const { id, status, capPercent } = machine.record;
       if (status !== "running") continue;
@@ -395,6 +494,7 @@ export class FakeBridge extends InboxBridge {
         drives: options.drives ?? [],
         firmware: options.firmware ?? { kind: "ringfence" },
         devices: options.devices ?? { tablet: true, balloon: true, entropy: true, paravirtual: true },
+        nics: options.nics ?? [],
       },
     };
     const machine: Machine = { record, shell: new FakeShell(), uptimeNs: 0, watched: false, thumbnail: false, text: false, trayHeld: false, generation: 0 };
@@ -403,12 +503,18 @@ export class FakeBridge extends InboxBridge {
   }
 
   #script(scenario: string): void {
-    const demo = this.#add("Demo guest", "running");
+    this.#network.topology = topologyOf(scenario === "lab");
+    if (scenario === "lab") {
+      for (const [name, status, ...joined] of LAB) this.#add(name, status, { memoryMiB: 64, nics: joined.map((to, i) => cardOf(this.#made * 8 + i, i, to)) }).shell.boot(64);
+      return;
+    }
+    const demo = this.#add("Demo guest", "running", { nics: [cardOf(1, 0, ["s1", 10])] });
     demo.uptimeNs = 754e9;
     demo.shell.boot(64);
     for (const command of ["cpu\r", "ring\r", "priv\r"]) demo.shell.type(command);
     const debian = this.#add("Debian 12 kernel", "paused", {
       memoryMiB: 256,
+      nics: [cardOf(2, 0, ["s1", 10])],
       capPercent: 40,
       notes: "Installer kernel with a BusyBox initramfs.\nLog in as root, no password.",
       boot: {
@@ -425,6 +531,7 @@ export class FakeBridge extends InboxBridge {
     crashed.watched = false;
     this.#print(crashed, crashed.shell.type("crash\r"));
     const installer = this.#add("Alpine Linux", "running", {
+      nics: [cardOf(3, 0, ["s1", 20])],
       memoryMiB: 128,
       boot: { kind: "firmware", order: ["cd", "disk"] },
       drives: [
