@@ -17,6 +17,11 @@ test("a machine of version 1 keeps all it had and gets no devices that it did no
   assert.equal(config.devices.tablet, false);
 });
 
+test("a machine of version 2 keeps all it had and gets no network cards", () => {
+  const old = sample(2);
+  assert.deepEqual(VmConfig.parse(migrateConfig(old)), { ...old, version: CONFIG_VERSION, nics: [] });
+});
+
 test("what is not an older configuration comes back as it is", () => {
   for (const data of [null, 3, "text", [], { version: "1" }, { version: 0 }, { version: -1 }, { version: 1.5 }, { version: CONFIG_VERSION }, {}]) {
     assert.deepEqual(migrateConfig(data), data);

@@ -8,6 +8,8 @@ type Fields = Record<string, unknown>;
 const STEPS: Readonly<Record<number, (config: Fields) => Fields>> = {
   // Version 2 brought drives, firmware and optional devices. Machines of before had none of them, and their kernels saw no tablet.
   1: (config) => ({ ...config, drives: [], firmware: { kind: "ringfence" }, devices: { tablet: false, balloon: false, entropy: false, paravirtual: true } }),
+  // Version 3 brought network cards.
+  2: (config) => ({ ...config, nics: [] }),
 };
 
 /** What is not an older configuration comes back as it is. */

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { Nic, NICS_MAX } from "./network.ts";
 
-export const CONFIG_VERSION = 2;
+export const CONFIG_VERSION = 3;
 export const RAM_MIN_MIB = 4;
 export const RAM_MAX_MIB = 3584;
 
@@ -82,6 +82,10 @@ export const VmConfig = z.strictObject({
       paravirtual: z.boolean().default(true),
     })
     .default({ tablet: true, balloon: true, entropy: true, paravirtual: true }),
-  nics: z.array(Nic).max(NICS_MAX).default([]),
+  nics: z
+    .array(Nic)
+    .max(NICS_MAX)
+    .refine((nics) => new Set(nics.map((nic) => nic.id)).size === nics.length, "Two network cards have the same id")
+    .default([]),
 });
 export type VmConfig = z.infer<typeof VmConfig>;

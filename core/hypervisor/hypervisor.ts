@@ -63,7 +63,15 @@ export class Hypervisor {
 
   async update(id: string, patch: VmPatch): Promise<VmRecord> {
     const handle = await this.handle(id);
-    handle.setEntry(await this.library.update(id, patch));
+    const before = handle.record().config?.nics;
+    // What the network refuses is not saved either.
+    if (patch.nics) await handle.rewire(patch.nics);
+    try {
+      handle.setEntry(await this.library.update(id, patch));
+    } catch (error) {
+      if (patch.nics && before) await handle.rewire(before).catch(() => undefined); // the first error is the one to tell
+      throw error;
+    }
     return handle.record();
   }
 

@@ -1,18 +1,21 @@
 // One machine of the fleet: what it is doing, which orders that allows, and the thread that runs it while it is on. The reason of
 // a failure stays until the next start; so does what was last on the screen and the serial port.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { NicStart, NicWiring } from "../api/network-protocol.ts";
 import type { VmConfig } from "../api/vm-config.ts";
 import type { ActivityLight, Failure, InputEvent, ScreenText, VmRecord, VmStats, VmStatus } from "../api/vm-state.ts";
 import type { DirtyRect } from "../api/worker-protocol.ts";
 import { type OwnFiles, startOf } from "./boot-source.ts";
 import { hostPath } from "./host-path.ts";
+import { netName } from "./lab-file.ts";
 import type { LockFile } from "./lock-file.ts";
+import type { NicJoiner } from "./network.ts";
 import type { ScreenReader } from "./screen-reader.ts";
 import { pendingChanges } from "./pending-changes.ts";
 import { keystrokeFor } from "./us-keyboard.ts";
 import { messageOf, VmError } from "./vm-error.ts";
 import type { LibraryEntry } from "./vm-library.ts";
-import { type SpawnVmWorker, type ThreadEnd, type ThreadTimeouts, VmThread } from "./vm-thread.ts";
+import { type SpawnVmWorker, type ThreadEnd, type ThreadTimeouts, newControl, VmThread } from "./vm-thread.ts";
 
 /** How long a typed key is down, and up before the next one. */
 const KEY_MS = 12;
@@ -23,6 +26,8 @@ const BACKLOG_BYTES = 256 * 1024;
 export interface VmHost extends OwnFiles {
   spawn: SpawnVmWorker;
   timeouts?: ThreadTimeouts;
+  /** Where network cards are joined to; without it machines have none. */
+  network?: NicJoiner;
   /** See VmWorkerStart. */
   machineModule?: string;
 }
@@ -49,6 +54,10 @@ export class VmHandle {
   private pointer: VmRecord["pointer"];
   /** What the running machine was made from. */
   private started: VmConfig | undefined;
+  /** Settles when the cards of a machine that starts are joined. */
+  private joining: Promise<unknown> = Promise.resolve();
+  /** What the running machine's cards are joined to, by card. */
+  private readonly wirings = new Map<string, string>();
   private frameIntervalMs = 0;
   private backlog: Uint8Array[] = [];
   private backlogBytes = 0;
@@ -60,7 +69,7 @@ export class VmHandle {
   }
 
   get isOn(): boolean {
-    return this.thread !== undefined;
+    return this.lock !== undefined;
   }
 
   /** The last picture, also of a machine that has ended. */
@@ -80,7 +89,21 @@ export class VmHandle {
   setEntry(entry: LibraryEntry): void {
     if (JSON.stringify(entry) === JSON.stringify(this.entry) || (this.isOn && !entry.config)) return;
     this.entry = entry;
+    // Where the network refuses, the card stays as it was: hypervisor.update() has asked before.
+    if (entry.config) void this.rewire(entry.config.nics).catch(() => undefined);
     this.events.changed();
+  }
+
+  /** Joins the cards of a running machine as these say. Rejects with VmError. */
+  async rewire(nics: VmConfig["nics"]): Promise<void> {
+    for (const nic of nics) {
+      const before = this.wirings.get(nic.id);
+      const wiring = wiringOf(nic);
+      const text = JSON.stringify(wiring);
+      if (before === undefined || before === text) continue;
+      await this.host.network?.wire(this.entry.id, nic.id, wiring);
+      this.wirings.set(nic.id, text);
+    }
   }
 
   /** Settles when the guest runs. `lock` marks the machine as ours and is released at its end. */
@@ -93,8 +116,19 @@ export class VmHandle {
     this.started = config;
     this.backlog = [];
     this.backlogBytes = 0;
+    this.set("starting", null);
+    const control = newControl();
+    const { network } = this.host;
     try {
-      this.thread = this.spawnThread(config);
+      let nics: NicStart[] = [];
+      if (network && config.nics.length > 0) {
+        const joined = this.join(network, config, control);
+        this.joining = joined.catch(() => undefined); // told below
+        nics = await joined;
+        // What was changed meanwhile.
+        await this.rewire(this.entry.config?.nics ?? []);
+      }
+      this.thread = this.spawnThread(config, nics, control);
     } catch (error) {
       const crash = { code: "workerCrashed", message: `The machine's thread could not be made: ${messageOf(error)}` } as const;
       this.onEnd({ kind: "failed", failure: error instanceof VmError ? { code: error.code, message: error.message } : crash });
@@ -102,16 +136,26 @@ export class VmHandle {
     }
     const { thread } = this;
     this.screen = thread.screen;
-    this.set("starting", null);
     void thread.ended.then((end) => this.onEnd(end));
     thread.setFrameInterval(this.frameIntervalMs);
     await thread.started;
     if (this.thread === thread && this.status === "starting") this.set("running", null);
   }
 
-  private spawnThread(config: VmConfig): VmThread {
+  private async join(network: NicJoiner, config: VmConfig, control: SharedArrayBuffer): Promise<NicStart[]> {
+    const { id, path } = this.entry;
+    const started: NicStart[] = [];
+    for (const nic of config.nics) {
+      const card = nic.rom === undefined ? nic : { ...nic, rom: hostPath(nic.rom, path) };
+      started.push(await network.attach(id, netName(config.name), card, control));
+      this.wirings.set(nic.id, JSON.stringify(wiringOf(nic)));
+    }
+    return started;
+  }
+
+  private spawnThread(config: VmConfig, nics: NicStart[], control: SharedArrayBuffer): VmThread {
     const { machineModule, spawn, timeouts } = this.host;
-    const start = { ...startOf(config, this.entry.path, this.host), ...(machineModule === undefined ? {} : { machineModule }) };
+    const start = { ...startOf(config, this.entry.path, this.host), nics, ...(machineModule === undefined ? {} : { machineModule }) };
     const events = {
       serial: (data: Uint8Array) => this.onSerial(data),
       stats: (stats: VmStats) => this.events.stats(stats),
@@ -123,7 +167,7 @@ export class VmHandle {
         this.events.changed();
       },
     };
-    return new VmThread(spawn, start, events, timeouts);
+    return new VmThread(spawn, start, events, timeouts, control);
   }
 
   async pause(): Promise<void> {
@@ -147,6 +191,7 @@ export class VmHandle {
   }
 
   async powerOff(): Promise<void> {
+    await this.joining;
     const thread = this.require("power off", "starting", "running", "paused", "stopping");
     if (this.status !== "stopping") this.set("stopping", null);
     await thread.powerOff();
@@ -220,6 +265,8 @@ export class VmHandle {
 
   private onEnd(end: ThreadEnd): void {
     this.thread = undefined;
+    if (this.wirings.size > 0) this.host.network?.detach(this.entry.id);
+    this.wirings.clear();
     this.pointer = undefined;
     this.capPercent = undefined;
     this.started = undefined;
@@ -246,4 +293,8 @@ export class VmHandle {
     if (states.includes(status) && (this.thread !== undefined) === (order !== "start")) return this.thread;
     throw new VmError("wrongState", `The machine cannot ${order} while it is ${status}.`);
   }
+}
+
+function wiringOf({ connection, cable, faults, guards }: VmConfig["nics"][number]): NicWiring {
+  return { connection, cable, ...(faults === undefined ? {} : { faults }), ...(guards === undefined ? {} : { guards }) };
 }

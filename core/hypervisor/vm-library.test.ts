@@ -39,7 +39,7 @@ test("a machine is a folder with a configuration; another process finds it there
   assert.equal(made.config?.name, "데모");
   assert.match(made.folder, /^데모-[0-9a-f]{8}$/);
   assert.deepEqual(await new VmLibrary(path, "command").list(), [made]);
-  assert.equal(JSON.parse(readFileSync(configOf(made.path), "utf8")).version, 2);
+  assert.equal(JSON.parse(readFileSync(configOf(made.path), "utf8")).version, 3);
 });
 
 test("changes are saved and nothing temporary stays", async () => {
@@ -53,7 +53,7 @@ test("changes are saved and nothing temporary stays", async () => {
 
 const broken: [string, string, string, RegExp][] = [
   ["broken JSON", '{"version": 1,', "configUnreadable", /not valid JSON/],
-  ["a newer schema", '{"version": 99, "future": true}', "configNewer", /version 99.*up to 2/],
+  ["a newer schema", '{"version": 99, "future": true}', "configNewer", /version 99.*up to 3/],
   ["a field of the wrong kind", '{"version": 1, "memoryMiB": "lots"}', "configUnreadable", /not a machine's configuration/],
   ["something else", "[1, 2]", "configUnreadable", /not a machine's configuration/],
   ["nothing", "", "configUnreadable", /not valid JSON/],

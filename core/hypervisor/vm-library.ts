@@ -15,6 +15,7 @@ import { ImageError } from "../storage/image-error.ts";
 import { FILE_CALLS, type FileCalls, writeAtomically, writeError } from "./atomic-file.ts";
 import { CONFIG_FILE, formatConfig, readConfig } from "./config-file.ts";
 import { folderNameFor } from "./folder-name.ts";
+import { makeMac } from "./lab-file.ts";
 import { HOST_PROCESSES, LockFile, type LockOwner, type ProcessTable } from "./lock-file.ts";
 import { messageOf, systemErrorCode, VmError } from "./vm-error.ts";
 
@@ -45,6 +46,7 @@ export interface NewVm {
   drives?: VmConfig["drives"];
   firmware?: VmConfig["firmware"];
   devices?: VmConfig["devices"];
+  nics?: VmConfig["nics"];
   /** Empty disk images to make in the machine's folder. */
   newDisks?: NewDisk[];
 }
@@ -121,6 +123,7 @@ export class VmLibrary {
         drives: vm.drives,
         firmware: vm.firmware,
         devices: vm.devices,
+        nics: vm.nics && (await this.withOwnAddresses(vm.nics)),
       });
       const folder = folderNameFor(config.name, id);
       // Made under a hidden name first: a folder without a configuration is never seen.
@@ -135,6 +138,16 @@ export class VmLibrary {
         throw writeError(error, join(this.path, folder));
       }
       return this.entry(folder);
+    });
+  }
+
+  /** A card whose address another machine's has, as that of a copied machine, gets one of its own. */
+  private async withOwnAddresses(nics: VmConfig["nics"]): Promise<VmConfig["nics"]> {
+    const taken = new Set((await this.list()).flatMap((entry) => entry.config?.nics.map((nic) => nic.mac) ?? []));
+    return nics.map((nic) => {
+      if (taken.has(nic.mac)) return { ...nic, mac: makeMac(nic.mac, taken) };
+      taken.add(nic.mac);
+      return nic;
     });
   }
 

@@ -57,6 +57,11 @@ export const DEFAULT_TIMEOUTS: ThreadTimeouts = { start: 120_000, answer: 5000, 
 /** What a thread that has ended may take to flush its media. */
 const FLUSH_MS = 15_000;
 
+/** ControlWords of a thread that is still to be made. */
+export function newControl(): SharedArrayBuffer {
+  return new SharedArrayBuffer(CONTROL_BYTES);
+}
+
 interface Waiter {
   isAnswer(message: FromVmWorker): boolean;
   resolve(message: FromVmWorker): void;
@@ -69,7 +74,7 @@ export class VmThread {
   readonly started: Promise<void>;
   /** Settles once, never rejects. */
   readonly ended: Promise<ThreadEnd>;
-  private readonly control = new Int32Array(new SharedArrayBuffer(CONTROL_BYTES));
+  private readonly control: Int32Array;
   private readonly port: VmWorkerPort;
   private readonly events: ThreadEvents;
   private readonly timeouts: ThreadTimeouts;
@@ -80,11 +85,12 @@ export class VmThread {
   private isPowerOffAsked = false;
   private lastQuery = 0;
 
-  constructor(spawn: SpawnVmWorker, start: Omit<VmWorkerStart, "control" | "screen">, events: ThreadEvents, timeouts = DEFAULT_TIMEOUTS) {
+  constructor(spawn: SpawnVmWorker, start: Omit<VmWorkerStart, "control" | "screen">, events: ThreadEvents, timeouts = DEFAULT_TIMEOUTS, control = newControl()) {
+    this.control = new Int32Array(control);
     this.events = events;
     this.timeouts = timeouts;
     this.ended = new Promise((resolve) => (this.settleEnd = resolve));
-    this.port = spawn({ ...start, control: this.control.buffer as SharedArrayBuffer, screen: this.screen.buffer });
+    this.port = spawn({ ...start, control, screen: this.screen.buffer });
     this.port.on("message", (message) => this.receive(message));
     this.port.on("error", (error) => {
       const detail = error instanceof Error ? (error.stack ?? "") : String(error);

@@ -40,7 +40,8 @@ import type { AcpiBoard } from "../firmware/acpi.ts";
 import type { DirectDmaView } from "../memory/guest-memory.ts";
 import type { DeviceTimers, TimerOwner, TimerQueue } from "../time/clock.ts";
 import { DriveBay, type DriveEventsOf, floppyTypes } from "./drive-bay.ts";
-import type { MachineDrive } from "./machine.ts";
+import type { MachineDrive, MachineNic } from "./machine.ts";
+import { plugNics } from "./nic-bay.ts";
 
 export const FRAMEBUFFER_BYTES = 16 << 20;
 const PM_BASE = 0x600;
@@ -76,6 +77,7 @@ export interface BoardPorts extends DriveEventsOf {
   timers: TimerQueue;
   ramBytes: number;
   drives: readonly MachineDrive[];
+  nics: readonly MachineNic[];
   epochMs: number;
   /** Guest-visible framebuffer memory, and how it is mapped (null: taken away). */
   framebuffer: Uint8Array;
@@ -286,6 +288,7 @@ export function buildBoard(p: BoardPorts): Board {
   const balloonHost = balloonPorts && { pagesReleased: () => {}, onActual: (pages: number) => balloonPorts.onActual(pages) };
   const balloon = balloonHost && plug(timed((timers) => new VirtioBalloon("balloon", virtioPorts(timers), balloonHost)));
   const tablet = tabletPorts && plug(timed((timers) => new VirtioTablet("tablet", virtioPorts(timers), tabletPorts)));
+  plugNics(p.nics, nextSlot, { pci, timed, virtioPorts });
 
   // The port map of a PC.
   ports.map(0x20, 2, pic, 0, "pic master");

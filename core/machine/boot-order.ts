@@ -1,4 +1,4 @@
-// The order in which firmware is to try the drives, as Open Firmware device paths: what QEMU writes into fw_cfg's `bootorder` and
+// The order in which firmware is to try the drives and network cards, as Open Firmware device paths: what QEMU writes into fw_cfg's `bootorder` and
 // SeaBIOS compares with what it finds. Slots are those of board.ts.
 import type { BootDevice } from "../api/vm-config.ts";
 import { AHCI_SLOT, FIRST_VIRTIO_SLOT } from "./drive-bay.ts";
@@ -6,11 +6,13 @@ import type { MachineDrive } from "./machine.ts";
 
 const PCI = "/pci@i0cf8";
 
-export function bootPaths(order: readonly BootDevice[], drives: readonly MachineDrive[]): string[] {
+export function bootPaths(order: readonly BootDevice[], drives: readonly MachineDrive[], nicSlots: readonly number[] = []): string[] {
   const virtio = drives.filter((d) => d.controller === "virtio");
-  return order.flatMap((device) =>
-    drives.filter((d) => d.kind === device).sort((a, b) => rank(a) - rank(b) || a.slot - b.slot).map((d) => pathOf(d, virtio.indexOf(d))),
-  );
+  return order.flatMap((device) => {
+    if (device === "network") return nicSlots.map((slot) => `${PCI}/ethernet@${slot.toString(16)}/ethernet-phy@0`);
+    const found = drives.filter((d) => d.kind === device).sort((a, b) => rank(a) - rank(b) || a.slot - b.slot);
+    return found.map((d) => pathOf(d, virtio.indexOf(d)));
+  });
 }
 
 /** IDE drives come before others, as a BIOS numbers them. */

@@ -24,6 +24,7 @@ import { ACPI_BOARD, type Board, buildBoard, FRAMEBUFFER_BYTES, PIRQ_IRQS } from
 import { enterState } from "./enter.ts";
 import { type FirmwareFacts, firmwareConfig } from "./firmware-config.ts";
 import { bootPaths } from "./boot-order.ts";
+import { nicSlots } from "./nic-bay.ts";
 import { type BootImage, type ExitReason, type FirmwareImage, type Machine, type MachineConfig, MachineError, type MachinePorts, type SliceResult } from "./machine.ts";
 import { MachineClock } from "./machine-clock.ts";
 import { PhysicalBus } from "./physical-access.ts";
@@ -102,6 +103,7 @@ class PcMachine implements Machine {
       timers: this.timers,
       ramBytes,
       drives: config.drives ?? [],
+      nics: config.nics ?? [],
       onDriveActivity: (drive) => ports.driveActivity?.(drive),
       onDriveEjected: (drive) => ports.driveEjected?.(drive),
       ...(config.devices?.entropy && ports.entropy ? { entropy: ports.entropy.bind(ports) } : {}),
@@ -121,7 +123,7 @@ class PcMachine implements Machine {
       onA20: (isOn) => this.engine.setA20(isOn),
       memory: this.map,
       ...(config.boot.kind === "firmware"
-        ? { firmware: firmwareConfig(factsOf(config, config.boot, model)) }
+        ? { firmware: firmwareConfig(factsOf(config, config.boot, model, ports.entropy !== undefined)) }
         : {}),
       onInterrupt: (level) => engine?.setInterruptLine(level),
       onNmi: () => this.engine.raiseNmi(),
@@ -274,6 +276,7 @@ class PcMachine implements Machine {
       if (this.exit) return result("ended");
       if (this.wantsReset === "all") this.reset();
       else if (this.wantsReset) this.resetProcessor();
+      this.ports.poll?.();
       const nowNs = clock.nowNs();
       timers.runDue(nowNs);
       const leftNs = Math.min(endNs - clock.hostEstimateNs(), RUN_NS);
@@ -285,7 +288,7 @@ class PcMachine implements Machine {
         this.exit = { kind: "tripleFault", dump: this.dump() };
         return result("ended");
       }
-      if (outcome === "halted" && !this.exit && !this.wantsReset && timers.nextDeadlineNs > clock.nowNs()) {
+      if (outcome === "halted" && !this.exit && !this.wantsReset && timers.nextDeadlineNs > clock.nowNs() && !this.ports.poll?.()) {
         return result("halted", timers.nextDeadlineNs);
       }
     }
@@ -351,8 +354,8 @@ function ticksOf(ns: number): number {
   return TSC_IS_NS ? ns : Math.floor(ns * (TSC_HZ / 1e9));
 }
 
-function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmware" }>, model: CpuModel): FirmwareFacts {
-  const bootOrder = bootPaths(boot.order, config.drives ?? []);
+function factsOf(config: MachineConfig, boot: Extract<BootImage, { kind: "firmware" }>, model: CpuModel, hasEntropy: boolean): FirmwareFacts {
+  const bootOrder = bootPaths(boot.order, config.drives ?? [], nicSlots(config, hasEntropy));
   const ramBytes = config.memoryMiB * MIB;
   const leaf1 = new Uint32Array(4);
   cpuid(model, 1, 0, { apicEnabled: true, kvmFeatures: 0 }, leaf1);

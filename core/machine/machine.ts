@@ -1,7 +1,9 @@
 // One virtual machine to the thread that runs it: what goes in to build one, what comes out of each slice.
+import type { Nic } from "../api/network.ts";
 import type { BootDevice, Drive, VmConfig } from "../api/vm-config.ts";
 import type { ErrorCode, InputEvent } from "../api/vm-state.ts";
 import type { DisplaySource } from "../display/display.ts";
+import type { NetPort } from "../network/port.ts";
 import type { BlockBackend } from "../storage/block.ts";
 
 /** What to start, with all files already read: nothing in here touches the host. */
@@ -22,6 +24,15 @@ export interface MachineDrive extends Pick<Drive, "id" | "kind" | "controller" |
   medium: BlockBackend | null;
 }
 
+/** A network card on its end of a cable. */
+export interface MachineNic extends Pick<Nic, "id" | "model"> {
+  /** Six octets, of no group. */
+  mac: Uint8Array;
+  port: NetPort;
+  /** Expansion ROM. */
+  rom?: Uint8Array;
+}
+
 export interface MachineConfig {
   memoryMiB: number;
   cpuModel: string;
@@ -31,6 +42,7 @@ export interface MachineConfig {
   firmware?: Partial<FirmwareImage>;
   drives?: readonly MachineDrive[];
   devices?: Partial<VmConfig["devices"]>;
+  nics?: readonly MachineNic[];
   /** Wall time at power-on, milliseconds since 1970 UTC, for the RTC. */
   epochMs: number;
   /** Port of the debug-exit device, if there is one: a value V written ends the machine with status (V << 1) | 1. */
@@ -56,6 +68,9 @@ export interface MachinePorts {
   /** The tone that the PC speaker begins to sound; 0: silence. */
   speaker?(hertz: number): void;
   driveActivity?(drive: MachineDrive): void;
+  /** Hands frames that have arrived to the cards, some dozens at most; how much that was. Called every 200 us of a slice and before the
+   *  machine halts, which it does not while there is more. */
+  poll?(): number;
   /** The guest has ejected the medium of a drive, which is empty now. */
   driveEjected?(drive: MachineDrive): void;
 }

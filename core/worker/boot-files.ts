@@ -30,6 +30,11 @@ export function readFirmware({ bios, videoBios }: FirmwareFiles): Partial<Firmwa
   };
 }
 
+/** Throws MachineError with a message that names the file. */
+export function readNicRom(path: string, id: string): Uint8Array {
+  return readRom(path, `ROM of network card ${id}`);
+}
+
 function readRom(path: string, title: string): Uint8Array {
   return readRegular(path, title, (size) => {
     if (size > LARGEST_ROM) throw new MachineError("badRequest", `${title} is far too large for a ROM: ${path} has ${(size / MIB).toFixed(1)} MiB`);

@@ -175,7 +175,8 @@ test("a million frames go to another thread and come back byte-exact, both threa
   const expected = (n: number): Buffer => {
     const key = (n & 0xff) * 16384 + lengthOf(n);
     let view = views.get(key);
-    if (!view) views.set(key, (view = pattern.subarray(n & 0xff, (n & 0xff) + lengthOf(n))));
+    view ??= pattern.subarray(n & 0xff, (n & 0xff) + lengthOf(n));
+    views.set(key, view);
     return view;
   };
   let wrong = 0;

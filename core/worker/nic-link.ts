@@ -37,7 +37,6 @@ export function nicLinkBuffer(): SharedArrayBuffer {
 /** One end, on the thread that it belongs to. What has arrived is delivered by poll(), and by receiveReady(). */
 export class NicLinkEnd implements NetPort {
   private readonly words: Int32Array;
-  private readonly bytes: Uint8Array;
   private readonly out: FrameWriter;
   private readonly in: FrameReader;
   private readonly ownState: number;
@@ -50,18 +49,23 @@ export class NicLinkEnd implements NetPort {
   private seen: number;
   private isRefused = false;
   private isPolling = false;
+  private frames = 0;
 
   /** `wakeFar` makes the far thread poll its end soon: it is called for a frame, for room and for a change of the link. */
   constructor(buffer: SharedArrayBuffer, side: NicLinkSide, wakeFar: () => void) {
     const isMachine = side === "machine";
     this.words = new Int32Array(buffer, 0, RINGS_AT / 4);
-    this.bytes = new Uint8Array(buffer);
     this.wakeFar = wakeFar;
     this.out = new FrameWriter(buffer, isMachine ? 0 : 1);
     this.in = new FrameReader(buffer, isMachine ? 1 : 0);
     this.ownState = isMachine ? HELD_BY_MACHINE : HELD_BY_NETWORK;
     this.farState = isMachine ? HELD_BY_NETWORK : HELD_BY_MACHINE;
     this.seen = Atomics.load(this.words, this.farState);
+  }
+
+  /** Frames in both directions so far. */
+  get carried(): number {
+    return this.frames;
   }
 
   get linkUp(): boolean {
@@ -81,8 +85,12 @@ export class NicLinkEnd implements NetPort {
 
   send(frame: Uint8Array): void {
     if (!this.isUp || frame.length < FRAME_HEADER_BYTES || frame.length > FRAME_MAX_BYTES) return;
-    if (!this.out.write(frame)) this.isRefused = true;
-    else if (this.out.takeWish()) this.wakeFar();
+    if (!this.out.write(frame)) {
+      this.isRefused = true;
+      return;
+    }
+    this.frames++;
+    if (this.out.takeWish()) this.wakeFar();
   }
 
   canSend(): boolean {
@@ -125,6 +133,7 @@ export class NicLinkEnd implements NetPort {
       this.in.release();
       count++;
     }
+    this.frames += count;
     if (this.in.takeWish()) this.wakeFar();
     return count;
   }
@@ -293,7 +302,9 @@ class FrameReader {
     const from = (this.read & POSITION) + RECORD_HEADER;
     if (length > COPIED_BYTES) return this.ring.subarray(from, from + length);
     this.bytes.copyWithin(this.scratchAt, this.ringAt + from, this.ringAt + from + length);
-    return (this.kept[length] ??= this.bytes.subarray(this.scratchAt, this.scratchAt + length));
+    const frame = this.kept[length] ?? this.bytes.subarray(this.scratchAt, this.scratchAt + length);
+    this.kept[length] = frame;
+    return frame;
   }
 
   release(): void {

@@ -9,6 +9,7 @@ import { type Machine, type MachineConfig, MachineError, type MachinePorts } fro
 import { readBootImage, readFirmware } from "./boot-files.ts";
 import { IoClient } from "./io-client.ts";
 import { Media } from "./media.ts";
+import { NetworkCards } from "./network-cards.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { PrinterFile } from "./printer-file.ts";
 import { type LoopHost, RunLoop } from "./run-loop.ts";
@@ -27,6 +28,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
   const debugConsole = new OutputBuffer();
   const lights = new Set<ActivityLight>();
   const media = new Media(start.drives ?? [], () => IoClient.start({ control, holder: `process ${process.pid}` }));
+  const cards = new NetworkCards(start.nics ?? []);
   const printer = start.printerFile === undefined ? undefined : new PrinterFile(start.printerFile);
   let sampledNs = 0;
   const ports: MachinePorts = {
@@ -41,6 +43,15 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
     speaker: (hertz) => {
       if (hertz > 0) lights.add("sound");
     },
+    ...(cards.nics.length === 0
+      ? {}
+      : {
+          poll: () => {
+            const count = cards.poll();
+            if (cards.hasWorked()) lights.add("network");
+            return count;
+          },
+        }),
     driveActivity: ({ kind }) => lights.add(kind),
     driveEjected: ({ id }) => {
       media.letGo(id);
@@ -58,6 +69,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
         ...(start.firmware === undefined ? {} : { firmware: readFirmware(start.firmware) }),
         drives: media.insertAll(),
         ...(start.devices === undefined ? {} : { devices: start.devices }),
+        nics: cards.nics,
         epochMs: Date.now(),
         ...(start.debugExitPort === undefined ? {} : { debugExitPort: start.debugExitPort }),
         ...(start.debugConsolePort === undefined ? {} : { debugConsolePort: start.debugConsolePort }),
@@ -87,6 +99,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
       throw new Error(error instanceof Error ? error.message : String(error), { cause: { error, dump: dumpOf(machine) } });
     }
   } finally {
+    cards.disconnect();
     media.shutdown();
     printer?.close();
   }

@@ -5,7 +5,7 @@ import { DwordRegisters } from "../../bus/dword-registers.ts";
 import type { Device, ResetKind } from "../../bus/device.ts";
 import type { MmioBus } from "../../bus/mmio-bus.ts";
 import { mmioBar, portBar } from "../../bus/pci-bus.ts";
-import { PciFunction } from "../../bus/pci-function.ts";
+import { PciFunction, type PciRom } from "../../bus/pci-function.ts";
 import type { PortBus } from "../../bus/port-bus.ts";
 import type { DmaView } from "../../memory/guest-memory.ts";
 import type { NetPort, NetPortClient } from "../../network/port.ts";
@@ -40,6 +40,7 @@ export interface E1000Ports {
 export interface E1000Options {
   mac: Uint8Array;
   port?: NetPort;
+  rom?: PciRom;
 }
 
 export class E1000 extends DwordRegisters implements Device, NetPortClient {
@@ -64,7 +65,7 @@ export class E1000 extends DwordRegisters implements Device, NetPortClient {
   /** Being made or loaded: nothing is started, nobody is told. */
   private isSettling = true;
 
-  constructor(id: string, { memory, mmio, ports, timers }: E1000Ports, { mac, port }: E1000Options) {
+  constructor(id: string, { memory, mmio, ports, timers }: E1000Ports, { mac, port, rom }: E1000Options) {
     super();
     if (mac.length !== 6 || ((mac[0] ?? 0) & 1) !== 0) throw new RangeError(`${id} needs an address of its own`);
     this.id = id;
@@ -87,6 +88,7 @@ export class E1000 extends DwordRegisters implements Device, NetPortClient {
         mmioBar(mmio, this, 0, { index: 0, sizeBytes: E1000_MEMORY_BYTES }, id),
         portBar(ports, this, PORT_BANK, { index: 2, sizeBytes: E1000_PORT_BYTES }, `${id} ports`),
       ],
+      ...(rom ? { rom } : {}),
       onConfigChange: () => this.busMasterChanged(),
     });
     if (port) this.attach(port);

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { AccessSize, BusDevice, Device, IrqLine, ResetKind } from "../../bus/device.ts";
 import { portBar } from "../../bus/pci-bus.ts";
-import { PciFunction, PciFunctionState } from "../../bus/pci-function.ts";
+import { PciFunction, PciFunctionState, type PciRom } from "../../bus/pci-function.ts";
 import type { PortBus } from "../../bus/port-bus.ts";
 import type { NetPort, NetPortClient } from "../../network/port.ts";
 import { type DeviceState, parseState } from "../../state/device-state.ts";
@@ -105,7 +105,7 @@ export class Rtl8029 extends Ne2000Card {
   override readonly kind = "rtl8029";
   readonly pci: PciFunction;
 
-  constructor(id: string, ports: PortBus, options: Ne2000Options) {
+  constructor(id: string, ports: PortBus, options: Ne2000Options & { rom?: PciRom }) {
     super(id, options, (level) => this.pci.setIntx(level));
     this.pci = new PciFunction({
       name: id,
@@ -116,6 +116,7 @@ export class Rtl8029 extends Ne2000Card {
       subsystemId: 0x8029,
       interruptPin: 1,
       bars: [portBar(ports, this, 0, { index: 0, sizeBytes: NE2000_PORTS }, id)],
+      ...(options.rom ? { rom: options.rom } : {}),
     });
   }
 

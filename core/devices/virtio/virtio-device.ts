@@ -4,7 +4,7 @@
 import type { ZodType } from "zod";
 import type { AccessSize, BusDevice, Device, ResetKind } from "../../bus/device.ts";
 import type { MmioBus } from "../../bus/mmio-bus.ts";
-import type { PciFunction } from "../../bus/pci-function.ts";
+import type { PciFunction, PciRom } from "../../bus/pci-function.ts";
 import { MsixRegisters } from "../../bus/pci-msix.ts";
 import type { PortBus } from "../../bus/port-bus.ts";
 import type { DirectDmaView } from "../../memory/guest-memory.ts";
@@ -41,6 +41,7 @@ export interface VirtioIdentity {
   features: readonly number[];
   queues: readonly QueueSpec[];
   configBytes: number;
+  rom?: PciRom;
 }
 
 export abstract class VirtioDevice<M extends PlainData> implements Device, BusDevice, QueueHost {

@@ -2,6 +2,7 @@
 // carrier, MTU. A port carries whole frames with checksums only, so nothing is offloaded on receive and the driver checks for itself.
 // Not offered: several queue pairs, UDP fragmentation, announcements. What the port does not take waits in the ring: no frame of the
 // guest's is lost for want of room but those a peer drops. Frames that are none, or too long, are let pass unseen.
+import type { PciRom } from "../../bus/pci-function.ts";
 import type { NetPort, NetPortClient } from "../../network/port.ts";
 import { FRAME_HEADER_BYTES, FRAME_MAX_BYTES } from "../../network/port.ts";
 import { FrameBuffer } from "../../network/offload/frame-buffer.ts";
@@ -35,6 +36,7 @@ export interface VirtioNetOptions {
   /** Told to the driver as the network's; without it the driver may use what it likes. 68 to 9000. */
   mtu?: number;
   port?: NetPort;
+  rom?: PciRom;
 }
 
 export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
@@ -61,7 +63,7 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
   private isSending = false;
 
   constructor(id: string, ports: VirtioPorts, options: VirtioNetOptions) {
-    const { mac, mtu, port } = options;
+    const { mac, mtu, port, rom } = options;
     if (mac.length !== 6 || ((mac[0] ?? 0) & 1) !== 0) throw new RangeError(`${id} needs an address of its own`);
     if (mtu !== undefined && (mtu < 68 || mtu > 9000)) throw new RangeError(`${id} cannot have an MTU of ${mtu}`);
     const queue = { size: QUEUE_SIZE, maxChainBytes: MAX_CHAIN_BYTES };
@@ -71,6 +73,7 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
       {
         kind: "virtio-net", deviceType: 1, transitionalId: 0x1000, classCode: 0x020000, features: mtu === undefined ? FEATURES : [...FEATURES, F_MTU],
         queues: [queue, queue, { size: 64, maxChainBytes: MAX_CHAIN_BYTES }], configBytes: CONFIG_BYTES,
+        ...(rom ? { rom } : {}),
       },
       NetModel,
     );

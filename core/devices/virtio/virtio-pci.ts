@@ -71,6 +71,7 @@ export function virtioPciFunction<M extends PlainData>(
     subsystemId: transitionalId === undefined ? 0x1100 : identity.deviceType,
     interruptPin: 1,
     bars,
+    ...(identity.rom ? { rom: identity.rom } : {}),
     capabilities: [
       capability(0x40, CAP_COMMON, COMMON, STRUCTURE_BYTES),
       capability(0x50, CAP_ISR, ISR, STRUCTURE_BYTES),
