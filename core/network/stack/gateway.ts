@@ -1,18 +1,16 @@
 // The user-mode gateway of one network: ARP, IPv4, ICMP, UDP, TCP, DHCP and DNS towards the guests, host sockets towards the outside.
 // A state machine without timers: receive() and socket callbacks work at once or leave work for poll(); nextDeadline() says when
 // poll() is due. The gateway has the first address of its network.
-import type { Clock } from "../../time/clock.ts";
 import type { NetPort } from "../port.ts";
 import { FRAME_HEADER_BYTES } from "../port.ts";
-import type { DhcpMessage } from "../services/dhcp-message.ts";
-import { formatDhcp, NAK, parseDhcp } from "../services/dhcp-message.ts";
 import type { Lease } from "../services/dhcp-server.ts";
-import { DhcpServer } from "../services/dhcp-server.ts";
-import { DnsForwarder } from "../services/dns-forwarder.ts";
 import { DnsStream } from "../services/dns-stream.ts";
-import type { IpAddress, IpPrefix, MacAddress } from "./address.ts";
-import { addressAt, ANY_V4, BROADCAST_MAC, BROADCAST_V4, formatIp, formatMac, inPrefix, isSpecial } from "./address.ts";
-import type { HostEndpoint, HostListener, HostSockets, HostTcp, HostTcpEvents } from "./host-sockets.ts";
+import { DNS_PORT, GatewayServices } from "../services/gateway-services.ts";
+import type { IpAddress, MacAddress } from "./address.ts";
+import { addressAt, ANY_V4, formatIp, inPrefix, isSpecial } from "./address.ts";
+import type { GatewayHost, GatewaySettings, PortForward } from "./gateway-settings.ts";
+import type { HostEndpoint, HostListener, HostTcp, HostTcpEvents } from "./host-sockets.ts";
+import type { IcmpErrorKind } from "./icmp.ts";
 import type { IpPacket } from "./ip-packet.ts";
 import { ICMP, ICMP6, parseIpv4, parseIpv6, TCP, UDP } from "./ip-packet.ts";
 import { IcmpResponder } from "./icmp.ts";
@@ -20,75 +18,14 @@ import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkLayer, PAYLOAD_AT } 
 import { NeighbourDiscovery } from "./neighbour-discovery.ts";
 import { equalOctets, putU16, transportChecksum, u16 } from "./octets.ts";
 import { Reassembly } from "./reassembly.ts";
-import type { TcpLimits } from "./tcp-splice.ts";
+import type { RouterMember } from "./router.ts";
 import { TcpSplices } from "./tcp-splice.ts";
-import type { UdpLimits } from "./udp-flows.ts";
 import { UdpFlows } from "./udp-flows.ts";
 
-export interface PortForward {
-  protocol: "tcp" | "udp";
-  /** Where the host listens; 127.0.0.1 unless the user asked for more. */
-  host: HostEndpoint;
-  guest: HostEndpoint;
-}
-
-/** A service of the host that guests may reach, at a port of the gateway's address. */
-export interface HostService {
-  protocol: "tcp" | "udp";
-  port: number;
-  host: HostEndpoint;
-}
-
-export interface GatewaySettings {
-  mac: MacAddress;
-  network: IpPrefix;
-  /** An IPv6 /64 to hand out, or undefined for IPv4 alone. */
-  network6: IpPrefix | undefined;
-  mtu: number;
-  /** Whether guests reach the outside. */
-  nat: boolean;
-  domain: string;
-  leaseSeconds: number;
-  bootFile: string;
-  reservations: { mac: MacAddress; address: IpAddress; name?: string }[];
-  forwards: PortForward[];
-  hostServices: HostService[];
-  /** A firewall's word on a destination outside; special addresses are out of reach in any case. */
-  allows(protocol: "tcp" | "udp", to: HostEndpoint): boolean;
-  limits: GatewayLimits;
-}
-
-export interface GatewayLimits {
-  tcp: TcpLimits;
-  udp: UdpLimits;
-}
-
-export const DEFAULT_LIMITS: GatewayLimits = {
-  tcp: {
-    connections: 16384, connectionsPerGuest: 12288, bufferBudget: 256 << 20, bufferMaximum: 1 << 20,
-    keepAliveIdleNs: 7200e9, timeWaitNs: 30e9,
-  },
-  udp: { flows: 2048, flowsPerGuest: 512 },
-};
-
-export type GatewayEvent =
-  | { kind: "lease"; mac: string; address: string; name: string; bound: boolean }
-  | { kind: "pool-exhausted" }
-  | { kind: "forward-failed"; protocol: "tcp" | "udp"; host: string; reason: string };
-
-export interface GatewayHost {
-  sockets: HostSockets;
-  clock: Clock;
-  random32(): number;
-  event(event: GatewayEvent): void;
-  /** nextDeadline() has come closer: poll() soon. */
-  wake(): void;
-}
-
 const INBOX_FRAMES = 256;
-const DNS_PORT = 53;
-const DHCP_SERVER_PORT = 67;
-const DHCP_CLIENT_PORT = 68;
+
+export type { GatewayEvent, GatewayHost, GatewayLimits, GatewaySettings, HostService, PortForward } from "./gateway-settings.ts";
+export { DEFAULT_LIMITS } from "./gateway-settings.ts";
 
 export class Gateway {
   readonly address: IpAddress;
@@ -101,10 +38,12 @@ export class Gateway {
   private readonly udp: UdpFlows;
   private readonly icmp: IcmpResponder;
   private readonly discovery: NeighbourDiscovery | undefined;
-  private readonly dhcp: DhcpServer;
-  private readonly dns: DnsForwarder;
+  private readonly services: GatewayServices;
+  private readonly member: RouterMember | undefined;
   private readonly listeners: HostListener[] = [];
   private readonly inbox: Uint8Array[] = [];
+  /** Packets from other networks that came while this gateway was at work. */
+  private readonly routed: IpPacket[] = [];
   private readonly broadcast: IpAddress;
   private isBusy = false;
   private isWoken = false;
@@ -125,16 +64,18 @@ export class Gateway {
       transmit: (frame) => port.send(frame),
       canTransmit: () => port.canSend(),
       solicit6: (target, mac) => this.discovery?.solicit(target, mac),
+      undeliverable: (frame) => this.undeliverable(frame),
     });
     this.icmp = new IcmpResponder(this.link);
-    this.discovery = settings.network6 && new NeighbourDiscovery(this.link, settings.mac, settings.network6, settings.mtu, settings.nat);
+    const isRouter = settings.nat || settings.router !== undefined;
+    this.discovery = settings.network6 && new NeighbourDiscovery(this.link, settings.mac, settings.network6, settings.mtu, isRouter);
     this.tcp = new TcpSplices({
       link: this.link,
       mtu: settings.mtu,
       limits: settings.limits.tcp,
       random32: host.random32,
       connect: (guest, to, tcpPort, events) => this.connectTcp(guest, to, tcpPort, events),
-      unreachable: (packet, kind) => this.icmp.unreachable(packet, kind, this.addressFor(packet)),
+      unreachable: (packet, kind) => this.error(packet, kind),
       wake: () => this.wake(),
     });
     this.udp = new UdpFlows({
@@ -142,29 +83,19 @@ export class Gateway {
       limits: settings.limits.udp,
       toGuest: (from, fromPort, guest, guestPort, data) => this.sendUdp(from, fromPort, guest, guestPort, data),
     });
-    this.dhcp = new DhcpServer({
-      network: settings.network,
-      gateway: this.address,
-      poolFirst: Math.min(hosts - 2, hosts > 32 ? 10 : 2),
-      poolLast: hosts - 2,
-      reservations: settings.reservations,
-      leaseSeconds: settings.leaseSeconds,
-      domain: settings.domain,
-      mtu: settings.mtu,
-      bootFile: settings.bootFile,
-      leaseChanged: (lease, bound) =>
-        host.event({ kind: "lease", mac: formatMac(lease.mac), address: formatIp(lease.address), name: lease.name, bound }),
-      poolExhausted: () => host.event({ kind: "pool-exhausted" }),
-    });
-    this.dns = new DnsForwarder({
-      domain: settings.domain,
-      lookup: (name) => this.lookup(name),
-      reverse: (address) => this.reverse(address),
-      resolve: (name, type, answered) => {
-        if (settings.nat) host.sockets.resolve(name, type, answered);
-        else answered({ code: "refused", records: [] });
+    this.services = new GatewayServices({
+      settings,
+      host,
+      address: this.address,
+      address6: this.discovery?.address,
+      send: (from, fromPort, to, toPort, data, mac) => this.sendUdp(from, fromPort, to, toPort, data, mac),
+      run: (work) => {
+        this.run(work);
+        this.wake();
       },
     });
+    this.member = settings.router && this.asMember(settings.router.name);
+    if (this.member !== undefined) settings.router?.router.join(this.member);
     this.tick();
     for (const forward of settings.forwards) this.openForward(forward);
     port.connect({
@@ -178,12 +109,13 @@ export class Gateway {
   }
 
   get leases(): Iterable<Lease> {
-    return this.dhcp.leases;
+    return this.services.leases;
   }
 
   /** Sizes of the bounded tables. */
-  get occupancy(): { tcp: number; udp: number; neighbours: number; fragments: number } {
-    return { tcp: this.tcp.size, udp: this.udp.size, neighbours: this.link.neighbourCount, fragments: this.reassembly.bytes };
+  get occupancy(): { tcp: number; udp: number; neighbours: number; fragments: number; tftp: number } {
+    const { tcp, udp, link, reassembly, services } = this;
+    return { tcp: tcp.size, udp: udp.size, neighbours: link.neighbourCount, fragments: reassembly.bytes, tftp: services.tftpTransfers };
   }
 
   /** Does what is due and what waits for the link or a socket. */
@@ -195,6 +127,7 @@ export class Gateway {
     this.udp.nowNs = nowNs;
     this.tcp.poll(nowNs);
     this.udp.poll();
+    this.services.poll();
     this.link.tick();
     this.discovery?.tick();
     this.isBusy = false;
@@ -206,7 +139,7 @@ export class Gateway {
     if (this.isClosed) return Infinity;
     if (this.isWoken) return -Infinity;
     const discovery = this.discovery?.deadline ?? Infinity;
-    return Math.min(this.tcp.nextDeadline(), this.udp.nextDeadline(), this.link.nextDeadline(), discovery);
+    return Math.min(this.tcp.nextDeadline(), this.udp.nextDeadline(), this.link.nextDeadline(), this.services.nextDeadline(), discovery);
   }
 
   /** Ends every flow and lets go of the port. */
@@ -214,6 +147,8 @@ export class Gateway {
     if (this.isClosed) return;
     this.tcp.closeAll();
     this.udp.closeAll();
+    this.services.close();
+    if (this.member !== undefined) this.settings.router?.router.leave(this.member);
     for (const listener of this.listeners) listener.close();
     this.isClosed = true;
     this.port.connect(null);
@@ -230,6 +165,20 @@ export class Gateway {
     this.link.nowNs = nowNs;
     this.udp.nowNs = nowNs;
     return nowNs;
+  }
+
+  /** Runs what comes from outside as one piece of work: frames and packets that arrive meanwhile wait until it is done. */
+  private run(work: () => void): void {
+    if (this.isClosed) return;
+    if (this.isBusy) {
+      work();
+      return;
+    }
+    this.isBusy = true;
+    this.tick();
+    work();
+    this.isBusy = false;
+    this.drainInbox();
   }
 
   // --- frames ---
@@ -253,12 +202,14 @@ export class Gateway {
   private drainInbox(): void {
     for (let handled = 0; handled < INBOX_FRAMES; handled++) {
       const frame = this.inbox.shift();
-      if (frame === undefined) return;
+      const packet = frame === undefined ? this.routed.shift() : undefined;
+      if (frame === undefined && packet === undefined) return;
       this.isBusy = true;
-      this.handle(frame);
+      if (frame !== undefined) this.handle(frame);
+      if (packet !== undefined) this.link.forward(packet);
       this.isBusy = false;
     }
-    if (this.inbox.length > 0) this.wake();
+    if (this.inbox.length > 0 || this.routed.length > 0) this.wake();
   }
 
   private handle(frame: Uint8Array): void {
@@ -285,19 +236,20 @@ export class Gateway {
     if (packet === undefined) return;
     if (packet.protocol === UDP) this.receiveUdp(packet, isGroup);
     else if (packet.protocol === ICMP6 && packet.source.length === 16) this.receiveIcmp6(packet);
-    else if (isGroup || isUnnumbered || this.isGroupAddress(packet.destination)) return;
+    else if (isGroup || isUnnumbered || this.isGroupAddress(packet.destination) || this.route(packet)) return;
     else if (packet.protocol === TCP) {
       if (!this.isOwn(packet.destination) && this.isGuest(packet.destination)) return;
       this.tcp.receive(packet, this.link.nowNs);
     } else if (packet.protocol === ICMP) {
       if (this.isOwn(packet.destination)) this.icmp.receive(packet);
-      else this.icmp.unreachable(packet, "prohibited", this.addressFor(packet));
-    } else this.icmp.unreachable(packet, "protocol", this.addressFor(packet));
+      else this.error(packet, "prohibited");
+    } else this.error(packet, "protocol");
   }
 
   private receiveIcmp6(packet: IpPacket): void {
     if (this.discovery?.receive(packet)) return;
     if (this.isOwn(packet.destination)) this.icmp.receive(packet);
+    else if (!this.isGroupAddress(packet.destination) && !this.route(packet)) this.error(packet, "prohibited");
   }
 
   private isGroupAddress(address: IpAddress): boolean {
@@ -331,26 +283,18 @@ export class Gateway {
     const to = u16(data, at + 2);
     const payload = data.subarray(at + 8, at + length);
     const isForUs = this.isOwn(destination);
-    if (source.length === 4 && to === DHCP_SERVER_PORT && from === DHCP_CLIENT_PORT) {
-      if (isForUs || this.isGroupAddress(destination)) this.receiveDhcp(payload, packet.mac);
-      return;
-    }
+    if ((isForUs || this.isGroupAddress(destination)) && this.services.receiveDhcp(packet, from, to, payload, this.link.nowNs)) return;
     if (isGroup || from === 0 || to === 0 || this.isGroupAddress(destination) || equalOctets(source, ANY_V4)) return;
     if (isForUs) {
-      if (to === DNS_PORT) {
-        const guest = source.slice();
-        const ours = destination.slice();
-        this.dns.query(guest, payload, false, (answer) => this.sendUdp(ours, DNS_PORT, guest, from, answer));
-        return;
-      }
+      if (this.services.receive(packet, from, to, payload)) return;
       const service = this.settings.hostServices.find((entry) => entry.protocol === "udp" && entry.port === to);
       if (service !== undefined) this.udp.send(source, from, { address: destination, port: to }, service.host, payload);
-      else if (!this.udp.answer(source, from, to, payload)) this.icmp.unreachable(packet, "port", this.addressFor(packet));
+      else if (!this.udp.answer(source, from, to, payload)) this.error(packet, "port");
       return;
     }
-    if (this.isGuest(destination)) return;
+    if (this.isGuest(destination) || this.route(packet)) return;
     const remote = { address: destination, port: to };
-    if (!this.mayLeave("udp", remote)) this.icmp.unreachable(packet, "prohibited", this.addressFor(packet));
+    if (!this.mayLeave("udp", remote)) this.error(packet, "prohibited");
     else this.udp.send(source, from, remote, remote, payload);
   }
 
@@ -360,55 +304,64 @@ export class Gateway {
 
   private sendUdp(from: IpAddress, fromPort: number, to: IpAddress, port: number, data: Uint8Array, mac?: MacAddress): void {
     if (this.isClosed || data.length > 65507 || !this.port.canSend()) return;
-    const wasBusy = this.isBusy;
-    this.isBusy = true;
-    if (!wasBusy) this.tick();
-    const { frame } = this.link;
-    putU16(frame, PAYLOAD_AT, fromPort);
-    putU16(frame, PAYLOAD_AT + 2, port);
-    putU16(frame, PAYLOAD_AT + 4, 8 + data.length);
-    putU16(frame, PAYLOAD_AT + 6, 0);
-    frame.set(data, PAYLOAD_AT + 8);
-    putU16(frame, PAYLOAD_AT + 6, transportChecksum(frame, PAYLOAD_AT, 8 + data.length, from, to, UDP) || 0xffff);
-    this.link.sendIp(from, to, UDP, 8 + data.length, mac);
-    this.isBusy = wasBusy;
-    if (!wasBusy) this.drainInbox();
+    this.run(() => {
+      const { frame } = this.link;
+      putU16(frame, PAYLOAD_AT, fromPort);
+      putU16(frame, PAYLOAD_AT + 2, port);
+      putU16(frame, PAYLOAD_AT + 4, 8 + data.length);
+      putU16(frame, PAYLOAD_AT + 6, 0);
+      frame.set(data, PAYLOAD_AT + 8);
+      putU16(frame, PAYLOAD_AT + 6, transportChecksum(frame, PAYLOAD_AT, 8 + data.length, from, to, UDP) || 0xffff);
+      this.link.sendIp(from, to, UDP, 8 + data.length, mac);
+    });
   }
 
-  // --- services ---
+  // --- routing ---
 
-  private receiveDhcp(payload: Uint8Array, mac: MacAddress): void {
-    const message = parseDhcp(payload);
-    // A client speaks for itself only.
-    if (message === undefined || !equalOctets(message.mac, mac)) return;
-    const answer = this.dhcp.answer(message, this.link.nowNs);
-    if (answer === undefined) return;
-    const [to, toMac] = this.dhcpDestination(message, answer);
-    this.sendUdp(this.address, DHCP_SERVER_PORT, to, DHCP_CLIENT_PORT, formatDhcp(answer), toMac);
+  private asMember(name: string): RouterMember {
+    const { network, network6, mtu } = this.settings;
+    return {
+      name, network, network6, mtu,
+      isOwn: (address) => this.isOwn(address),
+      forward: (packet) => this.forward(packet),
+      sendError: (packet, kind, seenMtu) => {
+        // An error that comes while this gateway is at work may be one about its own packet, which is then still in use.
+        if (!this.isClosed) this.run(() => this.error(packet, kind, seenMtu));
+      },
+    };
   }
 
-  /** RFC 2131 section 4.1. */
-  private dhcpDestination(message: DhcpMessage, answer: DhcpMessage): [IpAddress, MacAddress] {
-    const isNak = answer.options.get(53)?.[0] === NAK;
-    if (isNak || message.flags & 0x8000) return [BROADCAST_V4, BROADCAST_MAC];
-    if (inPrefix(message.clientAddress, this.settings.network)) return [message.clientAddress, message.mac];
-    return [answer.yourAddress, message.mac];
+  /** A guest's packet to an address outside its network; whether the router has taken it. */
+  private route(packet: IpPacket): boolean {
+    if (this.member === undefined || this.settings.router === undefined || this.isOwn(packet.destination)) return false;
+    const outcome = this.settings.router.router.route(this.member, packet);
+    if (outcome === "local") this.icmp.receive(packet);
+    return outcome !== "elsewhere";
   }
 
-  private lookup(name: string): IpAddress[] | undefined {
-    if (name === "gateway") return this.discovery === undefined ? [this.address] : [this.address, this.discovery.address];
-    for (const lease of this.dhcp.leases) {
-      if (lease.name === name && lease.state === "bound" && lease.expiresNs > this.link.nowNs) return [lease.address];
+  /** Hands a packet from another network to a guest of this one. */
+  private forward(packet: IpPacket): void {
+    if (this.isClosed) return;
+    if (!this.isBusy) {
+      const before = this.nextDeadline();
+      this.run(() => this.link.forward(packet));
+      if (this.nextDeadline() < before && !this.isWoken) this.host.wake();
+    } else if (this.routed.length < INBOX_FRAMES) {
+      const { data, mac, source, destination } = packet;
+      this.routed.push({ ...packet, data: data.slice(), mac: mac.slice(), source: source.slice(), destination: destination.slice() });
+      this.wake();
     }
-    for (const entry of this.settings.reservations) if (entry.name === name) return [entry.address];
-    return undefined;
   }
 
-  private reverse(address: IpAddress): string | undefined {
-    if (!inPrefix(address, this.settings.network)) return undefined;
-    if (equalOctets(address, this.address)) return "gateway";
-    for (const lease of this.dhcp.leases) if (equalOctets(lease.address, address) && lease.state === "bound") return lease.name;
-    return this.settings.reservations.find((entry) => equalOctets(entry.address, address))?.name ?? "";
+  private undeliverable(frame: Uint8Array): void {
+    if (this.settings.router === undefined) return;
+    const mac = frame.subarray(6, 12);
+    const packet = u16(frame, 12) === ETHERTYPE_IPV4 ? parseIpv4(frame, 14, frame.length, mac) : parseIpv6(frame, 14, frame.length, mac);
+    if (packet !== undefined && packet.fragment === undefined && !this.isOwn(packet.source)) this.settings.router.router.undeliverable(packet);
+  }
+
+  private error(packet: IpPacket, kind: IcmpErrorKind, mtu = 0): void {
+    this.icmp.error(packet, kind, this.addressFor(packet), mtu);
   }
 
   // --- TCP ---
@@ -416,7 +369,7 @@ export class Gateway {
   private connectTcp(guest: IpAddress, to: IpAddress, port: number, events: HostTcpEvents): HostTcp | "refused" | "prohibited" {
     const { sockets } = this.host;
     if (this.isOwn(to)) {
-      if (port === DNS_PORT) return new DnsStream(this.dns, guest.slice(), events);
+      if (port === DNS_PORT) return new DnsStream(this.services.dns, guest.slice(), events);
       const service = this.settings.hostServices.find((entry) => entry.protocol === "tcp" && entry.port === port);
       return service === undefined ? "refused" : sockets.connectTcp(service.host, events);
     }
@@ -429,18 +382,21 @@ export class Gateway {
     const { protocol, host, guest } = forward;
     const failed = (reason: string): void =>
       this.host.event({ kind: "forward-failed", protocol, host: `${formatIp(host.address)} port ${host.port}`, reason });
-    const ours = guest.address.length === 16 && this.discovery !== undefined ? this.discovery.address : this.address;
+    // A machine known by name may get another address at any time, so that it is looked up for each connection.
+    const target = (): IpAddress | undefined => ("name" in guest ? this.services.lookup(guest.name.toLowerCase())?.[0] : guest.address);
+    const isV6 = "address" in guest && guest.address.length === 16;
+    const ours = isV6 && this.discovery !== undefined ? this.discovery.address : this.address;
     if (protocol === "udp") {
-      this.udp.forward(host, ours, guest.address, guest.port, failed);
+      this.udp.forward(host, ours, target, guest.port, failed);
       return;
     }
     const accepted = (socket: HostTcp): HostTcpEvents | undefined => {
-      if (this.isClosed) return undefined;
-      const wasBusy = this.isBusy;
-      this.isBusy = true;
-      const nowNs = this.tick();
-      const events = this.tcp.openToGuest(socket, ours, guest.address, guest.port, nowNs);
-      this.isBusy = wasBusy;
+      const address = this.isClosed ? undefined : target();
+      if (address === undefined) return undefined;
+      let events: HostTcpEvents | undefined;
+      this.run(() => {
+        events = this.tcp.openToGuest(socket, ours, address, guest.port, this.link.nowNs);
+      });
       this.wake();
       return events;
     };

@@ -1,5 +1,5 @@
-// ICMP (RFC 792) and the echo and error part of ICMPv6 (RFC 4443): answers to echo requests at the gateway's addresses and "destination
-// unreachable", limited in rate (RFC 1812 section 4.3.2.8). Errors from guests are not passed on to host sockets.
+// ICMP (RFC 792) and the echo and error part of ICMPv6 (RFC 4443): answers to echo requests at the gateway's addresses and errors
+// about what guests send, limited in rate (RFC 1812 section 4.3.2.8). Errors from guests are not passed on to host sockets.
 import type { IpAddress } from "./address.ts";
 import type { IpPacket } from "./ip-packet.ts";
 import { ICMP, ICMP6 } from "./ip-packet.ts";
@@ -8,8 +8,11 @@ import { PAYLOAD_AT } from "./link-layer.ts";
 import { checksum, putU16, putU32, transportChecksum } from "./octets.ts";
 
 export type UnreachableKind = "host" | "port" | "protocol" | "prohibited";
-const CODES4: Record<UnreachableKind, number> = { host: 1, protocol: 2, port: 3, prohibited: 13 };
-const CODES6: Record<UnreachableKind, number> = { host: 3, protocol: 3, port: 4, prohibited: 1 };
+export type IcmpErrorKind = UnreachableKind | "hop-limit" | "too-big";
+/** Type and code, in ICMP and in ICMPv6. */
+const ERRORS: Record<IcmpErrorKind, readonly [type4: number, code4: number, type6: number, code6: number]> = {
+  host: [3, 1, 1, 3], protocol: [3, 2, 4, 1], port: [3, 3, 1, 4], prohibited: [3, 13, 1, 1], "hop-limit": [11, 0, 3, 0], "too-big": [3, 4, 2, 0],
+};
 const ERRORS_PER_SECOND = 100;
 
 export class IcmpResponder {
@@ -32,8 +35,8 @@ export class IcmpResponder {
     this.send(destination.slice(), source.slice(), is4 ? 0 : 129, 0, length);
   }
 
-  /** Tells the sender of `packet`, from our address `from`, that it went nowhere. */
-  unreachable(packet: IpPacket, kind: UnreachableKind, from: IpAddress): void {
+  /** Tells the sender of `packet`, from our address `from`, what became of it; "too-big" says what MTU it met. */
+  error(packet: IpPacket, kind: IcmpErrorKind, from: IpAddress, mtu = 0): void {
     const { data, headerAt, payloadAt, payloadLength, source } = packet;
     const { link } = this;
     // A reassembled packet has lost its header, so there is nothing to quote.
@@ -48,9 +51,10 @@ export class IcmpResponder {
     }
     if (this.errorsLeft-- <= 0 || !link.canSend()) return;
     const quote = data.subarray(headerAt, Math.min(data.length, payloadAt + Math.min(payloadLength, is4 ? 8 : 512)));
-    putU32(link.frame, PAYLOAD_AT + 4, 0);
+    putU32(link.frame, PAYLOAD_AT + 4, mtu);
     link.frame.set(quote, PAYLOAD_AT + 8);
-    this.send(from, source.slice(), is4 ? 3 : 1, is4 ? CODES4[kind] : CODES6[kind], 8 + quote.length);
+    const [type4, code4, type6, code6] = ERRORS[kind];
+    this.send(from, source.slice(), is4 ? type4 : type6, is4 ? code4 : code6, 8 + quote.length);
   }
 
   private send(from: IpAddress, to: IpAddress, type: number, code: number, length: number): void {

@@ -70,6 +70,22 @@ export function parseIpv6(data: Uint8Array, at: number, end: number, mac: Uint8A
   return skipExtensions(packet) ? packet : undefined;
 }
 
+/** The beginning of a packet, as an ICMP error quotes it: where it has been cut off, its own lengths do not hold. */
+export function parseQuoted(data: Uint8Array, at: number, end: number): Pick<IpPacket, "source" | "destination" | "protocol" | "payloadAt"> | undefined {
+  const version = at < end ? (data[at] as number) >> 4 : 0;
+  const headerLength = version === 4 ? ((data[at] as number) & 15) * 4 : 40;
+  if ((version !== 4 && version !== 6) || headerLength < 20 || at + headerLength + 8 > end) return undefined;
+  const [addressAt, size, protocolAt] = version === 4 ? [at + 12, 4, at + 9] : [at + 8, 16, at + 6];
+  // A later fragment has no ports.
+  if (version === 4 && (u16(data, at + 6) & 0x1fff) !== 0) return undefined;
+  return {
+    source: data.subarray(addressAt, addressAt + size),
+    destination: data.subarray(addressAt + size, addressAt + 2 * size),
+    protocol: data[protocolAt] as number,
+    payloadAt: at + headerLength,
+  };
+}
+
 /** Moves the payload past hop-by-hop, routing (only when used up), fragment and destination option headers. */
 export function skipExtensions(packet: IpPacket): boolean {
   for (let headers = 0; headers < 8; headers++) {

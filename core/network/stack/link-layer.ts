@@ -3,6 +3,7 @@
 // Neighbours are learned only from what they say to the gateway, so that chatter of others cannot fill the table.
 import type { IpAddress, MacAddress } from "./address.ts";
 import { addressKey, BROADCAST_MAC } from "./address.ts";
+import type { IpPacket } from "./ip-packet.ts";
 import { checksum, equalOctets as equal, putU16, putU32, u16 } from "./octets.ts";
 
 export const ETHERTYPE_IPV4 = 0x0800;
@@ -35,6 +36,8 @@ export interface LinkSettings {
   canTransmit(): boolean;
   /** Asks for an IPv6 neighbour (a neighbour solicitation), to `mac` or by multicast. */
   solicit6(target: IpAddress, mac: MacAddress | undefined): void;
+  /** A frame that waited for a neighbour that has not answered. */
+  undeliverable?(frame: Uint8Array): void;
 }
 
 /** Offset of the payload in the scratch frame for either version of IP. */
@@ -166,6 +169,28 @@ export class LinkLayer {
     }
   }
 
+  /** Sends another's packet one hop further, as it is but for the hop limit; in fragments where it came so or is too long. */
+  forward(packet: IpPacket): void {
+    const { data, headerAt, payloadAt, payloadLength, source, destination, protocol, hopLimit } = packet;
+    const end = payloadAt + payloadLength;
+    if (headerAt < 0 || end - headerAt > this.settings.mtu) {
+      this.frame.set(data.subarray(payloadAt, end), PAYLOAD_AT);
+      this.sendIp(source, destination, protocol, payloadLength, undefined, hopLimit - 1);
+      return;
+    }
+    const { piece } = this;
+    piece.set(data.subarray(headerAt, end), 14);
+    piece.set(this.settings.mac, 6);
+    const is4 = source.length === 4;
+    putU16(piece, 12, is4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+    piece[is4 ? 22 : 21] = hopLimit - 1;
+    if (is4) {
+      putU16(piece, 24, 0);
+      putU16(piece, 24, checksum(piece, 14, ((piece[14] as number) & 15) * 4));
+    }
+    this.deliver(piece.subarray(0, 14 + end - headerAt), destination, undefined);
+  }
+
   private putHeader(
     frame: Uint8Array, at: number, source: IpAddress, destination: IpAddress, protocol: number, length: number,
     id: number, fragment: number, hopLimit: number,
@@ -228,8 +253,12 @@ export class LinkLayer {
   tick(): void {
     for (const neighbour of this.unresolved) {
       if (neighbour.probeNs + PROBE_INTERVAL_NS > this.nowNs) continue;
-      if (neighbour.probes >= PROBES) this.forget(addressKey(neighbour.address), neighbour);
-      else this.probe(neighbour);
+      if (neighbour.probes < PROBES) {
+        this.probe(neighbour);
+        continue;
+      }
+      this.forget(addressKey(neighbour.address), neighbour);
+      for (const frame of neighbour.waiting) this.settings.undeliverable?.(frame);
     }
   }
 }

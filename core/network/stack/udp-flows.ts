@@ -43,7 +43,7 @@ export class UdpFlows {
   nowNs = 0;
   private readonly ports: UdpPorts;
   private readonly table: FlowTable<UdpFlow>;
-  private readonly forwards: { forward: UdpForward; guest: IpAddress; port: number }[] = [];
+  private readonly forwards: { forward: UdpForward; target(): IpAddress | undefined; port: number }[] = [];
   private sweepNs = Infinity;
   private nextPort = 0;
 
@@ -92,10 +92,12 @@ export class UdpFlows {
     return flow;
   }
 
-  /** Takes datagrams at the host's endpoint to a guest's port; they appear to come from `gateway`. */
-  forward(at: HostEndpoint, gateway: IpAddress, guest: IpAddress, port: number, failed: (reason: string) => void): void {
+  /** Takes datagrams at the host's endpoint to the port of whatever guest `target` names then; they appear to come from `gateway`. */
+  forward(at: HostEndpoint, gateway: IpAddress, target: () => IpAddress | undefined, port: number, failed: (reason: string) => void): void {
     const forward: UdpForward = { socket: NO_SOCKET, senders: new Map() };
     const take = (from: HostEndpoint, data: Uint8Array): void => {
+      const guest = target();
+      if (guest === undefined) return;
       let gatewayPort: number | undefined;
       for (const [candidate, sender] of forward.senders) {
         if (sender.port === from.port && formatIp(sender.address) === formatIp(from.address)) gatewayPort = candidate;
@@ -108,14 +110,15 @@ export class UdpFlows {
       this.ports.toGuest(gateway, gatewayPort, guest, port, data);
     };
     forward.socket = this.ports.sockets.openUdp(at.address.length === 4 ? 4 : 6, at, take, failed);
-    this.forwards.push({ forward, guest: guest.slice(), port });
+    this.forwards.push({ forward, target, port });
   }
 
   /** A datagram from a guest to a port of the gateway: an answer through a forward? */
   answer(guest: IpAddress, port: number, gatewayPort: number, data: Uint8Array): boolean {
     for (const entry of this.forwards) {
       const sender = entry.forward.senders.get(gatewayPort);
-      if (sender === undefined || entry.port !== port || addressKey(entry.guest) !== addressKey(guest)) continue;
+      const target = entry.target();
+      if (sender === undefined || target === undefined || entry.port !== port || addressKey(target) !== addressKey(guest)) continue;
       entry.forward.socket.send(sender, data);
       return true;
     }
