@@ -15,6 +15,8 @@ export interface LinkFaults {
   readonly bitsPerSecond?: number;
   /** Carrier is gone at this end, and what the far end sends is lost. The far end keeps its own carrier: pull the cable to take both. */
   readonly cut?: boolean;
+  /** Chance begins anew from this when it changes. */
+  readonly seed?: number;
 }
 
 /** What may wait in one direction; more is lost, as in a router's queue. */
@@ -55,7 +57,12 @@ export class FaultPort implements NetPort {
   private readonly clock: Clock;
   private readonly outward: FaultQueue;
   private readonly inward: FaultQueue;
+  private readonly chance: SeededChance;
   private faults: LinkFaults = {};
+  /** What the chance began from, where the faults say it. */
+  private seed: number | undefined;
+  /** No faults but a cut. */
+  private isClear = true;
   private client: NetPortClient | null = null;
   /** Called when nextDeadlineNs() has become earlier. */
   onEarlier: (deadlineNs: number) => void = () => {};
@@ -63,9 +70,9 @@ export class FaultPort implements NetPort {
   constructor(inner: NetPort, clock: Clock, seed: number) {
     this.inner = inner;
     this.clock = clock;
-    const chance = seededChance(seed);
-    this.outward = new FaultQueue(chance, (frame) => inner.send(frame));
-    this.inward = new FaultQueue(chance, (frame) => {
+    this.chance = new SeededChance(seed);
+    this.outward = new FaultQueue(this.chance, (frame) => inner.send(frame));
+    this.inward = new FaultQueue(this.chance, (frame) => {
       if (this.client?.canReceive()) this.client.receive(frame);
     });
   }
@@ -86,13 +93,18 @@ export class FaultPort implements NetPort {
     if (fault !== undefined) return fault;
     const wasUp = this.linkUp;
     this.faults = faults;
+    this.isClear = !(faults.loss || faults.duplication || faults.reordering || faults.delayNs || faults.jitterNs || faults.bitsPerSecond);
+    if (faults.seed !== undefined && faults.seed !== this.seed) this.chance.begin(faults.seed);
+    this.seed = faults.seed;
     if (!this.linkUp) this.clear();
     if (wasUp !== this.linkUp) this.client?.linkChanged(this.linkUp);
     return undefined;
   }
 
   send(frame: Uint8Array): void {
-    if (this.linkUp) this.pass(this.outward, frame);
+    if (!this.linkUp) return;
+    if (this.isClear && this.outward.isEmpty) this.inner.send(frame);
+    else this.pass(this.outward, frame);
   }
 
   canSend(): boolean {
@@ -112,7 +124,10 @@ export class FaultPort implements NetPort {
     }
     this.inner.connect({
       receive: (frame) => {
-        if (this.linkUp) this.pass(this.inward, frame);
+        if (!this.linkUp) return;
+        if (this.isClear && this.inward.isEmpty) {
+          if (client.canReceive()) client.receive(frame);
+        } else this.pass(this.inward, frame);
       },
       canReceive: () => this.linkUp && (this.inward.isIdle(this.faults) ? client.canReceive() : this.inward.hasRoom),
       linkChanged: (up) => {
@@ -157,7 +172,7 @@ export class FaultPort implements NetPort {
 
 /** One direction. */
 class FaultQueue {
-  private readonly chance: () => number;
+  private readonly chance: SeededChance;
   private readonly deliver: (frame: Uint8Array) => void;
   /** In order of time, then of arrival. */
   private readonly waiting: Waiting[] = [];
@@ -169,13 +184,17 @@ class FaultQueue {
   reordered = 0;
   overrun = 0;
 
-  constructor(chance: () => number, deliver: (frame: Uint8Array) => void) {
+  constructor(chance: SeededChance, deliver: (frame: Uint8Array) => void) {
     this.chance = chance;
     this.deliver = deliver;
   }
 
   get nextNs(): number {
     return this.waiting[0]?.dueNs ?? Infinity;
+  }
+
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
   }
 
   get hasRoom(): boolean {
@@ -228,7 +247,7 @@ class FaultQueue {
       if (delay === 0) due += REORDER_NS;
     } else {
       const jitter = faults.jitterNs ?? 0;
-      due += Math.max(0, delay + (jitter === 0 ? 0 : (this.chance() * 2 - 1) * jitter));
+      due += Math.max(0, delay + (jitter === 0 ? 0 : (this.chance.next() * 2 - 1) * jitter));
       due = Math.max(due, this.lastDueNs);
       this.lastDueNs = due;
     }
@@ -247,17 +266,27 @@ class FaultQueue {
   }
 
   private happens(share: number | undefined): boolean {
-    return share !== undefined && share > 0 && this.chance() < share;
+    return share !== undefined && share > 0 && this.chance.next() < share;
   }
 }
 
 /** Numbers from 0 to 1 (splitmix32). */
-function seededChance(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e37_79b9) >>> 0;
+class SeededChance {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = seed >>> 0;
+  }
+
+  begin(seed: number): void {
+    this.state = seed >>> 0;
+  }
+
+  next(): number {
+    const state = (this.state + 0x9e37_79b9) >>> 0;
+    this.state = state;
     let mixed = Math.imul(state ^ (state >>> 16), 0x85eb_ca6b);
     mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
     return ((mixed ^ (mixed >>> 16)) >>> 0) / 0x1_0000_0000;
-  };
+  }
 }

@@ -1,6 +1,6 @@
 // Several switches as one network: joined by trunks that speak the spanning tree, so that a loop is safe, and polled together.
 import type { Clock } from "../../time/clock.ts";
-import { Cable } from "../port.ts";
+import { Cable, type NetPort } from "../port.ts";
 import { Switch, type SwitchOptions } from "./switch.ts";
 import type { SwitchPort } from "./switch-port.ts";
 
@@ -9,6 +9,8 @@ export interface TrunkOptions {
   /** VLANs that pass; all unless given. None goes without a tag, so the two ends cannot disagree about it. */
   readonly allowed?: readonly number[] | "all";
   readonly pathCost?: number;
+  /** Puts something between the first switch and the cable: faults, captures. */
+  readonly wrap?: (end: NetPort) => NetPort;
 }
 
 export interface Trunk {
@@ -55,7 +57,7 @@ export class SwitchFabric {
       return second;
     }
     const cable = new Cable();
-    first.attach(cable.a);
+    first.attach(options.wrap?.(cable.a) ?? cable.a);
     second.attach(cable.b);
     const trunk: Trunk = { name: options.name, cable, ends: [first, second] };
     this.links.push(trunk);

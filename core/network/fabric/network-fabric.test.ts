@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LinkFaults, type NicConnection, Topology } from "../../api/network.ts";
+import type { NicWiring } from "../../api/network-protocol.ts";
+import { NetworkGuest } from "../../testkit/network-guest.ts";
+import { Cable } from "../port.ts";
+import { parseIpv4 } from "../wire/ipv4.ts";
+import { readU48 } from "../wire/bytes.ts";
+import { parseMac } from "../wire/ethernet.ts";
+import { FakeSockets } from "../stack/testbed.ts";
+import { FLAP_NS } from "./cards.ts";
+import { NetworkFabric } from "./network-fabric.ts";
+
+const access = (vlan: number, on = "lan"): NicConnection => ({ switch: on, vlans: { mode: "access", vlan } });
+const trunk = (allowed: number[], native?: number): NicConnection => ({ switch: "lan", vlans: { mode: "trunk", allowed, ...(native === undefined ? {} : { native }) } });
+const wiring = (connection: NicConnection | null, more: Partial<NicWiring> = {}): NicWiring => ({ connection, cable: true, ...more });
+const GATEWAY_ADDRESS = parseIpv4("10.0.10.1")!;
+const GATEWAY = { name: "gw", switch: "lan", vlan: 10, network: "10.0.10.0/24" };
+
+function bench(drawn: object = { version: 1, switches: [{ name: "lan" }] }) {
+  const clock = { now: 1e9, nowNs: () => clock.now };
+  const sockets = new FakeSockets();
+  const events: string[] = [];
+  let random = 1;
+  const fabric = new NetworkFabric({
+    clock, sockets, seed: 7,
+    tftpFiles: () => ({ open: (_, opened) => opened("not-found") }),
+    random32: () => (random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0),
+    event: (level, subject, message) => events.push(`${level} ${subject}: ${message}`),
+    wake: () => undefined,
+  });
+  const apply = (topology: object): string | undefined => fabric.apply(Topology.parse(topology));
+  assert.equal(apply(drawn), undefined);
+  const guest = (machine: string, last: number, to: NicWiring): NetworkGuest => {
+    const mac = `52:54:00:00:00:${last.toString(16).padStart(2, "0")}`;
+    const cable = new Cable();
+    const card = new NetworkGuest(mac, cable.a);
+    assert.equal(fabric.attach({ link: `${machine}-id/nic0`, machine, mac, wiring: to, end: cable.b }), undefined);
+    return card;
+  };
+  const pass = (ns: number): void => {
+    for (const end = clock.now + ns; clock.now < end; ) {
+      clock.now = Math.max(clock.now, Math.min(end, fabric.nextDeadlineNs()));
+      fabric.poll();
+      if (fabric.nextDeadlineNs() > end) clock.now = end;
+    }
+  };
+  const wire = (machine: string, to: NicWiring): void => assert.equal(fabric.wire(`${machine}-id/nic0`, to), undefined);
+  return { clock, sockets, events, fabric, apply, guest, pass, wire };
+}
+
+test("a VLAN is a fence, and a card that moves to another is on the other side of it", () => {
+  const { guest, wire, pass } = bench();
+  const a = guest("a", 1, wiring(access(10)));
+  const b = guest("b", 2, wiring(access(10)));
+  const c = guest("c", 3, wiring(access(20)));
+  a.send(1);
+  assert.deepEqual([b.markers(), c.markers()], [[1], []]);
+  wire("b", wiring(access(20)));
+  assert.deepEqual(b.carrier, ["up", "down"]);
+  a.send(2);
+  c.send(3);
+  assert.deepEqual([b.markers(), c.markers()], [[], []]);
+  pass(FLAP_NS - 1);
+  assert.deepEqual(b.carrier, ["up", "down"]);
+  pass(1);
+  assert.deepEqual(b.carrier, ["up", "down", "up"]);
+  a.send(4);
+  c.send(5);
+  assert.deepEqual([b.markers(), c.markers()], [[5], []]);
+  assert.deepEqual(a.carrier, ["up"]);
+});
+
+test("a trunk card sees its VLANs with tags, and its native VLAN without", () => {
+  const { guest, wire } = bench();
+  const a = guest("a", 1, wiring(access(10)));
+  const b = guest("b", 2, wiring(access(20)));
+  const t = guest("t", 3, wiring(trunk([10], 20)));
+  a.send(1);
+  b.send(2);
+  assert.deepEqual(t.take().map((frame) => [frame[12], frame[13], frame.length]), [[0x81, 0, 64], [0x88, 0xb5, 60]]);
+  wire("t", wiring(trunk([], 20)));
+  a.send(3);
+  b.send(4);
+  assert.deepEqual(t.markers(), [4]);
+  assert.deepEqual(t.carrier, ["up"]);
+});
+
+test("what a change of the topology does not name goes on undisturbed", () => {
+  const base = { version: 1, switches: [{ name: "lan" }, { name: "old" }], trunks: [{ name: "t", ends: ["lan", "old"] }], gateways: [GATEWAY] };
+  const { guest, apply, pass, fabric } = bench(base);
+  const a = guest("a", 1, wiring(access(10)));
+  const b = guest("b", 2, wiring(access(10)));
+  const far = guest("far", 3, wiring(access(10, "old")));
+  pass(5e9);
+  assert.equal(a.dhcp("", () => pass(1e6)), "10.0.10.10");
+  const lease = fabric.stats().leases;
+  assert.deepEqual(lease, [{ gateway: "gw", mac: "52:54:00:00:00:01", address: "10.0.10.10", name: "a" }]);
+  b.take();
+  const after = { ...base, switches: [{ name: "lan" }, { name: "new" }], trunks: [], gateways: [{ ...GATEWAY, reservations: [{ mac: "52:54:00:00:00:02", address: "10.0.10.99" }] }, { ...GATEWAY, name: "g2", vlan: 20 }] };
+  assert.equal(apply(after), undefined);
+  assert.deepEqual([a.carrier, b.carrier, far.carrier], [["up"], ["up"], ["up", "down"]]);
+  a.send(1, parseMac("52:54:00:00:00:02"));
+  assert.deepEqual(b.markers(), [1]);
+  assert.deepEqual(fabric.stats().leases, lease);
+  assert.equal(b.dhcp("", () => pass(1e6)), "10.0.10.99");
+  // The switch comes back, and the card that was there with it.
+  assert.equal(apply(base), undefined);
+  pass(FLAP_NS);
+  assert.deepEqual(far.carrier, ["up", "down", "up"]);
+});
+
+test("a card without a switch waits for it; wiring to one that does not exist is refused", () => {
+  const { guest, apply, fabric } = bench({ version: 1 });
+  const a = guest("a", 1, wiring(access(10)));
+  assert.deepEqual(a.carrier, []);
+  assert.equal(apply({ version: 1, switches: [{ name: "lan" }] }), undefined);
+  assert.deepEqual(a.carrier, ["up"]);
+  assert.equal(fabric.wire("a-id/nic0", wiring(access(10, "none"))), "There is no switch none.");
+  assert.equal(fabric.wire("b-id/nic0", wiring(access(10))), "There is no link b-id/nic0.");
+  assert.deepEqual(a.carrier, ["up"]);
+});
+
+test("cable and cut take the carrier; other faults, guards and captures work on the link", () => {
+  const { guest, wire, pass, fabric } = bench();
+  const a = guest("a", 1, wiring(access(10)));
+  const b = guest("b", 2, wiring(access(10)));
+  const seen: string[] = [];
+  const end = fabric.observe("a-id/nic0", (frame, direction) => seen.push(`${direction} ${frame[14]}`));
+  a.send(1);
+  b.send(2);
+  assert.deepEqual(seen, ["out 1", "in 2"]);
+  end();
+  for (const without of [wiring(access(10), { cable: false }), wiring(access(10), { faults: { cut: true } })]) {
+    wire("a", without);
+    assert.equal(a.carrier.at(-1), "down");
+    wire("a", wiring(access(10)));
+    pass(FLAP_NS);
+    assert.equal(a.carrier.at(-1), "up");
+  }
+  assert.equal(seen.length, 2);
+  a.take();
+  b.take();
+  wire("a", wiring(access(10), { faults: { delayMs: 5 } }));
+  a.send(3);
+  assert.deepEqual(b.markers(), []);
+  pass(5e6);
+  assert.deepEqual(b.markers(), [3]);
+  wire("a", wiring(access(10), { faults: { loss: 1 }, guards: { isolated: true } }));
+  a.send(4);
+  assert.deepEqual(b.markers(), []);
+  assert.equal(fabric.stats().links[0]?.drops["lost"], 1);
+  wire("a", wiring(access(10), { guards: { antiSpoofing: true } }));
+  a.send(5);
+  assert.deepEqual(b.markers(), [5]);
+});
+
+test("the same seed gives the same faults", () => {
+  const run = (seed: number): number[] => {
+    const { guest } = bench();
+    const a = guest("a", 1, wiring(access(10), { faults: LinkFaults.parse({ loss: 0.5, seed }) }));
+    const b = guest("b", 2, wiring(access(10)));
+    for (let i = 0; i < 50; i++) a.send(i);
+    return b.markers();
+  };
+  assert.deepEqual(run(1), run(1));
+  assert.notDeepEqual(run(1), run(2));
+});
+
+test("machines resolve each other's names, and a forward follows a machine's name to its lease", () => {
+  const forward = { hostPort: 2222, guest: "Web", guestPort: 22 };
+  const { guest, pass, sockets, events, fabric } = bench({ version: 1, switches: [{ name: "lan" }], gateways: [{ ...GATEWAY, forwards: [forward] }] });
+  const web = guest("Web", 1, wiring(access(10)));
+  const db = guest("db", 2, wiring(access(10)));
+  const settle = (): void => pass(1e6);
+  assert.equal(db.dhcp("debian", settle), "10.0.10.10");
+  assert.equal(web.dhcp("debian", settle), "10.0.10.11");
+  assert.match(events.join("\n"), /info gw: web \(52:54:00:00:00:01\) has the address 10\.0\.10\.11\./);
+  const own = parseIpv4("10.0.10.10")!;
+  const question = Buffer.from(`000101000001000000000000${Buffer.from("\x03web\x03lab").toString("hex")}0000010001`, "hex");
+  const gateway = fabric.stats().links.find(({ link }) => link === "gateway:gw");
+  assert.ok(gateway?.up);
+  db.take();
+  db.arp(own, GATEWAY_ADDRESS);
+  db.udp(own, 5353, GATEWAY_ADDRESS, 53, question, readU48(db.take()[0]!, 6));
+  const [answer] = db.datagrams(5353);
+  assert.equal(answer?.data.subarray(-4).join("."), "10.0.10.11");
+  sockets.listeners[0]!.accepted({ read: () => 0, write: () => 0, end() {}, reset() {} }, { address: Uint8Array.of(127, 0, 0, 1), port: 5 });
+  pass(1e7);
+  // The gateway looks for the machine's address to open the connection to.
+  assert.ok(web.take().some((frame) => frame[12] === 8 && frame[13] === 6 && frame.subarray(38, 42).join(".") === "10.0.10.11"));
+});
+
+test("a loop of trunks is safe, and a cut is found a way round", () => {
+  const switches = [{ name: "lan" }, { name: "s2" }, { name: "s3" }];
+  const trunks = [["lan", "s2"], ["s2", "s3"], ["s3", "lan"]].map((ends, i) => ({ name: `t${i}`, ends }));
+  const { guest, pass, fabric } = bench({ version: 1, switches, trunks });
+  const a = guest("a", 1, wiring(access(10)));
+  const b = guest("b", 2, wiring(access(10, "s2")));
+  pass(10e9);
+  a.take();
+  a.send(1);
+  assert.deepEqual([a.markers(), b.markers()], [[], [1]]);
+  const blocked = (): number => fabric.stats().links.filter((link) => link.blocked).length;
+  assert.equal(blocked(), 1);
+  assert.equal(fabric.setFaults("trunk:t0", { cut: true }), undefined);
+  pass(10e9);
+  assert.equal(blocked(), 0);
+  a.send(2);
+  assert.deepEqual(b.markers(), [2]);
+  assert.equal(fabric.setFaults("trunk:t9", {}), "There is no link trunk:t9.");
+});
+
+test("what cannot be is refused with a sentence, and nothing changes", () => {
+  const { apply, fabric } = bench();
+  const before = fabric.topology;
+  const lan = { version: 1, switches: [{ name: "lan" }, { name: "s2" }] };
+  const gateway = (more: object): object => ({ ...lan, gateways: [{ ...GATEWAY, ...more }] });
+  const cases: [object, RegExp][] = [
+    [{ version: 1, switches: [{ name: "x" }, { name: "X" }] }, /two switches called X/],
+    [{ ...lan, trunks: [{ name: "t", ends: ["lan", "no"] }] }, /Trunk t leads to the switch no, which does not exist/],
+    [gateway({ switch: "no" }), /at the switch no, which does not exist/],
+    [gateway({ network: "10.0.10.0/31" }), /mask between \/8 and \/29/],
+    [gateway({ network: "10.0.999.0/24" }), /is not a network/],
+    [gateway({ network: "10.0.10.7/24" }), /the network is 10\.0\.10\.0\/24/],
+    [gateway({ network: "127.0.0.0/8" }), /cannot have addresses/],
+    [gateway({ network6: "fe80::/64" }), /cannot have addresses/],
+    [gateway({ network6: ":::/64" }), /not an IPv6 network/],
+    [gateway({ reservations: [{ mac: "52:54:00:00:00:01", address: "10.0.10.1" }] }), /not an address for a machine/],
+    [gateway({ hostServices: [{ port: 53, hostPort: 5353 }] }), /needs its TCP port 53 itself/],
+    [gateway({ forwards: [{ hostPort: 1, guest: "10.0.11.5", guestPort: 1 }] }), /not an address for a machine/],
+    [gateway({ forwards: [{ hostPort: 1, guest: "a b", guestPort: 1 }] }), /neither an address nor the name/],
+    [gateway({ forwards: [1, 2].map((guestPort) => ({ hostPort: 1, guest: "web", guestPort })) }), /TCP port 1 of 127\.0\.0\.1 is forwarded twice/],
+    [{ ...lan, trunks: [{ name: "t", ends: ["lan", "s2"] }], gateways: [GATEWAY, { ...GATEWAY, name: "g2", switch: "s2" }] }, /both in VLAN 10 with the network/],
+    [{ ...lan, gateways: [GATEWAY], rules: [{ from: "gw", to: "no" }] }, /names the gateway no, which does not exist/],
+    [{ ...lan, gateways: [GATEWAY, { ...GATEWAY, name: "g2", vlan: 20 }], rules: [{ from: "gw", to: "g2" }] }, /their networks overlap/],
+  ];
+  for (const [topology, reason] of cases) assert.match(apply(topology) ?? "(nothing)", reason);
+  assert.equal(fabric.topology, before);
+  assert.equal(apply({ ...lan, gateways: [GATEWAY, { ...GATEWAY, name: "g2", switch: "s2" }] }), undefined);
+});
