@@ -74,7 +74,7 @@ export function buildDemo(outDir: string): Buffer {
     if (name === "user") continue;
     gcc(`${compile} -Os ${link} -Wl,-n -Wl,-s -T user/user.ld`, "-o", join(outDir, name), source, "user/user.c", ...shared);
   }
-  const kernel = sources("kernel", [".c", ".S"]);
+  const kernel = ["kernel", "kernel/net"].flatMap((folder) => sources(folder, [".c", ".S"]));
   gcc(`${compile} -O2 -mcmodel=kernel ${link} -T kernel/kernel.ld`, "-I", outDir, "-o", join(outDir, "kernel.elf"), ...kernel, ...shared);
   run("objcopy", ["-O", "binary", "kernel.elf", "kernel.bin"], outDir);
   const symbols = run("nm", ["kernel.elf"], outDir);

@@ -109,9 +109,7 @@ static void read_fadt(const u8 *fadt, u32 length) {
   bool fixed_button = !(flags & 1u << 4);
   if (!acpi_present || !fixed_button || !pm1a_event || event_half < 2 || sci >= 16 || sci < 3 || sci == 4) return;
   acpi_sci = sci;
-  u16 trigger = sci >= 8 ? 0x4D1 : 0x4D0;
-  u8 level = inb(trigger);
-  if (level != 0xFF) outb(trigger, level | (u8)(1u << (sci & 7)));
+  irq_level(sci);
   outw(pm1a_event, PWRBTN);
   outw((u16)(pm1a_event + event_half), PWRBTN);
   if (pm1b_event) {

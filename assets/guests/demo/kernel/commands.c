@@ -5,7 +5,7 @@ static void command_help(const char *arguments) {
   (void)arguments;
   kprintf("\x1b[97mCommands\x1b[0m\n");
   for (u64 i = 0; i < command_count; i++)
-    kprintf("  \x1b[96m%-9s\x1b[0m %-12s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    kprintf("  \x1b[96m%-9s\x1b[0m %-26s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
   kprintf("Programs are commands too: type \x1b[96mrun\x1b[0m to see them. Arrows, Tab, Ctrl-C work.\n");
 }
 
@@ -62,7 +62,7 @@ static void command_date(const char *arguments) {
 
 static void command_ps(const char *arguments) {
   (void)arguments;
-  static const char *const states[] = {"", "ready", "waits for a key", "waits", "sleeps", "ended"};
+  static const char *const states[] = {"", "ready", "waits for a key", "waits", "sleeps", "waits for net", "ended"};
   kprintf("   ID  RING  STATE            CPU        NAME\n");
   for (u32 i = 0; i < TASKS; i++) {
     const struct task *t = &tasks[i];
@@ -160,8 +160,8 @@ static void command_poweroff(const char *arguments) {
 static void command_about(const char *arguments) {
   (void)arguments;
   kprintf("\x1b[1;97mRingfence demo\x1b[0m 1.0, the demonstration system of Ringfence. Apache-2.0.\n"
-          "Long mode, 4-level paging, programs in ring 3 behind SYSCALL, pre-emptive tasks, ACPI power button.\n"
-          "Devices: VGA text, 8042 keyboard, 16550 serial port, 8259A, 8254, MC146818 clock.\n");
+          "Long mode, 4-level paging, programs in ring 3 behind SYSCALL, pre-emptive tasks, TCP/IP, ACPI power button.\n"
+          "Devices: VGA text, 8042 keyboard, 16550 serial port, 8259A, 8254, MC146818 clock, virtio-net.\n");
   kprintf("Started by %s%s%s\n", boot_loader_name[0] ? boot_loader_name : "a Multiboot loader", boot_command_line[0] ? " with: " : "",
           boot_command_line);
 }
@@ -180,6 +180,15 @@ const struct command commands[] = {
     {"echo", "TEXT", "print the text", command_echo},
     {"clear", "", "empty the screen", command_clear},
     {"color", "[NAME|0-7]", "colours of text and background", command_color},
+    {"net", "", "the network card: link, addresses, counters (also: ifconfig)", command_net},
+    {"ifconfig", "", "the same", command_net},
+    {"dhcp", "", "ask for an address again", command_dhcp},
+    {"arp", "", "neighbours and their hardware addresses", command_arp},
+    {"ping", "HOST [COUNT [MS]]", "round trips; MS 0: at once, only the summary", command_ping},
+    {"http", "get URL|serve on|off", "fetch a page; our own pages", command_http},
+    {"flood", "HOST|broadcast [N [BYTES]]", "many frames, and their rate", command_flood},
+    {"vlan", "ID|off", "tag our frames by IEEE 802.1Q", command_vlan},
+    {"wait", "SECONDS|net|HOST [SECONDS]", "until later, an address, an answer", command_wait},
     {"crash", "", "triple fault: the machine dies, its neighbours do not", command_crash},
     {"panic", "", "a fault inside the kernel", command_panic},
     {"reboot", "", "restart the machine", command_reboot},

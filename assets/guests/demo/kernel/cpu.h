@@ -15,6 +15,13 @@ static inline u16 inw(u16 port) {
   return value;
 }
 
+static inline void outl(u16 port, u32 value) { __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port)); }
+static inline u32 inl(u16 port) {
+  u32 value;
+  __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
+
 static inline u64 rdtsc(void) {
   u32 low, high;
   __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));

@@ -62,7 +62,7 @@ void descriptors_init(void) {
                    :
                    : "m"(pointer), "r"(0x10), "r"(0x28)
                    : "rax", "memory");
-  for (u32 vector = 0; vector < 48; vector++) set_gate(vector, vector_stubs + 16 * vector, 0);
+  for (u32 vector = 0; vector < 49; vector++) set_gate(vector, vector_stubs + 16 * vector, 0);
   idt[2].ist = idt[8].ist = idt[18].ist = 1; // NMI, double fault, machine check: whatever the stack pointer is
   set_gate(0xFF, spurious_stub, 0);
   load_idt(idt, sizeof idt - 1);

@@ -43,7 +43,7 @@
 .global vector_stubs
 vector_stubs:
 .set vector, 0
-.rept 48
+.rept 49
   .align 16
   .if !(vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30)
     push $0

@@ -12,10 +12,18 @@ static u32 history_count;
 u32 input_free(void) { return QUEUE - (queue_head - queue_tail); }
 bool input_waiting(void) { return queue_head != queue_tail; }
 
+bool command_runs;
+volatile bool command_stop;
+
 // Called with interrupts off.
 void input_push(u16 key) {
   if (key == 3 && foreground != 0) {
     task_stop(&tasks[foreground]);
+    return;
+  }
+  if (key == 3 && command_runs) {
+    command_stop = true;
+    if (tasks[0].state == TASK_WAIT_NET) task_wake(&tasks[0]);
     return;
   }
   if (!input_free()) return;

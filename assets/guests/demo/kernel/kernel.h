@@ -48,6 +48,8 @@ void input_push(u16 key);
 u32 input_free(void);
 bool input_take(u16 *key);
 bool input_waiting(void);
+extern bool command_runs;          // a command of the kernel does: Ctrl-C is for it
+extern volatile bool command_stop; // and has been pressed
 // Reads a line (without its end) into `line` of LINE_MAX bytes. False: Ctrl-C, or the task is being ended.
 bool read_line(const char *prompt, char *line, bool with_history);
 
@@ -60,7 +62,8 @@ struct region {
 };
 extern struct region regions[];
 extern u32 region_count;
-extern char boot_command_line[LINE_MAX];
+#define COMMAND_LINE_MAX 1024
+extern char boot_command_line[COMMAND_LINE_MAX];
 extern char boot_loader_name[64];
 bool memory_init(u32 magic, u32 information);
 u64 frame_alloc(void); // zeroed; 0 when there is none
@@ -99,6 +102,7 @@ extern u64 interrupt_count;
 void trap_dispatch(struct frame *frame);
 void pic_init(void);
 void irq_enable(u32 irq);
+void irq_level(u32 irq);
 void apic_init(void);
 _Noreturn void panic(const char *reason, struct frame *frame);
 
@@ -115,9 +119,18 @@ struct date {
 };
 bool rtc_read(struct date *date);
 
+// timer.c: one deadline of the network's, by the local APIC's timer or the tick
+#define TIMER_VECTOR 0x30
+#define NEVER (~0UL)
+void timer_init(volatile u32 *apic);
+void timer_set(u64 deadline_ns);
+void timer_irq(void);
+void timer_tick(void);
+bool timer_needs_tick(void);
+
 // task.c: task 0 is the shell (in ring 0), the others are programs in ring 3
 #define TASKS 8
-enum task_state { TASK_NONE, TASK_READY, TASK_WAIT_KEY, TASK_WAIT_TASK, TASK_SLEEP, TASK_ENDED };
+enum task_state { TASK_NONE, TASK_READY, TASK_WAIT_KEY, TASK_WAIT_TASK, TASK_SLEEP, TASK_WAIT_NET, TASK_ENDED };
 struct fault {
   u64 vector, error, rip, address;
 };
@@ -164,6 +177,25 @@ u8 acpi_century_register(void);
 void power_off(void); // returns only if the machine stays on
 void power_button_pressed(void);
 _Noreturn void reboot(void);
+
+// net/: the network. Its work is done within interrupts, or by the shell with interrupts off.
+extern u32 net_irq_line; // ~0: no card
+void net_init(void);
+void net_irq(void);
+void net_timer(void);    // the deadline of timer_set has come
+bool net_announce(void); // prints what has happened; true if something has
+bool net_up(u64 wait_ms); // waits for an address; false: no card, no address in time, or Ctrl-C
+void command_net(const char *arguments);
+void command_dhcp(const char *arguments);
+void command_arp(const char *arguments);
+void command_ping(const char *arguments);
+void command_wait(const char *arguments);
+void command_http(const char *arguments);
+void command_flood(const char *arguments);
+void command_vlan(const char *arguments);
+
+// options.c: NAME=VALUE or NAME="SOME VALUE" in the command line, where exec= takes the rest. False if it is not there.
+bool boot_option(const char *name, char *value, u64 size);
 
 // shell.c, commands.c, command-cpu.c, command-bench.c
 _Noreturn void shell(void);

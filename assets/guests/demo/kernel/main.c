@@ -30,9 +30,10 @@ _Noreturn void kmain(u32 magic, u32 information) {
   paging_init();
   tasks_init();
   pic_init();
-  apic_init();
   time_init();
+  apic_init();
   acpi_init();
+  net_init();
   keyboard_init();
   irq_enable(0);
   irq_enable(1);

@@ -18,7 +18,7 @@ enum { MAX_REGIONS = 32, BOOT_MAPPED = 0x40000000 };
 
 struct region regions[MAX_REGIONS];
 u32 region_count;
-char boot_command_line[LINE_MAX];
+char boot_command_line[COMMAND_LINE_MAX];
 char boot_loader_name[64];
 
 static u64 next_frame[MAX_REGIONS]; // never handed out from here on, per region

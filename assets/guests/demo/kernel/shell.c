@@ -29,7 +29,10 @@ void run_line(char *line) {
   } else {
     for (u64 i = 0; i < command_count; i++) {
       if (strcmp(commands[i].name, name) != 0) continue;
+      command_stop = false;
+      command_runs = true;
       commands[i].run(arguments);
+      command_runs = false;
       return;
     }
   }
@@ -41,20 +44,34 @@ void run_line(char *line) {
   task_run(program, arguments, background);
 }
 
-// The kernel's command line may say exec=COMMAND;COMMAND... as its last part.
-static void run_boot_commands(void) {
-  const char *at = boot_command_line;
-  while (*at && !starts_with(at, "exec=")) at++;
-  if (!*at) return;
-  at += 5;
-  while (*at) {
+// Commands with `;` between them. Ctrl-C in one ends all.
+static void run_script(const char *at) {
+  command_stop = false;
+  while (*at && !command_stop) {
     char line[LINE_MAX];
     u64 length = 0;
-    while (*at && *at != ';') line[length++] = *at++;
+    while (*at == ' ') at++;
+    for (; *at && *at != ';'; at++)
+      if (length + 1 < LINE_MAX) line[length++] = *at;
     if (*at) at++;
     line[length] = 0;
     kprintf("\x1b[92mringfence> \x1b[0m%s\n", line);
     run_line(line);
+  }
+}
+
+// The kernel's command line may say exec=COMMAND;COMMAND... as its last part, and run="COMMAND;COMMAND", for which the network is waited.
+static void run_boot_commands(void) {
+  static char script[COMMAND_LINE_MAX];
+  if (boot_option("exec", script, sizeof script)) run_script(script);
+  command_runs = true; // Ctrl-C ends the wait
+  if (boot_option("run", script, sizeof script)) {
+    net_up(60000);
+    command_runs = false;
+    run_script(script);
+  } else {
+    net_up(1000);
+    command_runs = false;
   }
 }
 

@@ -1,6 +1,6 @@
 // Tasks: the shell in ring 0 and up to seven programs in ring 3, each in an address space of its own. Round robin with a quantum of
 // one tick among programs; the kernel itself is never pre-empted. When nothing can run the processor halts, and the tick stops too
-// unless somebody sleeps.
+// unless somebody sleeps. The network's work is done within interrupts; the shell waits for it in TASK_WAIT_NET.
 #include "kernel.h"
 
 enum { KERNEL_STACK = 8192 };
@@ -50,7 +50,7 @@ static void schedule(void) {
   reschedule = false;
   while (!(next = pick())) {
     console_flush();
-    if (anyone_sleeps()) tick_start();
+    if (anyone_sleeps() || timer_needs_tick()) tick_start();
     else tick_stop();
     wait_for_interrupt();
   }
@@ -92,6 +92,7 @@ void tasks_tick(bool from_user) {
   u64 now = now_ns();
   for (u32 i = 0; i < TASKS; i++)
     if (tasks[i].state == TASK_SLEEP && tasks[i].wake_ns <= now) task_wake(&tasks[i]);
+  timer_tick();
   reschedule = true;
   console_flush();
 }
@@ -107,7 +108,7 @@ void task_exit(i32 code) {
 }
 
 bool task_reap(void) {
-  bool announced = false;
+  bool announced = net_announce();
   for (u32 i = 1; i < TASKS; i++) {
     struct task *task = &tasks[i];
     if (task->state != TASK_ENDED) continue;

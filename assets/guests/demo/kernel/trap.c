@@ -1,4 +1,5 @@
-// Exceptions and interrupts: two 8259A controllers (vectors 20h-2Fh), the local APIC only as a wire from them to the processor.
+// Exceptions and interrupts: two 8259A controllers (vectors 20h-2Fh), the local APIC as a wire from them to the processor and for
+// its timer (vector 30h).
 #include "kernel.h"
 
 const struct exception_name exception_names[32] = {
@@ -38,6 +39,13 @@ void irq_enable(u32 irq) {
   write_mask();
 }
 
+// Level-triggered, as PCI's lines are (the chipset's edge/level control registers).
+void irq_level(u32 irq) {
+  u16 trigger = irq >= 8 ? 0x4D1 : 0x4D0;
+  u8 level = inb(trigger);
+  if (level != 0xFF) outb(trigger, level | (u8)(1u << (irq & 7)));
+}
+
 // Firmware may have left the APIC closed to the 8259A; virtual wire mode (Intel MultiProcessor Specification, 3.6.2.2) opens it.
 void apic_init(void) {
   if (!(cpuid(1).edx & 1u << 9)) return;
@@ -49,6 +57,7 @@ void apic_init(void) {
   apic[0xF0 / 4] = 0x1FF;  // enabled, spurious vector FFh
   apic[0x350 / 4] = 0x700; // LINT0: ExtINT
   apic[0x360 / 4] = 0x400; // LINT1: NMI
+  timer_init(apic);
 }
 
 static void irq(u32 line, bool from_user) {
@@ -64,7 +73,8 @@ static void irq(u32 line, bool from_user) {
   if (line == 0) tasks_tick(from_user);
   else if (line == 1) keyboard_irq();
   else if (line == 4) serial_irq();
-  else if (line == acpi_sci) acpi_sci_irq();
+  if (line == acpi_sci) acpi_sci_irq();
+  if (line == net_irq_line) net_irq(); // lines may be shared
   if (line >= 8) outb(PIC2, END_OF_INTERRUPT);
   outb(PIC1, END_OF_INTERRUPT);
 }
@@ -120,6 +130,7 @@ static void exception(struct frame *f) {
 
 void trap_dispatch(struct frame *f) {
   if (f->vector < 32) exception(f);
+  else if (f->vector == TIMER_VECTOR) timer_irq();
   else irq((u32)f->vector - 32, (f->cs & 3) != 0);
   if (f->cs & 3) before_user();
 }
