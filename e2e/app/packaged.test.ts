@@ -1,9 +1,13 @@
 // Debian's own boot media through the app: picked in the wizard, recognised, booted by our firmware, used at the console. The same
 // media run headless in e2e/guests; here a user looks at them.
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Page } from "playwright-core";
+import { debianDisk, missingForDisk, ROOT_PASSWORD } from "../fixtures/debian-disk.ts";
 import { missingPackages, packageFile } from "../fixtures/packages.ts";
-import { screenShows } from "./console-text.ts";
+import { screenShows, serialShows, typeOnSerial } from "./console-text.ts";
 import { noBrowser, withApp } from "./running-app.ts";
 
 const GRUB = ["grub-rescue-pc", "usr/lib/grub-rescue/grub-rescue-cdrom.iso"] as const;
@@ -16,7 +20,7 @@ async function bootMedium(page: Page, path: string, system: string, memoryMiB: n
   const wizard = page.getByTestId("wizard");
   await wizard.getByTestId("source-medium").click();
   await wizard.getByTestId("medium-path").fill(path);
-  await wizard.getByTestId("recognised").getByText(system).waitFor();
+  await wizard.getByTestId("recognised").getByText(system).first().waitFor();
   await wizard.getByTestId("wizard-next").click();
   await wizard.getByTestId("memory-number").fill(String(memoryMiB));
   await wizard.getByTestId("wizard-next").click();
@@ -66,4 +70,33 @@ describe("packaged media", { skip: noBrowser, concurrency: false }, () => {
       await screenShows(page, /Pass(?:es)?:\s*[1-9][\s\S]*Errors:\s*0/, MEMTEST_PASS_MS);
       await picture("passed");
     }));
+
+  test("Debian on a disk boots by GRUB, a user logs in, and it powers itself off", { skip: missingForDisk(), timeout: 900_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "ringfence-disk-"));
+    const disk = join(folder, "debian.img");
+    try {
+      copyFileSync(debianDisk(), disk);
+      await withApp("debian-disk", async ({ page, picture }) => {
+        await bootMedium(page, disk, "ringfence", 512);
+        await screenShows(page, /GNU GRUB/, 60_000);
+        await picture("grub");
+        await page.getByTestId("screen").focus();
+        await page.keyboard.press("Enter");
+        await page.keyboard.press("ControlRight");
+        await page.getByText("Both", { exact: true }).click();
+        await serialShows(page, /ringfence login:/, 600_000);
+        await typeOnSerial(page, "root\n");
+        await serialShows(page, /Password:/, 120_000);
+        await typeOnSerial(page, `${ROOT_PASSWORD}\n`);
+        await serialShows(page, /root@ringfence:~#/, 200_000);
+        await typeOnSerial(page, "echo $((6 * 7)) $(uname -m) $(findmnt -no SOURCE /)\n");
+        await serialShows(page, /\n42 x86_64 \/dev\/[sv]da1/, 60_000);
+        await picture("shell");
+        await typeOnSerial(page, "systemctl poweroff\n");
+        await page.locator("[data-testid=machine][aria-selected=true][data-status=off]").waitFor({ timeout: 200_000 });
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

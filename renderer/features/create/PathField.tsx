@@ -11,10 +11,9 @@ import type { Probe } from "./wizard-state.ts";
 
 const PAUSE_MS = 250;
 
-/** Keys under `create.probe.`. */
+/** Keys under `create.probe.`. A disk with GRUB in its first track has a Multiboot header too: what is a medium is called one. */
 function describe({ kind, medium }: CallReply<"file.probe">) {
-  if (kind !== "unknown" || medium === null || medium.kind === "kernel") return kind;
-  return medium.kind === "unknown" ? "unknown" : medium.kind;
+  return medium === null || medium.kind === "kernel" || medium.kind === "unknown" ? kind : medium.kind;
 }
 
 interface Props {
