@@ -50,10 +50,18 @@ export type ToNetworkWorker =
   | { kind: "shutdown" };
 
 export type FromNetworkWorker =
+  /** The thread runs; the first message. */
+  | { kind: "running" }
   | { kind: "done"; queryId: number; failure: string | null }
   | { kind: "packet"; queryId: number; details: PacketDetails | null }
   | { kind: "stats"; stats: NetworkStats }
   | { kind: "packets"; captureId: string; rows: PacketRow[]; /** In all so far. */ packets: number; bytes: number }
+  /** The file of a capture could not be written any further. */
+  | { kind: "captureFailed"; captureId: string; message: string }
+  /** The last message of a thread that cannot go on. */
   | { kind: "failed"; message: string };
+
+/** Size of a card's buffer, whose layout is core/worker/nic-link.ts's. */
+export const NIC_LINK_BYTES = 4096 + 2 * (1 << 20) + 2 * 2048;
 
 export type { GatewayConfig };

@@ -89,7 +89,7 @@ export class NetworkGuest implements NetPortClient {
 
   /** Asks for an address and takes what is offered, all at once: the address as text, or undefined. `settle` lets time pass. */
   dhcp(hostName = "", settle: () => void = () => undefined): string | undefined {
-    this.sendDhcp(DISCOVER, new Map(), hostName);
+    this.requestAddress(hostName);
     settle();
     const offer = this.dhcpAnswer(OFFER);
     const server = offer?.options.get(54);
@@ -97,6 +97,16 @@ export class NetworkGuest implements NetPortClient {
     this.sendDhcp(REQUEST, new Map([[50, offer.yourAddress], [54, server]]), hostName);
     settle();
     return this.dhcpAnswer(ACKNOWLEDGE)?.yourAddress.join(".");
+  }
+
+  /** The first half of dhcp(): asks only. */
+  requestAddress(hostName = ""): void {
+    this.sendDhcp(DISCOVER, new Map(), hostName);
+  }
+
+  /** What has been offered, as text. */
+  offeredAddress(): string | undefined {
+    return this.dhcpAnswer(OFFER)?.yourAddress.join(".");
   }
 
   private sendDhcp(kind: number, options: Map<number, Uint8Array>, hostName: string): void {
