@@ -20,6 +20,7 @@ section .text
 %include "pci.asm"
 %include "fwcfg.asm"
 %include "optionrom.asm"
+%include "pmm.asm"
 %include "keyboard.asm"
 %include "timer.asm"
 %include "system.asm"

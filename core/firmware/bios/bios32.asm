@@ -82,6 +82,10 @@ bios32_init:
         mov     cx, 0x21
         mov     di, 8
         call    .checksum
+        mov     si, pmm_header
+        mov     cx, 16
+        mov     di, 6
+        call    .checksum
         mov     si, pir_table
         mov     cx, pir_slots_end - pir_table
         mov     di, 31

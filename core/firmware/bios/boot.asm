@@ -118,12 +118,17 @@ list_boot_devices:
         je      .disks
         cmp     al, K_CD
         je      .cds
-        cmp     dword [pnp_boot], 0
-        je      .out
         mov     ah, 0
-        mov     bx, [pnp_bdf]
+        mov     si, bev_list
+.network:
+        cmp     ah, [bev_count]
+        jae     .out
+        mov     bx, [si + bev.bdf]
         xor     cx, cx
-        jmp     boot_add
+        call    boot_add
+        add     si, bev.bytes
+        inc     ah
+        jmp     .network
 .out:
         ret
 .floppies:
@@ -332,7 +337,7 @@ boot_name:
         mov     al, [di + boot.kind]
         mov     si, text_network
         cmp     al, K_NETWORK
-        je      .print
+        je      .network
         mov     si, text_floppy
         cmp     al, K_FLOPPY
         je      .numbered
@@ -368,10 +373,29 @@ boot_name:
 .out:
         popa
         ret
-.print:
+.network:
         call    put_text
-        popa
-        ret
+        movzx   bx, byte [di + boot.number]
+        shl     bx, 3
+        mov     si, [bev_list + bx + bev.name]
+        or      si, si
+        jz      .out
+        push    si
+        mov     si, text_colon
+        call    put_text
+        pop     si
+        push    ds
+        mov     ds, [bev_list + bx + bev.entry + 2]
+        mov     cx, 40                  ; a name that does not end ends here
+.letter:
+        lodsb
+        cmp     al, ' '
+        jb      .named
+        call    put_char
+        loop    .letter
+.named:
+        pop     ds
+        jmp     .out
 
 ; The menu: on F12 while "etc/boot-menu-wait" says (milliseconds; not at all without), and when nothing boots.
 boot_menu:
@@ -522,8 +546,14 @@ boot_chosen:
         je      .disk
         cmp     al, K_CD
         je      .cd
-        call    far [pnp_boot]          ; network: returns if there is no server
-        jmp     boot_next
+        movzx   si, ah                  ; network: returns if there is no server
+        shl     si, 3
+        mov     ax, [bev_list + si + bev.bdf]
+        push    word ROM_SEG
+        pop     es
+        mov     di, pnp_header
+        call    far [bev_list + si + bev.entry]
+        jmp     int18
 .floppy:
         mov     dl, ah
         call    read_boot_sector

@@ -8,6 +8,7 @@ ROM_END         equ 0xE000
 ; Makes C0000h to DFFFFh RAM. What a ROM on the bus shows there is kept.
 option_rom_room:
         mov     word [rom_next], ROM_FIRST
+        mov     word [bev_count], 0
         call    enter_flat
         mov     esi, 0xC0000            ; the bus's own ROM, by way of free memory
         mov     ebx, 0
@@ -186,6 +187,16 @@ rom_from_pci:
         add     edi, 4
         dec     ecx
         jnz     .copy
+        movzx   esi, word [rom_next]    ; all bytes of a ROM add up to 0
+        shl     esi, 4
+        xor     al, al
+.sum:
+        dec     edi
+        add     al, [fs:edi]
+        cmp     edi, esi
+        ja      .sum
+        or      al, al
+        jnz     .off
         mov     di, 0x30
         call    pci_read32
         and     al, 0xFE
@@ -254,12 +265,18 @@ rom_call:
         jne     .no_pnp
         cmp     word [es:di + 0x1A], 0
         je      .no_pnp
-        cmp     dword [pnp_boot], 0
-        jne     .no_pnp
+        mov     si, [bev_count]
+        cmp     si, MAX_BEVS
+        jae     .no_pnp
+        inc     word [bev_count]
+        shl     si, 3
+        add     si, bev_list
         mov     dx, [es:di + 0x1A]
-        mov     [pnp_boot], dx
-        mov     [pnp_boot + 2], ax
-        mov     [pnp_bdf], bx
+        mov     [si + bev.entry], dx
+        mov     [si + bev.entry + 2], ax
+        mov     [si + bev.bdf], bx
+        mov     dx, [es:di + 0x10]
+        mov     [si + bev.name], dx
 .no_pnp:
         pop     es
         ret

@@ -150,7 +150,9 @@ post:
         call    mouse_init
         call    floppy_init
         call    drives_init
+        call    pmm_init
         call    other_roms
+        call    pmm_close
         call    lock_shadow
         call    list_boot_devices
         call    boot_menu
