@@ -142,10 +142,10 @@ export class Dp8390 {
   }
 
   private writeCommand(value: number): void {
-    // The send bit stays until the frame is gone.
-    this.command = value | (this.command & CR_SEND);
+    // The send bit stays until the frame is gone, and what has been started runs until it is stopped: drivers write neither bit meanwhile.
+    this.command = value | (this.command & (CR_SEND | CR_START));
     if (value & CR_STOP) {
-      this.command &= ~CR_SEND;
+      this.command = value & ~CR_SEND;
       this.page0[ISR] = this.at(ISR) | ISR_RESET;
       return;
     }

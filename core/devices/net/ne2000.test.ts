@@ -129,6 +129,17 @@ test("frames come in round the ring, and a sender waits for room", () => {
   assert.ok(peer.ready > before);
 });
 
+test("a started card stays so until it is stopped", () => {
+  const { out, read, cable } = started();
+  out(0, 0);
+  assert.ok(cable.b.canSend(), "the command register's start bit was not written again");
+  assert.equal(read(0) & 3, 2);
+  out(0, 1);
+  assert.ok(!cable.b.canSend());
+  out(0, 0);
+  assert.ok(!cable.b.canSend());
+});
+
 test("filters by address, broadcast and hash", () => {
   const { cable, out, take } = started();
   const passes = (to: number[]): boolean => {
