@@ -1,6 +1,6 @@
 // The narrow bar at the left edge: one button for each page.
 import { UnstyledButton } from "@mantine/core";
-import { Monitor, Settings, Trash2 } from "lucide-react";
+import { Monitor, Network, Settings, Trash2 } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { Logo } from "../components/Logo.tsx";
 import type { ViewState } from "../state/view.ts";
@@ -8,6 +8,7 @@ import { useServices, useView } from "./services.ts";
 
 const PAGES = [
   { page: "machines", icon: Monitor },
+  { page: "networks", icon: Network },
   { page: "trash", icon: Trash2 },
   { page: "settings", icon: Settings },
 ] as const satisfies readonly { page: ViewState["page"]; icon: unknown }[];

@@ -10,6 +10,7 @@ import { DropTarget } from "../features/create/DropTarget.tsx";
 import { DetailsPane } from "../features/details/DetailsPane.tsx";
 import { EmptyLibrary } from "../features/library/EmptyLibrary.tsx";
 import { MachineList } from "../features/library/MachineList.tsx";
+import { NetworksPage } from "../features/network/NetworksPage.tsx";
 import { SettingsPage } from "../features/settings/SettingsPage.tsx";
 import { TrashPage } from "../features/trash/TrashPage.tsx";
 import { shownId } from "../state/view.ts";
@@ -45,6 +46,7 @@ function Shell() {
       <div className="rf-body">
         <ActivityRail />
         {page === "machines" && <MachinesPage />}
+        {page === "networks" && <NetworksPage />}
         {page === "trash" && <TrashPage />}
         {page === "settings" && <SettingsPage />}
       </div>

@@ -3,13 +3,17 @@ import "./no-code-generation.ts";
 import "@mantine/core/styles.layer.css";
 import "../styles/tokens.css";
 import "../styles/shell.css";
+import "@xyflow/react/dist/base.css";
 import "../styles/features.css";
+import "../styles/network.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { createStore } from "zustand/vanilla";
 import { connect } from "../bridge/connect.ts";
 import { detectLanguage, startI18n } from "../i18n/i18n.ts";
+import { createNetworkEditor } from "../features/network/network-actions.ts";
 import { createMachinesStore } from "../state/machines.ts";
+import { createNetworkStore } from "../state/network.ts";
 import { createNoticesStore } from "../state/notices.ts";
 import { createPreferencesStore } from "../state/preferences.ts";
 import { createViewStore } from "../state/view.ts";
@@ -20,15 +24,17 @@ import { wire } from "./wire.ts";
 
 async function start(): Promise<void> {
   const isMac = /Mac/i.test(navigator.platform);
-  const services: Services = {
+  const parts: Omit<Services, "editor"> = {
     bridge: await connect(),
     machines: createMachinesStore(),
+    network: createNetworkStore(),
     notices: createNoticesStore(),
     preferences: createPreferencesStore(safeStorage(), isMac),
     view: createViewStore(),
     host: createStore<HostState>(() => ({ info: null, connection: { state: "connecting" } })),
     isMac,
   };
+  const services: Services = { ...parts, editor: createNetworkEditor(parts) };
   const { language } = services.preferences.getState();
   await startI18n(language === "auto" ? detectLanguage(navigator.languages) : language);
   wire(services);

@@ -5,6 +5,8 @@ import { useStore } from "zustand";
 import type { CallReply } from "../../core/api/contract.ts";
 import type { Bridge, Connection } from "../bridge/bridge.ts";
 import type { MachinesState, MachinesStore } from "../state/machines.ts";
+import type { NetworkEditor } from "../features/network/network-editor.ts";
+import type { NetworkState, NetworkStore } from "../state/network.ts";
 import type { NoticesStore } from "../state/notices.ts";
 import type { Preferences, PreferencesStore } from "../state/preferences.ts";
 import type { ViewState, ViewStore } from "../state/view.ts";
@@ -17,6 +19,8 @@ export interface HostState {
 export interface Services {
   bridge: Bridge;
   machines: MachinesStore;
+  network: NetworkStore;
+  editor: NetworkEditor;
   notices: NoticesStore;
   preferences: PreferencesStore;
   view: ViewStore;
@@ -34,6 +38,10 @@ export function useServices(): Services {
 
 export function useMachines<T>(select: (state: MachinesState) => T): T {
   return useStore(useServices().machines, select);
+}
+
+export function useNetwork<T>(select: (state: NetworkState) => T): T {
+  return useStore(useServices().network, select);
 }
 
 export function useView<T>(select: (state: ViewState) => T): T {

@@ -3,10 +3,11 @@
 import i18next from "i18next";
 import { detectLanguage } from "../i18n/i18n.ts";
 import { followMachines, machineName } from "../state/machines.ts";
+import { followNetwork } from "../state/network.ts";
 import { addNotice, errorNotice } from "../state/notices.ts";
 import type { Services } from "./services.ts";
 
-export function wire({ bridge, machines, notices, preferences, view, host }: Services): void {
+export function wire({ bridge, machines, network, notices, preferences, view, host }: Services): void {
   const readHost = async (): Promise<void> => {
     try {
       host.setState({ info: await bridge.call("app.info", {}) });
@@ -21,6 +22,7 @@ export function wire({ bridge, machines, notices, preferences, view, host }: Ser
     // A lost connection has its own banner.
     if (host.getState().connection.state !== "lost") addNotice(notices, errorNotice(i18next.t("notice.list"), error));
   });
+  followNetwork(network, bridge);
   bridge.onEvent((event) => {
     if (event.name !== "app.notice") return;
     const { level, code, message, vmId } = event.data;

@@ -9,12 +9,15 @@ export const THEMES = ["auto", "light", "dark"] as const;
 export const SCREEN_SCALES = ["fit", "1x", "2x"] as const;
 export const CONSOLE_VIEWS = ["screen", "serial", "split"] as const;
 
+export const NETWORK_VIEWS = ["drawing", "list"] as const;
+
 export interface Preferences {
   language: (typeof LANGUAGES)[number];
   theme: (typeof THEMES)[number];
   hostKey: HostKey;
   screenScale: (typeof SCREEN_SCALES)[number];
   consoleView: (typeof CONSOLE_VIEWS)[number];
+  networkView: (typeof NETWORK_VIEWS)[number];
   /** Says what is new on a text screen, and keeps a text copy of the serial terminal; costs speed. */
   screenReader: boolean;
   /** Media that were put into drives, the last one first. */
@@ -67,6 +70,7 @@ export function readPreferences(text: string | null, isMac: boolean): Preference
     hostKey: oneOf(HOST_KEYS, stored["hostKey"], isMac ? "MetaLeft" : "ControlRight"),
     screenScale: oneOf(SCREEN_SCALES, stored["screenScale"], "fit"),
     consoleView: oneOf(CONSOLE_VIEWS, stored["consoleView"], "screen"),
+    networkView: oneOf(NETWORK_VIEWS, stored["networkView"], "drawing"),
     screenReader: stored["screenReader"] === true,
     recentMedia: readRecent(stored["recentMedia"]),
   };

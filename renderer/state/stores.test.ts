@@ -41,6 +41,7 @@ test("stored preferences that are not ours fall back one by one", () => {
     hostKey: "ControlRight",
     screenScale: "fit",
     consoleView: "serial",
+    networkView: "drawing",
     screenReader: false,
     recentMedia: [],
   });

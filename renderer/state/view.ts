@@ -11,7 +11,7 @@ export interface WizardStart {
 export const TABS = ["overview", "console", "hardware"] as const;
 
 export interface ViewState {
-  page: "machines" | "trash" | "settings";
+  page: "machines" | "networks" | "trash" | "settings";
   selected: string | null;
   tab: (typeof TABS)[number];
   /** What the new-machine wizard begins with; null while it is closed. */
@@ -22,6 +22,8 @@ export interface ViewState {
   asking: { action: PowerAction; id: string } | null;
   /** Power actions under way, by machine. */
   busy: Record<string, PowerAction>;
+  /** What is selected in the network: a node of the drawing, or a link. */
+  networkSelected: string | null;
   /** What the live region says. */
   announcement: string;
 }
@@ -37,6 +39,7 @@ export function createViewStore() {
     browsing: false,
     asking: null,
     busy: {},
+    networkSelected: null,
     announcement: "",
   }));
 }

@@ -2,6 +2,7 @@
 import { Button, Modal, Stepper } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import type { Nic } from "../../../core/api/network.ts";
 import type { KnownSystem } from "../../../core/api/known-systems.ts";
 import { createMachine } from "../../app/actions.ts";
 import { useServices, useView } from "../../app/services.ts";
@@ -9,12 +10,15 @@ import { BridgeError } from "../../bridge/bridge.ts";
 import { uniqueName } from "../../state/machines.ts";
 import { addNotice } from "../../state/notices.ts";
 import type { WizardStart } from "../../state/view.ts";
+import { currentDoc } from "../network/network-actions.ts";
+import { Refusal } from "../network/network-doc.ts";
 import { DiskFields } from "./DiskFields.tsx";
+import { connectionOf, defaultNetwork, modelFor, natNetwork, newNic } from "./network-choice.ts";
 import { ResourceFields } from "./ResourceFields.tsx";
 import { SourceFields } from "./SourceFields.tsx";
 import { WizardSummary } from "./WizardSummary.tsx";
 import type { Change, Step, Surroundings } from "./wizard-state.ts";
-import { changeDraft, newDraft, problemOf, requestOf, stepsOf } from "./wizard-state.ts";
+import { changeDraft, newDraft, problemOf, requestOf, stepsOf, systemOf } from "./wizard-state.ts";
 
 export function CreateWizard({ start, onClose }: { start: WizardStart; onClose: () => void }) {
   const { t } = useTranslation();
@@ -65,6 +69,21 @@ export function CreateWizard({ start, onClose }: { start: WizardStart; onClose: 
     setFailure(null);
     change({ type: "step", step });
   };
+  /** The card of the new machine; makes the network that it leads to, where that was chosen. */
+  const joinNetwork = async (): Promise<Nic[]> => {
+    const { topology, loaded } = services.network.getState();
+    const choice = draft.network ?? defaultNetwork(topology, loaded);
+    const doc = currentDoc(services);
+    const model = modelFor(systemOf(systems, draft.system));
+    if (model === null) return [];
+    const connection = connectionOf(choice);
+    if (connection !== null) return [newNic(doc, connection, model, Math.random)];
+    if (choice !== "nat") return [];
+    const made = natNetwork(doc);
+    if (made.edited instanceof Refusal) return [];
+    await services.bridge.call("net.update", { topology: made.edited.topology });
+    return [newNic(doc, made.connection, model, Math.random)];
+  };
   const forward = async (): Promise<void> => {
     if (problem !== null) {
       setTried(true);
@@ -78,7 +97,8 @@ export function CreateWizard({ start, onClose }: { start: WizardStart; onClose: 
     setCreating(true);
     setFailure(null);
     try {
-      await createMachine(services, requestOf(draft, systems), draft.startNow);
+      const nics = await joinNetwork();
+      await createMachine(services, { ...requestOf(draft, systems), ...(nics.length > 0 ? { nics } : {}) }, draft.startNow);
       onClose();
     } catch (error) {
       setFailure(error instanceof BridgeError ? error : new BridgeError("internal", String(error)));

@@ -1,13 +1,15 @@
-// A file dropped anywhere on the window begins a new machine from it. The browser's own answer, to leave the page for the file,
+// A file dropped anywhere on the window begins a new machine from it, or a lab if it is one. The browser's own answer, to leave the page for the file,
 // is never wanted.
 import { Disc3 } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useServices } from "../../app/services.ts";
+import { importLab } from "../network/network-actions.ts";
 
 export function DropTarget() {
   const { t } = useTranslation();
-  const { bridge, view } = useServices();
+  const services = useServices();
+  const { bridge, view } = services;
   const [over, setOver] = useState(false);
   useEffect(() => {
     const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
@@ -26,6 +28,10 @@ export function DropTarget() {
       setOver(false);
       const file = event.dataTransfer?.files[0];
       if (file === undefined) return;
+      if (file.name.toLowerCase().endsWith(".json")) {
+        void importLab(services, file);
+        return;
+      }
       const path = bridge.pathOf(file);
       view.setState({ wizard: path === null ? { file } : { path } });
     };
@@ -37,7 +43,7 @@ export function DropTarget() {
       document.removeEventListener("dragleave", onLeave);
       document.removeEventListener("drop", onDrop);
     };
-  }, [bridge, view]);
+  }, [bridge, view, services]);
   if (!over) return null;
   return (
     <div className="rf-drop" data-testid="drop">

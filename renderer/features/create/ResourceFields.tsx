@@ -2,6 +2,7 @@
 import { NumberInput, Slider, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { MemoryField } from "./MemoryField.tsx";
+import { NetworkField } from "./NetworkField.tsx";
 import type { Change, Draft } from "./wizard-state.ts";
 import { problemOf } from "./wizard-state.ts";
 
@@ -54,6 +55,7 @@ export function ResourceFields({ draft, change }: { draft: Draft; change: (chang
           />
         </div>
       </div>
+      <NetworkField draft={draft} change={change} />
     </div>
   );
 }

@@ -2,7 +2,9 @@
 import { Checkbox } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Fact, Facts } from "../../components/Panel.tsx";
+import { useNetwork } from "../../app/services.ts";
 import { formatBytes, formatNumber } from "../../i18n/format.ts";
+import { connectionOf, defaultNetwork } from "./network-choice.ts";
 import type { Change, Draft, Surroundings } from "./wizard-state.ts";
 import { bootOrder, drivesOf, systemOf } from "./wizard-state.ts";
 
@@ -15,6 +17,10 @@ interface Props {
 export function WizardSummary({ draft, change, systems }: Props) {
   const { t, i18n } = useTranslation();
   const { kind, paths } = draft;
+  const topology = useNetwork((state) => state.topology);
+  const loaded = useNetwork((state) => state.loaded);
+  const network = draft.network ?? defaultNetwork(topology, loaded);
+  const connection = connectionOf(network);
   return (
     <div className="rf-fields" data-testid="summary">
       <Facts>
@@ -41,6 +47,13 @@ export function WizardSummary({ draft, change, systems }: Props) {
           {formatNumber(draft.memoryMiB, i18n.language)} {t("common.mib")}
         </Fact>
         <Fact name={t("details.cap")}>{t("common.percent", { value: draft.capPercent })}</Fact>
+        {loaded && (
+          <Fact name={t("create.network")}>
+            {connection?.vlans.mode === "access"
+              ? t("net.onVlan", { switch: connection.switch, vlan: connection.vlans.vlan })
+              : t(network === "nat" ? "create.network.nat" : "create.network.none")}
+          </Fact>
+        )}
       </Facts>
       <Checkbox
         size="xs"

@@ -8,6 +8,7 @@ import type { BootDevice, Drive } from "../../../core/api/vm-config.ts";
 import { RAM_MAX_MIB, RAM_MIN_MIB } from "../../../core/api/vm-config.ts";
 import type { DriveKind } from "../../state/drives.ts";
 import { newImageName, withDrive } from "../../state/drives.ts";
+import type { NetworkChoice } from "./network-choice.ts";
 
 export const MIB = 2 ** 20;
 export const SOURCE_KINDS = ["demo", "medium", "download", "kernel"] as const;
@@ -43,6 +44,8 @@ export interface Draft {
   diskTouched: boolean;
   diskMiB: number;
   diskMiBTouched: boolean;
+  /** What the user chose; null: the default as the networks now have it. */
+  network: NetworkChoice | null;
   startNow: boolean;
 }
 
@@ -62,6 +65,7 @@ export type Change =
   | { type: "cap"; capPercent: number }
   | { type: "disk"; disk: Draft["disk"] }
   | { type: "diskMiB"; diskMiB: number }
+  | { type: "network"; network: NetworkChoice }
   | { type: "startNow"; startNow: boolean }
   | { type: "step"; step: Step };
 
@@ -97,6 +101,7 @@ export function newDraft(around: Surroundings): Draft {
     diskTouched: false,
     diskMiB: DEFAULT_DISK_MIB,
     diskMiBTouched: false,
+    network: null,
     startNow: true,
   };
 }
@@ -137,6 +142,8 @@ export function changeDraft(draft: Draft, change: Change, around: Surroundings):
       return { ...draft, disk: change.disk, diskTouched: true };
     case "diskMiB":
       return { ...draft, diskMiB: change.diskMiB, diskMiBTouched: true };
+    case "network":
+      return { ...draft, network: change.network };
     case "startNow":
       return { ...draft, startNow: change.startNow };
     case "step":

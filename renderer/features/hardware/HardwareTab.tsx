@@ -6,6 +6,7 @@ import type { VmRecord } from "../../../core/api/vm-state.ts";
 import { isOn } from "../../state/power.ts";
 import { DevicesPanel } from "./DevicesPanel.tsx";
 import { DrivesPanel } from "./DrivesPanel.tsx";
+import { NicsPanel } from "./NicsPanel.tsx";
 import { ProcessorPanel } from "./ProcessorPanel.tsx";
 import { StartPanel } from "./StartPanel.tsx";
 
@@ -24,6 +25,7 @@ export function HardwareTab({ machine, config }: HardwareProps) {
         </p>
       )}
       <DrivesPanel machine={machine} config={config} />
+      <NicsPanel machine={machine} config={config} />
       <StartPanel machine={machine} config={config} />
       <ProcessorPanel machine={machine} config={config} />
       <DevicesPanel machine={machine} config={config} />

@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { bootDemo } from "../../app/actions.ts";
 import { useServices } from "../../app/services.ts";
 import { Logo } from "../../components/Logo.tsx";
+import { StarterLabButton } from "../network/EmptyNetworks.tsx";
 
 export function EmptyLibrary() {
   const { t } = useTranslation();
@@ -32,6 +33,7 @@ export function EmptyLibrary() {
         >
           {t("empty.boot")}
         </Button>
+        <StarterLabButton size="md" isSecond />
         <Button
           variant="subtle"
           leftSection={<Plus size={15} aria-hidden="true" />}
