@@ -3,7 +3,7 @@
 #include "kernel.h"
 
 enum { END_OF_INTERRUPT = 0xB0 / 4, LVT_TIMER = 0x320 / 4, INITIAL_COUNT = 0x380 / 4, CURRENT_COUNT = 0x390 / 4, DIVIDE = 0x3E0 / 4 };
-enum { MASKED = 1 << 16, DIVIDE_BY_16 = 3, MEASURE_US = 1000, MEASURE_LIMIT = 10000000 };
+enum { MASKED = 1 << 16, DIVIDE_BY_16 = 3, MEASURE_US = 1000, MEASURE_LIMIT = 10000000, LEAST_WAIT_NS = 5000 };
 
 static volatile u32 *apic;
 static u64 counts_per_ms;
@@ -29,6 +29,7 @@ void timer_init(volatile u32 *registers) {
 static void arm(u64 now) {
   u64 wait = deadline > now ? deadline - now : 0, longest = 0xFFFFFFFFUL / counts_per_ms * 1000000;
   if (wait > longest) wait = longest;
+  if (wait < LEAST_WAIT_NS) wait = LEAST_WAIT_NS; // somebody else is to run too
   u64 counts = wait / 1000000 * counts_per_ms + wait % 1000000 * counts_per_ms / 1000000 + 1;
   armed = now + wait;
   apic[INITIAL_COUNT] = counts > ~0u ? ~0u : (u32)counts;

@@ -156,6 +156,10 @@ static u64 earlier(u64 a, u64 b) { return a < b ? a : b; }
 void net_schedule(void) {
   if (!net.present) return;
   u64 now = now_ns();
+  if (wait_deadline <= now) { // the shell looks at the time itself
+    wait_deadline = NEVER;
+    net_wake();
+  }
   u64 next = earlier(earlier(arp_timers(now), dhcp_timers(now)), earlier(tcp_timers(now), wait_deadline));
   timer_set(next);
 }
