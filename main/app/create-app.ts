@@ -9,10 +9,12 @@ import { USER_SYSTEMS_FILE } from "../../core/api/known-systems.ts";
 import type { ErrorCode } from "../../core/api/vm-state.ts";
 import type { Hypervisor, HypervisorEvent } from "../../core/hypervisor/hypervisor.ts";
 import { loadKnownSystems } from "../../core/hypervisor/media.ts";
+import type { VirtualNetwork } from "../../core/hypervisor/network.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import { Downloads } from "./downloads.ts";
 import { listFolder, probeFile } from "./file-probe.ts";
 import { FrameFanout } from "./frame-fanout.ts";
+import { NetworkCalls } from "./network-calls.ts";
 import { Peer, type PeerPort } from "./peer.ts";
 import { receiveFile, removeUnfinished } from "./received-files.ts";
 import { TextFanout } from "./text-fanout.ts";
@@ -23,6 +25,7 @@ const MEDIA_FOLDER = ".media";
 
 export interface AppOptions {
   hypervisor: Hypervisor;
+  network: VirtualNetwork;
   version: string;
   host: "electron" | "headless";
   /** The app's own list of known systems; the user's is in the library's folder. */
@@ -45,10 +48,10 @@ export interface App {
   close(): Promise<void>;
 }
 
-type Handlers = { [N in CallName]: (input: CallInput<N>, peer: Peer) => Promise<CallReply<N>> };
+export type Handlers = { [N in CallName]: (input: CallInput<N>, peer: Peer) => Promise<CallReply<N>> };
 
 export function createApp(options: AppOptions): App {
-  const { hypervisor } = options;
+  const { hypervisor, network } = options;
   const libraryFault = hypervisor.open();
   if (libraryFault) options.log(libraryFault.message);
   const peers = new Set<Peer>();
@@ -58,7 +61,8 @@ export function createApp(options: AppOptions): App {
   const downloads = new Downloads(mediaPath, (download) => {
     for (const peer of peers) peer.send("download.changed", download);
   });
-  const handlers = makeHandlers(options, { frames, texts, downloads, mediaPath });
+  const networkCalls = new NetworkCalls({ hypervisor, network, peers, mediaPath });
+  const handlers = makeHandlers(options, { frames, texts, downloads, mediaPath, networkCalls });
   if (!libraryFault) void removeUnfinished(mediaPath);
   const unsubscribe = hypervisor.subscribe((event) => fanOut(event, peers, frames, texts));
   return {
@@ -70,7 +74,9 @@ export function createApp(options: AppOptions): App {
       return {
         dispatch: (message) => dispatch(message, peer, handlers, options.log),
         close: () => {
-          if (peers.delete(peer)) frames.forget(peer);
+          if (!peers.delete(peer)) return;
+          frames.forget(peer);
+          networkCalls.forget(peer);
         },
       };
     },
@@ -80,8 +86,10 @@ export function createApp(options: AppOptions): App {
       unsubscribe();
       frames.close();
       texts.close();
+      networkCalls.close();
       peers.clear();
       await hypervisor.close();
+      await network.close();
     },
   };
 }
@@ -165,9 +173,10 @@ interface Parts {
   texts: TextFanout;
   downloads: Downloads;
   mediaPath: string;
+  networkCalls: NetworkCalls;
 }
 
-function makeHandlers({ hypervisor, version, host, systemsPath }: AppOptions, { frames, texts, downloads, mediaPath }: Parts): Handlers {
+function makeHandlers({ hypervisor, version, host, systemsPath }: AppOptions, { frames, texts, downloads, mediaPath, networkCalls }: Parts): Handlers {
   const systems = () => loadKnownSystems(systemsPath, join(hypervisor.library.path, USER_SYSTEMS_FILE));
   const done = async (work: Promise<void>) => {
     await work;
@@ -231,6 +240,7 @@ function makeHandlers({ hypervisor, version, host, systemsPath }: AppOptions, { 
     "download.start": async (source) => ({ download: await downloads.start(source) }),
     "download.pause": ({ id }) => done(downloads.pause(id)),
     "download.cancel": ({ id }) => done(downloads.cancel(id)),
+    ...networkCalls.handlers,
     "file.probe": async ({ path }) => probeFile(path, (await systems()).systems),
     "file.list": ({ path }) => listFolder(path),
   };

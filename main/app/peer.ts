@@ -16,6 +16,8 @@ export class Peer {
   readonly texts = new Set<string>();
   /** Machines whose thumbnail it wants. */
   readonly thumbnails = new Set<string>();
+  /** Whether it wants to know how the network's links fare. */
+  watchesNetwork = false;
   private sequence = 0;
 
   constructor(port: PeerPort) {

@@ -1,9 +1,12 @@
 // Puts the app together as both hosts need it.
 import { Hypervisor } from "../../core/hypervisor/hypervisor.ts";
+import { VirtualNetwork } from "../../core/hypervisor/network.ts";
+import { NetworkFile } from "../../core/hypervisor/network-file.ts";
+import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
 import { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
 import { type App, createApp } from "../app/create-app.ts";
-import { demoKernelPath, systemsPath, workerEntry, VERSION } from "./places.ts";
+import { demoKernelPath, networkEntry, systemsPath, workerEntry, VERSION } from "./places.ts";
 
 export interface MakeAppOptions {
   libraryPath: string;
@@ -17,6 +20,7 @@ export interface MakeAppOptions {
 export function makeApp({ libraryPath, host, log, machineModule }: MakeAppOptions): App {
   const library = new VmLibrary(libraryPath, "app");
   const spawn = workerSpawner(workerEntry());
-  const hypervisor = new Hypervisor(library, { spawn, demoKernel: demoKernelPath(), ...(machineModule === undefined ? {} : { machineModule }) });
-  return createApp({ hypervisor, version: VERSION, host, systemsPath: systemsPath(), log });
+  const network = new VirtualNetwork({ spawn: networkSpawner(networkEntry()), store: new NetworkFile(library), allowsOutside: true });
+  const hypervisor = new Hypervisor(library, { spawn, network, demoKernel: demoKernelPath(), ...(machineModule === undefined ? {} : { machineModule }) });
+  return createApp({ hypervisor, network, version: VERSION, host, systemsPath: systemsPath(), log });
 }

@@ -15,6 +15,10 @@ export function workerEntry(): URL {
   return new URL(isBundled ? "../core/vm-worker.js" : "../../core/worker/vm-worker.ts", unpacked(import.meta.url));
 }
 
+export function networkEntry(): URL {
+  return new URL(isBundled ? "../core/network-worker.js" : "../../core/worker/network-worker.ts", unpacked(import.meta.url));
+}
+
 export function demoKernelPath(): string {
   return join(ROOT, "assets", "guests", "demo", "demo.elf");
 }

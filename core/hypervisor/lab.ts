@@ -1,0 +1,149 @@
+// Labs and links across the fleet: what concerns machines and the network at once.
+import type { LabFile, LabMachine, LinkFaults, LinkId, Nic } from "../api/network.ts";
+import type { Hypervisor } from "./hypervisor.ts";
+import { hostPath } from "./host-path.ts";
+import { joinLab, labFault, labOf } from "./lab-file.ts";
+import type { VirtualNetwork } from "./network.ts";
+import { VmError } from "./vm-error.ts";
+import type { NewVm } from "./vm-library.ts";
+
+/** Makes a lab's machines and joins its network to what is there; paths in it are relative to `folder`. Ids in the lab's order. Rejects with
+ *  VmError, and nothing of it is left. */
+export async function createLab(hypervisor: Hypervisor, network: VirtualNetwork, lab: LabFile, folder: string): Promise<string[]> {
+  const fault = labFault(lab);
+  if (fault !== undefined) throw new VmError("badRequest", fault);
+  const machines = await hypervisor.list();
+  const before = await network.get();
+  const macs = new Set(machines.flatMap(({ config }) => config?.nics.map((nic) => nic.mac) ?? []));
+  const { topology, nics } = joinLab(before, lab, macs);
+  const { places, plain } = splitPlaces(topology.places);
+  const own = lab.machines.map(({ name, vm }) => {
+    const found = vm === undefined ? undefined : machines.filter(({ id, config }) => id === vm || config?.name === vm);
+    if (found === undefined) return undefined;
+    if (found.length !== 1) throw new VmError("notFound", found.length === 0 ? `Machine ${name}: there is no "${vm}" in the library.` : `Machine ${name}: several machines are called "${vm}".`);
+    return found[0];
+  });
+  const taken = new Set(machines.map(({ config, folder: at }) => (config?.name ?? at).toLowerCase()));
+  const made: string[] = [];
+  const changed: { id: string; nics: Nic[] }[] = [];
+  await network.update({ ...topology, places: { ...plain, ...before.places } });
+  try {
+    const ids: string[] = [];
+    for (const [i, machine] of lab.machines.entries()) {
+      const cards = (nics.get(machine.name) ?? []).map((nic) => (nic.rom === undefined ? nic : { ...nic, rom: hostPath(nic.rom, folder) }));
+      const present = own[i];
+      if (present === undefined) {
+        const { id } = await hypervisor.create({ ...newVm(machine, folder), name: freeTitle(machine.name, taken), nics: cards });
+        made.push(id);
+        ids.push(id);
+      } else {
+        changed.push({ id: present.id, nics: present.config?.nics ?? [] });
+        await hypervisor.update(present.id, { nics: cards });
+        ids.push(present.id);
+      }
+    }
+    const byName = new Map(lab.machines.map(({ name }, i) => [`vm:${name}`, `vm:${ids[i]}`]));
+    const placed = Object.entries(places).flatMap(([key, place]) => (byName.has(key) ? [[byName.get(key), place]] : []));
+    if (placed.length > 0) {
+      const now = await network.get();
+      await network.update({ ...now, places: { ...now.places, ...Object.fromEntries(placed) } });
+    }
+    return ids;
+  } catch (error) {
+    // The first error is the one to tell.
+    for (const { id, nics: cards } of changed) await hypervisor.update(id, { nics: cards }).catch(() => undefined);
+    for (const id of made) {
+      const trash = await hypervisor.delete(id).catch(() => undefined);
+      if (trash) await hypervisor.library.removeFromTrash(trash.id).catch(() => undefined);
+    }
+    await network.update(before).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** All machines that can be read, and the network, as a lab. */
+export async function exportLab(hypervisor: Hypervisor, network: VirtualNetwork): Promise<LabFile> {
+  const topology = await network.get();
+  const machines = (await hypervisor.list()).flatMap(({ config, path }) => (config === null ? [] : [{ config, folder: path }]));
+  return labOf(topology, machines.slice(0, MACHINES_MAX), hostPath);
+}
+
+/** Of a lab file. */
+const MACHINES_MAX = 64;
+
+/** Faults of a card, kept in its machine's configuration, of a trunk, kept in the network, or of a gateway's cable, until the next change. */
+export async function setLinkFaults(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId, faults: LinkFaults): Promise<void> {
+  const [kind, name = ""] = link.split(/:(.*)/s);
+  if (kind === "gateway") {
+    await network.setFaults(link, faults);
+    return;
+  }
+  if (kind === "trunk") {
+    const topology = await network.get();
+    if (!topology.trunks.some((trunk) => trunk.name === name)) throw new VmError("notFound", `There is no trunk ${name}.`);
+    const trunks = topology.trunks.map((trunk) => (trunk.name === name ? withFaults(trunk, faults) : trunk));
+    await network.update({ ...topology, trunks });
+    return;
+  }
+  const { id, nic } = cardOf(link);
+  const record = (await hypervisor.list()).find((each) => each.id === id);
+  const nics = record?.config?.nics ?? [];
+  if (!nics.some((each) => each.id === nic)) throw new VmError("notFound", `There is no link ${link}.`);
+  await hypervisor.update(id, {
+    nics: nics.map((each) => (each.id === nic ? withFaults(each, faults) : each)),
+  });
+}
+
+function withFaults<T extends { faults?: LinkFaults | undefined }>(thing: T, faults: LinkFaults): T {
+  const { faults: _, ...rest } = thing;
+  // The fields of T but one, and that one or not, are a T.
+  return (Object.keys(faults).length === 0 ? rest : { ...rest, faults }) as T;
+}
+
+/** Throws VmError if there is nothing by this name, running or not. */
+export async function checkLink(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId): Promise<void> {
+  const [kind, name = ""] = link.split(/:(.*)/s);
+  const topology = await network.get();
+  let isThere: boolean;
+  if (kind === "trunk") isThere = topology.trunks.some((each) => each.name === name);
+  else if (kind === "gateway") isThere = topology.gateways.some((each) => each.name === name);
+  else {
+    const { id, nic } = cardOf(link);
+    isThere = (await hypervisor.list()).some((each) => each.id === id && each.config?.nics.some((card) => card.id === nic) === true);
+  }
+  if (!isThere) throw new VmError("notFound", `There is no link ${link}.`);
+}
+
+function cardOf(link: LinkId): { id: string; nic: string } {
+  const at = link.lastIndexOf("/");
+  return { id: link.slice(0, Math.max(0, at)), nic: link.slice(at + 1) };
+}
+
+/** Those of machines, by the names of the lab, and the others. */
+function splitPlaces<T>(all: Record<string, T>): { places: Record<string, T>; plain: Record<string, T> } {
+  const entries = Object.entries(all);
+  const isVm = ([key]: [string, T]): boolean => key.startsWith("vm:");
+  return { places: Object.fromEntries(entries.filter(isVm)), plain: Object.fromEntries(entries.filter((entry) => !isVm(entry))) };
+}
+
+function freeTitle(name: string, taken: Set<string>): string {
+  let title = name;
+  for (let n = 2; taken.has(title.toLowerCase()); n++) title = `${name} ${n}`;
+  taken.add(title.toLowerCase());
+  return title;
+}
+
+function newVm(machine: LabMachine, folder: string): Omit<NewVm, "name" | "nics"> {
+  const { memory, kernel, initrd, append = "", modules = [], disk, cdrom, boot } = machine;
+  const file = (path: string): string => hostPath(path, folder);
+  const drives: NonNullable<NewVm["drives"]> = [];
+  if (cdrom !== undefined) drives.push({ id: "cd0", kind: "cd", controller: "ide", slot: 2, path: file(cdrom), readOnly: true, throwAway: false });
+  if (disk !== undefined) drives.push({ id: "disk0", kind: "disk", controller: "ide", slot: 0, path: file(disk), readOnly: false, throwAway: false });
+  const common = { notes: "", capPercent: 100, memoryMiB: memory, drives };
+  if (kernel !== undefined) {
+    const files = { kernel: file(kernel), append, modules: modules.map((text) => text.trim().replace(/^\S+/, file)), ...(initrd === undefined ? {} : { initrd: file(initrd) }) };
+    return { ...common, boot: { kind: "kernel", ...files } };
+  }
+  if (drives.length === 0 && boot === undefined) return { ...common, boot: { kind: "demo" } };
+  return { ...common, boot: { kind: "firmware", order: boot ?? ["cd", "disk", "network"] } };
+}
