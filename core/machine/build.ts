@@ -175,10 +175,7 @@ class PcMachine implements Machine {
     decode = new AddressDecode({ map: this.map, mmio: this.board.mmio, bytes, ramHost: L.RAM, ...images });
     if (memoryMap) decode.update(...memoryMap);
     this.map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
-    this.map.onRemapped = () => {
-      this.engine.flushAll();
-      this.engine.requestExit();
-    };
+    this.map.onRemapped = (codePages) => this.engine.remapped(codePages);
     this.engine.flushAll();
     this.timers.onEarlier = (deadlineNs) => {
       if (deadlineNs < this.runUntilNs) this.engine.stop();

@@ -20,8 +20,8 @@ export class PhysicalMap implements DirectDmaView {
   private readonly layout: PhysicalMapLayout;
   /** Called before bytes of a page that holds decoded code change. */
   onCodeWritten: (gpa: number, length: number) => void = () => {};
-  /** Called after mappings have changed, so that cached translations are dropped. */
-  onRemapped: () => void = () => {};
+  /** Called after mappings have changed, so that cached translations are dropped; with the pages among them that held decoded code. */
+  onRemapped: (codePages: readonly number[]) => void = () => {};
 
   /** `buffer`: the machine's whole memory. `sizeBytes`: RAM. */
   constructor(buffer: SharedArrayBuffer | ArrayBuffer, layout: PhysicalMapLayout, sizeBytes: number) {
@@ -40,13 +40,21 @@ export class PhysicalMap implements DirectDmaView {
   }
   /** Several changes at the price of one. `host` null: not memory. */
   remap(changes: readonly { gpa: number; length: number; host: number | null; isReadOnly?: boolean }[]): void {
+    const { readOnlyBit, hasCodeBit } = this.layout;
+    const codePages: number[] = [];
     for (const { gpa, length, host, isReadOnly } of changes) {
-      const bits = isReadOnly ? this.layout.readOnlyBit : 0;
+      const bits = isReadOnly ? readOnlyBit : 0;
       for (let offset = 0; offset < length; offset += PAGE_SIZE) {
-        this.table[(gpa + offset) / PAGE_SIZE] = host === null ? 0 : (host + offset) | bits;
+        const page = (gpa + offset) / PAGE_SIZE;
+        const old = this.table[page] as number;
+        const entry = host === null ? 0 : (host + offset) | bits;
+        // What stays keeps what the engine knows of it.
+        if (old !== 0 && entry !== 0 && ((old ^ entry) & (-PAGE_SIZE | readOnlyBit)) === 0) continue;
+        if (old & hasCodeBit) codePages.push(page);
+        this.table[page] = entry;
       }
     }
-    this.onRemapped();
+    this.onRemapped(codePages);
   }
 
   /** Host address of a byte, or 0. */

@@ -51,7 +51,7 @@ export class EngineBench {
       cr8: 0,
     }, engine);
     this.map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
-    this.map.onRemapped = () => this.engine.flushAll();
+    this.map.onRemapped = (codePages) => this.engine.remapped(codePages);
     this.cpu = this.engine.cpu;
   }
   /** Interrupts acknowledged; the vector is always 20h. */

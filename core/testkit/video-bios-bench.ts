@@ -105,7 +105,7 @@ export class VideoBiosBench {
       cr8: 0,
     });
     map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
-    map.onRemapped = () => this.engine.flushAll();
+    map.onRemapped = (codePages) => this.engine.remapped(codePages);
     this.post();
   }
 

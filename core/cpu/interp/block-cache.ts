@@ -27,8 +27,8 @@ interface Block {
   /** Of a block whose last instruction crosses: the page it reaches into. */
   secondPage: number;
   tableEntry: number;
-  /** Of bytes that something else was made from, with no records: told when they change. */
-  onWritten?: () => void;
+  /** Of bytes that something else was made from, with no records: told when they change, or when everything is dropped. */
+  onGone?: (isWritten: boolean) => void;
 }
 
 /** Who wants to know of each block that has been decoded. */
@@ -63,6 +63,8 @@ export class BlockCache {
   onWritesForgotten: () => void = () => {};
   /** Pages whose code has all gone. They stay off that path until sweep(), as they often get new code at once. */
   private readonly emptied = new Set<number>();
+  /** Something was decoded where there is no memory, or runs into such a place: no page's list has it. */
+  private hasUnbacked = false;
   /** For `vmInfo` and tests. */
   readonly counters = { blocks: 0, instructions: 0, invalidated: 0, flushes: 0 };
 
@@ -186,11 +188,16 @@ export class BlockCache {
     this.words[at + 4] = mode;
     this.words[at + 5] = block.firstRecord;
     block.tableEntry = at;
-    if (block.gpa >= TWO_32 || this.hostOf(block.gpa) === 0) return;
+    if (this.hostOf(block.gpa) === 0) {
+      this.hasUnbacked = true;
+      return;
+    }
     const page = Math.floor(block.gpa / PAGE);
     const first = block.gpa % PAGE;
     this.mark(page, block, first, Math.min(first + block.length, PAGE));
-    if (block.secondPage >= 0) this.mark(block.secondPage, block, 0, 64);
+    if (block.secondPage < 0) return;
+    if (this.hostOf(block.secondPage * PAGE) === 0) this.hasUnbacked = true;
+    else this.mark(block.secondPage, block, 0, 64);
   }
 
   /** Notes that bytes [from, to) of a page are code, and takes the page off the fast path of stores. */
@@ -233,17 +240,17 @@ export class BlockCache {
     }
     return 0;
   }
-  /** Has `onWritten` called, once, when any of the ranges (each within a page of RAM) is written to or everything is dropped. Gives
+  /** Has `onGone` called, once, when any of the ranges (each within a page of RAM) is written to or everything is dropped. Gives
    *  what ends the watch. */
-  watch(ranges: readonly { gpa: number; length: number }[], onWritten: () => void): () => void {
+  watch(ranges: readonly { gpa: number; length: number }[], onGone: (isWritten: boolean) => void): () => void {
     const end = (): void => {
       for (const block of blocks) this.byPage.get(Math.floor(block.gpa / PAGE))?.delete(block);
     };
     const blocks: Block[] = ranges.map(({ gpa, length }) => ({
       firstRecord: 0, recordCount: 0, gpa, length, secondPage: -1, tableEntry: -1,
-      onWritten: () => {
+      onGone: (isWritten) => {
         end();
-        onWritten();
+        onGone(isWritten);
       },
     }));
     for (const block of blocks) {
@@ -313,8 +320,8 @@ export class BlockCache {
 
   private drop(block: Block): void {
     this.counters.invalidated++;
-    if (block.onWritten) {
-      block.onWritten();
+    if (block.onGone) {
+      block.onGone(true);
       this.onRegionDropped();
       return;
     }
@@ -340,10 +347,17 @@ export class BlockCache {
     this.flush();
   }
 
-  /** Drops everything: the record area is full, or the physical map has changed. */
+  /** Other memory, or none, is in these pages now. */
+  remapped(pages: readonly number[]): void {
+    if (this.hasUnbacked) this.flush();
+    else for (const page of pages) this.written(page * PAGE, PAGE);
+  }
+
+  /** Drops everything: the record area is full, say. */
   flush(): void {
     this.counters.flushes++;
-    for (const blocks of this.byPage.values()) for (const block of [...blocks]) block.onWritten?.();
+    this.hasUnbacked = false;
+    for (const blocks of this.byPage.values()) for (const block of [...blocks]) block.onGone?.(false);
     this.onRegionDropped();
     for (const page of [...this.byPage.keys()]) {
       this.unmark(page);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytesOf, EngineBench } from "../../testkit/engine-bench.ts";
 import * as L from "../state/layout.ts";
+import { EAGER_TIERING } from "../translate/translator.ts";
 
 const EBX = 3;
 
@@ -143,4 +144,45 @@ test("a block that is changed and run again 255 times", () => {
   b.code("fe0510100000 803d1010000000 75f1 f4");
   run(b, 100_000);
   assert.ok(b.engine.blocks.counters.invalidated >= 255);
+});
+
+test("another page in place of one with code: its bytes run, and what is elsewhere stays decoded", () => {
+  for (const engine of ["interpreter", EAGER_TIERING] as const) {
+    const b = new EngineBench(0x400000, engine).protected32();
+    // call 3000h; inc ecx; hlt. At 3000h and 5000h: mov al, 11h (or 22h); ret
+    b.code("e8fb1f0000 41 f4").poke(0x3000, ...bytesOf("b011c3"));
+    b.poke(0x5000, ...bytesOf("b022c3"));
+    const again = (): number => {
+      b.cpu.setRip(0x1000);
+      b.engine.isHalted = false;
+      return AL(run(b));
+    };
+    assert.equal(again(), 0x11);
+    const { flushes } = b.engine.blocks.counters;
+    const decoded = b.engine.blocks.counters.blocks;
+    b.map.map(0x3000, 0x1000, L.RAM + 0x5000);
+    assert.equal(again(), 0x22);
+    b.map.map(0x8000, 0x1000, L.RAM + 0x9000);
+    assert.equal(again(), 0x22);
+    assert.equal(b.engine.blocks.counters.flushes, flushes);
+    assert.equal(b.engine.blocks.counters.blocks, decoded + 1, "only the page that has changed was decoded again");
+  }
+});
+
+test("an instruction that runs into a place without memory leaves it without, and is decoded anew when there is some", () => {
+  const b = new EngineBench().protected32();
+  b.map.unmap(0x3000, 0x1000);
+  const before = Array.from({ length: 16 }, (_, n) => b.cpu.get(n * 4));
+  // At 2FFFh: mov al, FFh, the FFh being nothing's; at 3001h FFh FFh is no instruction.
+  b.poke(0x2fff, 0xb0);
+  b.cpu.setRip(0x2fff);
+  b.engine.run(1);
+  assert.equal(AL(b), 0xff);
+  assert.equal(b.cpu.mmu.read8(0x3010, "current"), 0xff);
+  b.cpu.mmu.write8(0x3010, 0x55, "current");
+  assert.deepEqual(Array.from({ length: 16 }, (_, n) => b.cpu.get(n * 4)), before);
+  b.map.map(0x3000, 0x1000, L.RAM + 0x3000);
+  b.poke(0x3000, 0x44, 0xf4);
+  b.cpu.setRip(0x2fff);
+  assert.equal(AL(run(b)), 0x44);
 });

@@ -187,7 +187,13 @@ export class Engine {
     }
     newAddressSpace(this.cpu);
   }
-  /** Drops all decoded code and translations: the physical map has changed. */
+  /** The physical map has changed; some pages had decoded code. */
+  remapped(codePages: readonly number[]): void {
+    this.blocks.remapped(codePages);
+    this.flushTlbs();
+    this.requestExit();
+  }
+  /** Drops all decoded code and translations. */
   flushAll(): void {
     this.blocks.flush();
     this.flushTlbs();

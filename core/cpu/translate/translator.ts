@@ -326,7 +326,7 @@ export class Translator implements CodeListener {
     this.words[(translation.data + DATA_RECORD) >> 2] = 0;
     return this.p.blocks.watch(
       translation.ranges.map(({ from, bytes }) => ({ gpa: view.gpaAt(from), length: bytes.length })),
-      () => this.lost(place),
+      (isWritten) => this.lost(place, isWritten),
     );
   }
   /** A region was entered by this record, but a page of it lies elsewhere: in another address space, say. True if it may run. */
@@ -349,13 +349,14 @@ export class Translator implements CodeListener {
     return isCode64(this.words[L.MODE_KEY >> 2] as number) ? rip : rip + ((this.words[(L.SEG + L.CS * L.SEG_SIZE + L.SEG_BASE) >> 2] as number) >>> 0);
   }
 
-  /** Code of a bound translation has changed. */
-  private lost(place: CodePlace): void {
+  /** Code of a bound translation has changed, or all blocks are dropped. */
+  private lost(place: CodePlace, isWritten: boolean): void {
     const binding = this.bound.get(place.record);
     if (binding) {
       this.release(binding);
       this.counters.lost++;
     }
+    if (!isWritten) return;
     const page = Math.floor(place.gpa / PAGE);
     if (this.churn.size >= MAX_COUNTED) this.churn.clear();
     this.churn.set(page, (this.churn.get(page) ?? 0) + 1);
