@@ -7,6 +7,7 @@
 //
 // A reader that has found its ring empty says so and is woken by the next frame; a writer that has found no room is woken when half of the
 // ring is free. Each flag is set before the last look and taken back by whoever acts on it, so no wake is lost and none is made twice.
+import { NIC_LINK_BYTES } from "../api/network-protocol.ts";
 import { FRAME_HEADER_BYTES, FRAME_MAX_BYTES, type NetPort, type NetPortClient } from "../network/port.ts";
 
 /** Of each ring: what arrives within a slice of a machine that is busy. */
@@ -25,13 +26,12 @@ const HELD_BY_MACHINE = 2 * RING_WORDS;
 const HELD_BY_NETWORK = HELD_BY_MACHINE + 16;
 const RINGS_AT = 4096;
 const SCRATCH_AT = RINGS_AT + 2 * RING_BYTES;
-const LINK_BYTES = SCRATCH_AT + 2 * COPIED_BYTES;
 
 export type NicLinkSide = "machine" | "network";
 
 /** The buffer of one cable; its ends are made from it on the two threads. */
 export function nicLinkBuffer(): SharedArrayBuffer {
-  return new SharedArrayBuffer(LINK_BYTES);
+  return new SharedArrayBuffer(NIC_LINK_BYTES);
 }
 
 /** One end, on the thread that it belongs to. What has arrived is delivered by poll(), and by receiveReady(). */

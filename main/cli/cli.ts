@@ -1,10 +1,12 @@
 // The `ringfence` command: picks the command, turns what goes wrong into one line on stderr and a status.
 import type { VmConfig } from "../../core/api/vm-config.ts";
+import type { SpawnNetworkWorker } from "../../core/hypervisor/network-thread.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import type { SpawnVmWorker } from "../../core/hypervisor/vm-thread.ts";
 import { UsageError } from "./command-line.ts";
 import type { Streams } from "./foreground.ts";
 import { create, list, remove, show, start, stop } from "./machines.ts";
+import { lab } from "./lab.ts";
 import { run } from "./run.ts";
 import { USAGE } from "./usage.ts";
 import { vectors } from "./vectors.ts";
@@ -17,10 +19,11 @@ export interface CliHost {
   libraryPath: string;
   /** Reads vectors line by line, tells each failure. */
   replayVectors(lines: AsyncIterable<string>, onFailure: (line: string) => void, engine: VmConfig["cpu"]["engine"]): Promise<{ passed: number; failed: number }>;
+  spawnNetwork: SpawnNetworkWorker;
   startExtras?: { machineModule?: string };
 }
 
-const COMMANDS: Readonly<Record<string, (args: string[], host: CliHost) => Promise<number>>> = { run, vectors, list, create, show, start, stop, delete: remove };
+const COMMANDS: Readonly<Record<string, (args: string[], host: CliHost) => Promise<number>>> = { run, vectors, list, create, show, start, stop, delete: remove, lab };
 
 /** Gives the exit status; never rejects. */
 export async function runCli(args: readonly string[], host: CliHost): Promise<number> {

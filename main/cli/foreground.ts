@@ -27,7 +27,7 @@ export interface ForegroundOptions {
 
 export const STATUS_TIMEOUT = 124;
 export const STATUS_TRIPLE_FAULT = 125;
-const STATUS_INTERRUPTED = 130;
+export const STATUS_INTERRUPTED = 130;
 
 const CTRL_A = 0x01;
 const CTRL_BRACKET = 0x1d;

@@ -14,15 +14,15 @@ import { demoGuest } from "./run.ts";
 
 /** The disk that --disk-size makes, in the machine's folder. */
 const NEW_DISK = "disk.img";
-const COMMON = { library: { type: "string" }, json: { type: "boolean" } } as const;
+export const LIBRARY_OPTIONS = { library: { type: "string" }, json: { type: "boolean" } } as const;
 
-interface Common {
+export interface LibraryValues {
   library?: string | undefined;
   json?: boolean | undefined;
 }
 
 export async function list(args: string[], host: CliHost): Promise<number> {
-  const { values, positionals } = parse(args, COMMON);
+  const { values, positionals } = parse(args, LIBRARY_OPTIONS);
   if (positionals.length > 0) throw new UsageError("list takes no arguments.");
   const library = libraryOf(values, host);
   const entries = await library.list();
@@ -33,7 +33,7 @@ export async function list(args: string[], host: CliHost): Promise<number> {
 }
 
 export async function create(args: string[], host: CliHost): Promise<number> {
-  const { values, positionals } = parse(args, { ...COMMON, ...BOOT_OPTIONS, ...DRIVE_OPTIONS, "disk-size": { type: "string" }, notes: { type: "string" } });
+  const { values, positionals } = parse(args, { ...LIBRARY_OPTIONS, ...BOOT_OPTIONS, ...DRIVE_OPTIONS, "disk-size": { type: "string" }, notes: { type: "string" } });
   const [name, ...more] = positionals;
   if (name === undefined || more.length > 0) throw new UsageError("create needs one name (in quotes if it has spaces).");
   const newDisk = values["disk-size"] === undefined ? undefined : { name: NEW_DISK, sizeBytes: diskSize(values["disk-size"]) };
@@ -128,12 +128,12 @@ function describe(entry: LibraryEntry, library: VmLibrary) {
   return { id: entry.id, name: nameOf(entry), status, pid: runner?.pid ?? null, folder: entry.folder, path: entry.path, config: entry.config, failure: entry.failure };
 }
 
-function nameOf(entry: LibraryEntry): string {
+export function nameOf(entry: LibraryEntry): string {
   return entry.config?.name ?? entry.folder;
 }
 
-async function oneMachine(command: string, args: string[], host: CliHost) {
-  const { values, positionals } = parse(args, COMMON);
+export async function oneMachine(command: string, args: string[], host: CliHost) {
+  const { values, positionals } = parse(args, LIBRARY_OPTIONS);
   const [wanted, ...more] = positionals;
   if (wanted === undefined || more.length > 0) throw new UsageError(`${command} needs one machine: its id or the start of it, its folder or its name.`);
   const library = libraryOf(values, host);
@@ -147,7 +147,7 @@ async function oneMachine(command: string, args: string[], host: CliHost) {
 }
 
 /** Holds the library for the length of one change. */
-async function changing(values: Common, host: CliHost, work: (library: VmLibrary) => Promise<number>): Promise<number> {
+export async function changing(values: LibraryValues, host: CliHost, work: (library: VmLibrary) => Promise<number>): Promise<number> {
   const library = libraryOf(values, host);
   try {
     return await work(library);
@@ -156,15 +156,15 @@ async function changing(values: Common, host: CliHost, work: (library: VmLibrary
   }
 }
 
-function libraryOf(values: Common, host: CliHost): VmLibrary {
+export function libraryOf(values: LibraryValues, host: CliHost): VmLibrary {
   return new VmLibrary(values.library === undefined ? host.libraryPath : resolve(values.library), "command");
 }
 
-function print(host: CliHost, text: string): number {
+export function print(host: CliHost, text: string): number {
   host.streams.stdout.write(`${text}\n`);
   return 0;
 }
 
-function printJson(host: CliHost, value: unknown): number {
+export function printJson(host: CliHost, value: unknown): number {
   return print(host, JSON.stringify(value, null, 2));
 }

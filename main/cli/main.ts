@@ -1,6 +1,7 @@
 // `npm run --silent cli -- ARGS`.
+import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
-import { defaultLibraryPath, demoKernelPath, workerEntry } from "../platform/places.ts";
+import { defaultLibraryPath, demoKernelPath, networkEntry, workerEntry } from "../platform/places.ts";
 import { setEngineFlags } from "../platform/v8-flags.ts";
 import { runCli } from "./cli.ts";
 
@@ -9,6 +10,7 @@ const { stdin, stdout, stderr } = process;
 const status = await runCli(process.argv.slice(2), {
   streams: { stdin, stdout, stderr },
   spawn: workerSpawner(workerEntry()),
+  spawnNetwork: networkSpawner(networkEntry()),
   demoKernel: demoKernelPath(),
   libraryPath: defaultLibraryPath(),
   replayVectors: async (lines, onFailure, engine) => {

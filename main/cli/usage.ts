@@ -50,5 +50,14 @@ delete MACHINE            Move it to the trash.
   --json                  answer in JSON (for all of these)
   create and delete need the library for themselves: they are refused while the app has it open.
 
+lab run FILE              Boot the machines of a lab file, joined by its network, until all have powered off. The first serial port of each
+                          goes to stdout, every line with "[NAME] " in front; a line "NAME: TEXT" on stdin goes to that machine.
+                          The file is described by assets/lab.schema.json.
+  --timeout SECONDS       give up after so long
+  --capture DIR           write what passes on each network card into DIR as NAME.0.pcapng, NAME.1.pcapng, ...
+  --library DIR           where machines are that the file names by "vm"
+  --json                  each line as {"machine", "line"}, and how it ended as the last
+  Status: 0 all powered off, 124 timeout, 125 a triple fault, 1 a machine that could not start or go on, 2 wrong usage.
+
 On a terminal Ctrl+] or Ctrl+A x takes the power away.
 `;

@@ -1,13 +1,15 @@
 // The real command around the scripted machine of core/testkit, for tests that start it as a process.
 import { fileURLToPath } from "node:url";
+import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
-import { workerEntry } from "../platform/places.ts";
+import { networkEntry, workerEntry } from "../platform/places.ts";
 import { runCli } from "../cli/cli.ts";
 
 const { stdin, stdout, stderr } = process;
 const status = await runCli(process.argv.slice(2), {
   streams: { stdin, stdout, stderr },
   spawn: workerSpawner(workerEntry()),
+  spawnNetwork: networkSpawner(networkEntry()),
   demoKernel: fileURLToPath(new URL("no-demo-guest", import.meta.url)),
   libraryPath: process.env["RINGFENCE_LIBRARY"] ?? "",
   replayVectors: async (lines, onFailure) => {
