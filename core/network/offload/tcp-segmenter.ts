@@ -2,8 +2,8 @@
 // lengths, identification, sequence number, flags and checksums put right (RFC 791, 8200, 9293; CWR as RFC 3168, 6.1.2 wants it).
 // Nothing in the frame is trusted but what is checked here. IPv6 extension headers are carried along unchanged.
 import { FRAME_HEADER_BYTES, FRAME_MAX_BYTES } from "../port.ts";
+import { foldChecksum, sumView } from "../wire/checksum.ts";
 import { FrameBuffer } from "./frame-buffer.ts";
-import { addBytes, checksumOf } from "./internet-checksum.ts";
 
 const TYPE_VLAN = 0x8100, TYPE_SERVICE_VLAN = 0x88a8, TYPE_IPV4 = 0x0800, TYPE_IPV6 = 0x86dd;
 const PROTOCOL_TCP = 6;
@@ -44,7 +44,7 @@ export class TcpSegmenter {
     this.sequence = view.getUint32(tcpAt + 4);
     this.flags = view.getUint8(tcpAt + 13);
     const [addressesAt, addressBytes] = this.isIpv4 ? [this.ipAt + 12, 8] : [this.ipAt + 8, 32];
-    this.pseudoSum = addBytes(view, addressesAt, addressBytes, PROTOCOL_TCP);
+    this.pseudoSum = sumView(view, addressesAt, addressBytes, PROTOCOL_TCP);
     this.identification = this.isIpv4 ? view.getUint16(this.ipAt + 4) : 0;
     this.count = Math.max(1, Math.ceil((length - this.headerBytes) / segmentBytes));
     return true;
@@ -82,12 +82,12 @@ export class TcpSegmenter {
       view.setUint16(ipAt + 2, length - ipAt);
       view.setUint16(ipAt + 4, this.identification + index);
       view.setUint16(ipAt + 10, 0);
-      view.setUint16(ipAt + 10, checksumOf(addBytes(view, ipAt, tcpAt - ipAt)));
+      view.setUint16(ipAt + 10, foldChecksum(sumView(view, ipAt, tcpAt - ipAt)));
     } else {
       view.setUint16(ipAt + 4, length - ipAt - IPV6_HEADER);
     }
     view.setUint16(tcpAt + 16, 0);
-    view.setUint16(tcpAt + 16, checksumOf(addBytes(view, tcpAt, length - tcpAt, this.pseudoSum + length - tcpAt)));
+    view.setUint16(tcpAt + 16, foldChecksum(sumView(view, tcpAt, length - tcpAt, this.pseudoSum + length - tcpAt)));
     return out.frame(length);
   }
 }
@@ -96,7 +96,7 @@ export class TcpSegmenter {
  *  on, into the field at `fieldAt`. False if either lies outside. A sum of zero is sent as all ones, which for UDP it must be and for TCP it may. */
 export function completeChecksum(view: DataView, length: number, from: number, fieldAt: number): boolean {
   if (from >= length || fieldAt + 2 > length) return false;
-  const checksum = checksumOf(addBytes(view, from, length - from));
+  const checksum = foldChecksum(sumView(view, from, length - from));
   view.setUint16(fieldAt, checksum === 0 ? 0xffff : checksum);
   return true;
 }

@@ -1,5 +1,5 @@
 // DHCP messages (RFC 2131 section 2, options of RFC 2132). Option overload (52) is read; long options (RFC 3396) are joined.
-import { putU16, putU32, u16, u32 } from "../stack/octets.ts";
+import { readU16, readU32, writeU16, writeU32 } from "../wire/bytes.ts";
 
 export const DISCOVER = 1;
 export const OFFER = 2;
@@ -28,7 +28,7 @@ export interface DhcpMessage {
 
 /** A message for Ethernet clients, or undefined. */
 export function parseDhcp(bytes: Uint8Array): DhcpMessage | undefined {
-  if (bytes.length < 240 || bytes[1] !== 1 || bytes[2] !== 6 || u32(bytes, 236) !== COOKIE) return undefined;
+  if (bytes.length < 240 || bytes[1] !== 1 || bytes[2] !== 6 || readU32(bytes, 236) !== COOKIE) return undefined;
   const options = new Map<number, Uint8Array>();
   readOptions(bytes.subarray(240), options);
   const overload = options.get(52)?.[0] ?? 0;
@@ -36,9 +36,9 @@ export function parseDhcp(bytes: Uint8Array): DhcpMessage | undefined {
   if (overload & 2) readOptions(bytes.subarray(44, 108), options);
   return {
     operation: bytes[0] as number,
-    transaction: u32(bytes, 4),
-    seconds: u16(bytes, 8),
-    flags: u16(bytes, 10),
+    transaction: readU32(bytes, 4),
+    seconds: readU16(bytes, 8),
+    flags: readU16(bytes, 10),
     clientAddress: bytes.slice(12, 16),
     yourAddress: bytes.slice(16, 20),
     serverAddress: bytes.slice(20, 24),
@@ -79,16 +79,16 @@ export function formatDhcp(message: DhcpMessage): Uint8Array {
   bytes[0] = message.operation;
   bytes[1] = 1;
   bytes[2] = 6;
-  putU32(bytes, 4, message.transaction);
-  putU16(bytes, 8, message.seconds);
-  putU16(bytes, 10, message.flags);
+  writeU32(bytes, 4, message.transaction);
+  writeU16(bytes, 8, message.seconds);
+  writeU16(bytes, 10, message.flags);
   bytes.set(message.clientAddress, 12);
   bytes.set(message.yourAddress, 16);
   bytes.set(message.serverAddress, 20);
   bytes.set(message.relayAddress, 24);
   bytes.set(message.mac, 28);
   bytes.set(new TextEncoder().encode(message.bootFile).subarray(0, 127), 108);
-  putU32(bytes, 236, COOKIE);
+  writeU32(bytes, 236, COOKIE);
   bytes.set(options, 240);
   bytes[240 + options.length] = 255;
   return bytes;

@@ -3,7 +3,8 @@
 // An offer holds an address for a minute only, and offers never take more than half the pool from those who mean it.
 import type { IpAddress, IpPrefix, MacAddress } from "../stack/address.ts";
 import { addressAt, formatIp, formatMac } from "../stack/address.ts";
-import { equalOctets, putU16, putU32, u32 } from "../stack/octets.ts";
+import { equalOctets } from "../stack/octets.ts";
+import { readU32, writeU16, writeU32 } from "../wire/bytes.ts";
 import type { DhcpMessage } from "./dhcp-message.ts";
 import { ACKNOWLEDGE, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST } from "./dhcp-message.ts";
 
@@ -137,7 +138,7 @@ export class DhcpServer {
   /** In the pool, not reserved, and not leased; a lease that has run out is taken back. */
   private isFree(address: IpAddress, nowNs: number): boolean {
     const { network, poolFirst, poolLast, gateway, reservations } = this.settings;
-    const index = u32(address, 0) - u32(network.address, 0);
+    const index = readU32(address, 0) - readU32(network.address, 0);
     if (index < poolFirst || index > poolLast || equalOctets(address, gateway)) return false;
     if (reservations.some((entry) => equalOctets(entry.address, address))) return false;
     const lease = this.byAddress.get(formatIp(address));
@@ -173,13 +174,13 @@ export class DhcpServer {
     ]);
     if (type !== NAK) {
       const mask = new Uint8Array(4);
-      putU32(mask, 0, settings.network.length === 0 ? 0 : (-1 << (32 - settings.network.length)) >>> 0);
+      writeU32(mask, 0, settings.network.length === 0 ? 0 : (-1 << (32 - settings.network.length)) >>> 0);
       const mtu = new Uint8Array(2);
-      putU16(mtu, 0, settings.mtu);
+      writeU16(mtu, 0, settings.mtu);
       if (address !== undefined) {
         for (const [code, factor] of [[51, 1], [58, 0.5], [59, 0.875]] as const) {
           const seconds = new Uint8Array(4);
-          putU32(seconds, 0, Math.floor(settings.leaseSeconds * factor));
+          writeU32(seconds, 0, Math.floor(settings.leaseSeconds * factor));
           options.set(code, seconds);
         }
       }

@@ -1,7 +1,7 @@
 // DNS messages (RFC 1035): one question read, answers of the usual types written, without name compression but for the question's name.
 // EDNS (RFC 6891) is read for the size of answers and echoed.
 import type { DnsRecord } from "../stack/host-sockets.ts";
-import { putU16, putU32, u16 } from "../stack/octets.ts";
+import { readU16, writeU16, writeU32 } from "../wire/bytes.ts";
 
 export const DNS_TYPES: Record<DnsRecord["type"], number> = { A: 1, NS: 2, CNAME: 5, PTR: 12, MX: 15, TXT: 16, AAAA: 28, SRV: 33 };
 
@@ -23,9 +23,9 @@ const CODES: Record<DnsCode, number> = { ok: 0, format: 1, failed: 2, "no-name":
 /** A query with one question of class IN; a code for one that is answered with an error; undefined for what is not answered at all. */
 export function parseQuery(bytes: Uint8Array): DnsQuery | { id: number; error: DnsCode } | undefined {
   if (bytes.length < 12 || ((bytes[2] as number) & 0x80) !== 0) return undefined;
-  const id = u16(bytes, 0);
+  const id = readU16(bytes, 0);
   if (((bytes[2] as number) >> 3 & 15) !== 0) return { id, error: "not-implemented" };
-  if (u16(bytes, 4) !== 1) return { id, error: "format" };
+  if (readU16(bytes, 4) !== 1) return { id, error: "format" };
   const labels: string[] = [];
   let p = 12;
   for (;;) {
@@ -39,17 +39,17 @@ export function parseQuery(bytes: Uint8Array): DnsQuery | { id: number; error: D
   if (p + 4 > bytes.length) return { id, error: "format" };
   // A dot or a byte beyond ASCII inside a label has no faithful text form.
   if (labels.some((label) => !/^[\x21-\x2d\x2f-\x7e]+$/.test(label))) return { id, error: "no-name" };
-  const type = u16(bytes, p);
-  if (u16(bytes, p + 2) !== 1) return { id, error: "refused" };
+  const type = readU16(bytes, p);
+  if (readU16(bytes, p + 2) !== 1) return { id, error: "refused" };
   const end = p + 4;
-  const hasEdns = u16(bytes, 10) > 0 && bytes[end] === 0 && u16(bytes, end + 1) === 41 && bytes.length >= end + 11;
+  const hasEdns = readU16(bytes, 10) > 0 && bytes[end] === 0 && readU16(bytes, end + 1) === 41 && bytes.length >= end + 11;
   return {
     id,
     recursionDesired: ((bytes[2] as number) & 1) !== 0,
     name: labels.join("."),
     type,
     question: bytes.slice(12, end),
-    size: hasEdns ? Math.max(512, Math.min(4096, u16(bytes, end + 3))) : 512,
+    size: hasEdns ? Math.max(512, Math.min(4096, readU16(bytes, end + 3))) : 512,
     hasEdns,
   };
 }
@@ -73,12 +73,12 @@ export function formatAnswer(
     length += part.length;
   }
   const bytes = new Uint8Array(length);
-  putU16(bytes, 0, query.id);
+  writeU16(bytes, 0, query.id);
   bytes[2] = 0x80 | (authoritative ? 4 : 0) | (truncated ? 2 : 0) | (query.recursionDesired ? 1 : 0);
   bytes[3] = 0x80 | CODES[code];
-  putU16(bytes, 4, 1);
-  putU16(bytes, 6, parts.length);
-  putU16(bytes, 10, query.hasEdns ? 1 : 0);
+  writeU16(bytes, 4, 1);
+  writeU16(bytes, 6, parts.length);
+  writeU16(bytes, 10, query.hasEdns ? 1 : 0);
   bytes.set(query.question, 12);
   let p = 12 + query.question.length;
   for (const part of parts) {
@@ -86,15 +86,15 @@ export function formatAnswer(
     p += part.length;
   }
   if (query.hasEdns) {
-    putU16(bytes, p + 1, 41);
-    putU16(bytes, p + 3, 4096);
+    writeU16(bytes, p + 1, 41);
+    writeU16(bytes, p + 3, 4096);
   }
   return bytes;
 }
 
 export function formatError(id: number, code: DnsCode): Uint8Array {
   const bytes = new Uint8Array(12);
-  putU16(bytes, 0, id);
+  writeU16(bytes, 0, id);
   bytes[2] = 0x80;
   bytes[3] = 0x80 | CODES[code];
   return bytes;
@@ -107,10 +107,10 @@ function formatRecord(record: DnsRecord, query: DnsQuery): Uint8Array | undefine
   if (owner === undefined || data === undefined || data.length > 65535) return undefined;
   const bytes = new Uint8Array(owner.length + 10 + data.length);
   bytes.set(owner);
-  putU16(bytes, owner.length, type);
-  putU16(bytes, owner.length + 2, 1);
-  putU32(bytes, owner.length + 4, Math.max(0, Math.min(0x7fffffff, Math.floor(record.ttl))));
-  putU16(bytes, owner.length + 8, data.length);
+  writeU16(bytes, owner.length, type);
+  writeU16(bytes, owner.length + 2, 1);
+  writeU32(bytes, owner.length + 4, Math.max(0, Math.min(0x7fffffff, Math.floor(record.ttl))));
+  writeU16(bytes, owner.length + 8, data.length);
   bytes.set(data, owner.length + 10);
   return bytes;
 }

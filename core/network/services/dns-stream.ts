@@ -1,7 +1,7 @@
 // DNS over TCP (RFC 7766) at the gateway: messages with a length in front, served within the stack as if by a host socket.
 import type { IpAddress } from "../stack/address.ts";
 import type { HostTcp, HostTcpEvents } from "../stack/host-sockets.ts";
-import { putU16, u16 } from "../stack/octets.ts";
+import { readU16, writeU16 } from "../wire/bytes.ts";
 import type { DnsForwarder } from "./dns-forwarder.ts";
 
 const WAITING_ANSWERS = 65536 + 2;
@@ -43,8 +43,8 @@ export class DnsStream implements HostTcp {
     input.set(this.input);
     input.set(bytes, this.input.length);
     let p = 0;
-    while (p + 2 <= input.length && p + 2 + u16(input, p) <= input.length) {
-      const length = u16(input, p);
+    while (p + 2 <= input.length && p + 2 + readU16(input, p) <= input.length) {
+      const length = readU16(input, p);
       this.ask(input.slice(p + 2, p + 2 + length));
       p += 2 + length;
     }
@@ -60,7 +60,7 @@ export class DnsStream implements HostTcp {
       isAnswered = true;
       this.underWay--;
       const framed = new Uint8Array(2 + answer.length);
-      putU16(framed, 0, answer.length);
+      writeU16(framed, 0, answer.length);
       framed.set(answer, 2);
       this.answers.push(framed);
       this.waiting += framed.length;

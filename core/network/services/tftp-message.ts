@@ -1,6 +1,6 @@
 // TFTP messages (RFC 1350) and their options (RFC 2347): requests, acknowledgements and errors read, option acknowledgements and errors
 // written. Only whole, zero-terminated strings count, and only bounded ones.
-import { putU16, u16 } from "../stack/octets.ts";
+import { readU16, writeU16 } from "../wire/bytes.ts";
 
 export const READ = 1;
 export const WRITE = 2;
@@ -43,19 +43,19 @@ export function parseRequest(message: Uint8Array): TftpRequest | undefined {
 }
 
 export function operationOf(message: Uint8Array): number {
-  return message.length < 2 ? 0 : u16(message, 0);
+  return message.length < 2 ? 0 : readU16(message, 0);
 }
 
 export function formatOptions(options: ReadonlyMap<string, string>): Uint8Array {
   const text = [...options].map(([name, value]) => `${name}\0${value}\0`).join("");
   const bytes = new TextEncoder().encode(`\0\0${text}`);
-  putU16(bytes, 0, OPTIONS);
+  writeU16(bytes, 0, OPTIONS);
   return bytes;
 }
 
 export function formatError(code: number, text: string): Uint8Array {
   const bytes = new TextEncoder().encode(`\0\0\0\0${text}\0`);
-  putU16(bytes, 0, ERROR);
-  putU16(bytes, 2, code);
+  writeU16(bytes, 0, ERROR);
+  writeU16(bytes, 2, code);
   return bytes;
 }

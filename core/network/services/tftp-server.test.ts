@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseIpv4 as packet4 } from "../stack/ip-packet.ts";
-import { u16 } from "../stack/octets.ts";
+import { readU16 } from "../wire/bytes.ts";
 import { GATEWAY_ADDRESS, GUEST_ADDRESS, ip4, seededRandom, Testbed, udpDatagram } from "../stack/testbed.ts";
 import type { TftpFile, TftpFileError, TftpFiles } from "./tftp-files.ts";
 
@@ -64,12 +64,12 @@ class Client {
   }
 
   read(frames: Uint8Array[]): Message[] {
-    return frames.filter((frame) => u16(frame, 12) === 0x0800).map((frame) => {
+    return frames.filter((frame) => readU16(frame, 12) === 0x0800).map((frame) => {
       const packet = packet4(frame, 14, frame.length, frame.subarray(6, 12));
       assert.ok(packet);
       const { data, payloadAt: at, payloadLength } = packet;
       assert.equal(packet.protocol, 17);
-      return { port: u16(data, at), operation: u16(data, at + 8), block: u16(data, at + 10), bytes: data.slice(at + 12, at + payloadLength) };
+      return { port: readU16(data, at), operation: readU16(data, at + 8), block: readU16(data, at + 10), bytes: data.slice(at + 12, at + payloadLength) };
     });
   }
 

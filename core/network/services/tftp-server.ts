@@ -1,10 +1,10 @@
 // Read-only TFTP server: RFC 1350 in octet mode with the options of RFC 2347: blksize (2348), timeout and tsize (2349), windowsize (7440).
-// Transfers are bounded in all and per guest; the oldest of the guest gives way. A block is read when it is first sent, into the
-// transfer's one window. Block numbers wrap around to 0, as clients of large files expect.
+// Transfers are bounded in all and per guest; the oldest of the guest gives way. Files are read some dozens of KiB ahead of the client.
+// Block numbers wrap around to 0, as clients of large files expect.
 // Left out: netascii and mail modes, writing, multicast.
 import type { IpAddress } from "../stack/address.ts";
 import { addressKey } from "../stack/address.ts";
-import { putU16, u16 } from "../stack/octets.ts";
+import { readU16, writeU16 } from "../wire/bytes.ts";
 import type { TftpFile, TftpFileError, TftpFiles } from "./tftp-files.ts";
 import type { TftpRequest } from "./tftp-message.ts";
 import {
@@ -31,6 +31,7 @@ const FIRST_PORT = 0xd000;
 const PORTS = 0x1000;
 const WINDOW_MAX = 64;
 const BLOCK_DEFAULT = 512;
+const READ_AHEAD_BYTES = 65536;
 const TRIES = 6;
 
 const FILE_ERRORS: Record<TftpFileError, [code: number, text: string]> = {
@@ -54,9 +55,10 @@ interface Transfer {
   accepted: Uint8Array | undefined;
   /** How many blocks the client has. */
   acknowledged: number;
-  /** How many bytes of the file are in `window`, from the first block on that is not acknowledged. */
-  filled: number;
-  window: Uint8Array;
+  /** Bytes of the file: those from `start` to `end` are the client's next, from the first block on that is not acknowledged. */
+  buffer: Uint8Array;
+  start: number;
+  end: number;
   isReading: boolean;
   /** The client has asked again for what was in this window. */
   wasRepeated: boolean;
@@ -115,7 +117,7 @@ export class TftpServer {
     const transfer: Transfer = {
       guest, guestKey, guestPort, ours, port, name: request.name,
       file: undefined, blockBytes: BLOCK_DEFAULT, windowBlocks: 1, timeoutNs: 1e9, accepted: undefined, acknowledged: 0,
-      filled: 0, window: new Uint8Array(0), isReading: false, wasRepeated: false, deadlineNs: Infinity, tries: 0,
+      buffer: new Uint8Array(0), start: 0, end: 0, isReading: false, wasRepeated: false, deadlineNs: Infinity, tries: 0,
     };
     this.transfers.set(port, transfer);
     this.settings.files.open(request.name, (file) =>
@@ -157,7 +159,7 @@ export class TftpServer {
       transfer.windowBlocks = Math.min(windowBlocks, WINDOW_MAX);
       answer.set("windowsize", `${transfer.windowBlocks}`);
     }
-    transfer.window = new Uint8Array(transfer.blockBytes * transfer.windowBlocks);
+    transfer.buffer = new Uint8Array(Math.min(Math.max(READ_AHEAD_BYTES, transfer.blockBytes * transfer.windowBlocks), Math.max(1, file.sizeBytes)));
     if (this.message.length < 4 + transfer.blockBytes) this.message = new Uint8Array(4 + transfer.blockBytes);
     if (answer.size === 0) {
       this.fill(transfer);
@@ -179,7 +181,7 @@ export class TftpServer {
     }
     const operation = operationOf(message);
     if (operation === ERROR) this.drop(transfer);
-    else if (operation === ACKNOWLEDGEMENT && message.length >= 4) this.acknowledge(transfer, u16(message, 2));
+    else if (operation === ACKNOWLEDGEMENT && message.length >= 4) this.acknowledge(transfer, readU16(message, 2));
     else this.fail(transfer, ILLEGAL_OPERATION, "Illegal TFTP operation");
     return true;
   }
@@ -204,42 +206,54 @@ export class TftpServer {
     }
     if (news > blocks) return;
     const done = news * transfer.blockBytes;
-    if (done > transfer.filled) {
+    if (done > transfer.end - transfer.start) {
       this.drop(transfer);
       return;
     }
     transfer.acknowledged += news;
-    transfer.window.copyWithin(0, done, transfer.filled);
-    transfer.filled -= done;
+    transfer.start += done;
     this.fill(transfer);
   }
 
   /** Blocks in the window. The one that ends the file is shorter than the others, and may be empty. */
   private blocksFilled(transfer: Transfer): number {
-    const full = Math.floor(transfer.filled / transfer.blockBytes);
-    return full < transfer.windowBlocks ? full + 1 : full;
+    return Math.min(transfer.windowBlocks, Math.floor((transfer.end - transfer.start) / transfer.blockBytes) + (this.unread(transfer) > 0 ? 0 : 1));
   }
 
+  /** How much of the file has not been read yet. */
+  private unread(transfer: Transfer): number {
+    const position = transfer.acknowledged * transfer.blockBytes + transfer.end - transfer.start;
+    return (transfer.file?.sizeBytes ?? 0) - position;
+  }
+
+  /** Sends the next window, after reading on where the buffer does not hold it. */
   private fill(transfer: Transfer): void {
-    const { file, window } = transfer;
+    const { file, buffer } = transfer;
     if (file === undefined) return;
     transfer.tries = 0;
     transfer.wasRepeated = false;
     transfer.deadlineNs = Infinity;
-    const position = transfer.acknowledged * transfer.blockBytes + transfer.filled;
-    if (position >= file.sizeBytes) {
+    const unread = this.unread(transfer);
+    const held = transfer.end - transfer.start;
+    if (unread <= 0 || held >= transfer.windowBlocks * transfer.blockBytes) {
       this.send(transfer);
       return;
     }
+    buffer.copyWithin(0, transfer.start, transfer.end);
+    transfer.start = 0;
+    transfer.end = held;
     transfer.isReading = true;
-    const wanted = Math.min(window.length - transfer.filled, file.sizeBytes - position);
-    file.read(position, window.subarray(transfer.filled, transfer.filled + wanted), (count) =>
+    const wanted = Math.min(buffer.length - held, unread);
+    file.read(transfer.acknowledged * transfer.blockBytes + held, buffer.subarray(held, held + wanted), (count) =>
       this.settings.run(() => {
         if (this.transfers.get(transfer.port) !== transfer) return;
         transfer.isReading = false;
         // A file that has become shorter would end early, and the client take it for whole.
-        if (count !== wanted) return this.fail(transfer, ...FILE_ERRORS.failed);
-        transfer.filled += count;
+        if (count !== wanted) {
+          this.fail(transfer, ...FILE_ERRORS.failed);
+          return;
+        }
+        transfer.end += count;
         this.send(transfer);
       }),
     );
@@ -255,10 +269,10 @@ export class TftpServer {
     }
     const blocks = this.blocksFilled(transfer);
     for (let block = 0; block < blocks; block++) {
-      const from = block * transfer.blockBytes;
-      const data = transfer.window.subarray(from, Math.min(from + transfer.blockBytes, transfer.filled));
-      putU16(message, 0, DATA);
-      putU16(message, 2, transfer.acknowledged + block + 1);
+      const from = transfer.start + block * transfer.blockBytes;
+      const data = transfer.buffer.subarray(from, Math.min(from + transfer.blockBytes, transfer.end));
+      writeU16(message, 0, DATA);
+      writeU16(message, 2, transfer.acknowledged + block + 1);
       message.set(data, 4);
       settings.send(transfer.ours, transfer.port, transfer.guest, transfer.guestPort, message.subarray(0, 4 + data.length));
     }

@@ -1,5 +1,6 @@
 // Addresses as octets: IPv4 (4), IPv6 (16, RFC 4291 and RFC 5952 text forms) and MAC (6). The length of an array says which it is.
-import { u32 } from "./octets.ts";
+import { readU32 } from "../wire/bytes.ts";
+import { formatIpv6 } from "../wire/ipv6.ts";
 
 export type IpAddress = Uint8Array;
 export type MacAddress = Uint8Array;
@@ -38,7 +39,7 @@ export function parseIpv6(text: string): IpAddress | undefined {
     const parts = half.split(":");
     for (const [i, part] of parts.entries()) {
       const dotted = i === parts.length - 1 ? parseIpv4(part) : undefined;
-      if (dotted !== undefined) words.push(u32(dotted, 0) >>> 16, u32(dotted, 0) & 0xffff);
+      if (dotted !== undefined) words.push(readU32(dotted, 0) >>> 16, readU32(dotted, 0) & 0xffff);
       else if (/^[0-9a-f]{1,4}$/i.test(part)) words.push(Number.parseInt(part, 16));
       else return undefined;
     }
@@ -58,17 +59,7 @@ export function parseIp(text: string): IpAddress | undefined {
 }
 
 export function formatIp(address: IpAddress): string {
-  if (address.length === 4) return address.join(".");
-  const words = Array.from({ length: 8 }, (_, i) => ((address[2 * i] ?? 0) << 8) | (address[2 * i + 1] ?? 0));
-  let best = { at: -1, length: 1 };
-  for (let at = 0; at < 8; at++) {
-    let length = 0;
-    while (at + length < 8 && words[at + length] === 0) length++;
-    if (length > best.length) best = { at, length };
-  }
-  const hex = (part: number[]): string => part.map((word) => word.toString(16)).join(":");
-  if (best.at < 0) return hex(words);
-  return `${hex(words.slice(0, best.at))}::${hex(words.slice(best.at + best.length))}`;
+  return address.length === 4 ? address.join(".") : formatIpv6(address);
 }
 
 /** "10.0.10.0/24" or "fd00:1::/64"; the host part is cleared. */

@@ -5,7 +5,8 @@ import type { DhcpMessage } from "../services/dhcp-message.ts";
 import { ACKNOWLEDGE, DECLINE, DISCOVER, formatDhcp, NAK, OFFER, parseDhcp, RELEASE, REQUEST } from "../services/dhcp-message.ts";
 import { formatIp, parseIpv4, parseIpv6, parseMac } from "./address.ts";
 import { parseIpv4 as parsePacket4, parseIpv6 as parsePacket6 } from "./ip-packet.ts";
-import { checksum, putU16, transportChecksum, u16 } from "./octets.ts";
+import { readU16, writeU16 } from "../wire/bytes.ts";
+import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
 import {
   arpRequest, ethernet, GATEWAY_ADDRESS, GATEWAY_MAC, GUEST_ADDRESS, GUEST_MAC, ip4, OUTSIDE, seededRandom, tcp4, Testbed, udpDatagram,
 } from "./testbed.ts";
@@ -42,7 +43,7 @@ test("a ping of the gateway comes back, whole and in fragments", () => {
   const echo = (length: number): Uint8Array => {
     const message = new Uint8Array(8 + length).map((_, i) => i);
     message.set([8, 0, 0, 0]);
-    putU16(message, 2, checksum(message, 0, message.length));
+    writeU16(message, 2, internetChecksum(message, 0, message.length));
     return message;
   };
   const [small] = bed.exchange(ip4(GUEST_ADDRESS, GATEWAY_ADDRESS, 1, echo(56)));
@@ -51,7 +52,7 @@ test("a ping of the gateway comes back, whole and in fragments", () => {
   const large = echo(3000);
   assert.deepEqual(bed.exchange(ip4(GUEST_ADDRESS, GATEWAY_ADDRESS, 1, large.subarray(1480), 1480 >> 3, 9)).length, 0);
   const parts = bed.exchange(ip4(GUEST_ADDRESS, GATEWAY_ADDRESS, 1, large.subarray(0, 1480), 0x2000, 9));
-  assert.deepEqual(parts.map((frame) => u16(frame, 20) & 0x1fff), [0, 185, 370]);
+  assert.deepEqual(parts.map((frame) => readU16(frame, 20) & 0x1fff), [0, 185, 370]);
   assert.equal(bed.gateway.occupancy.fragments, 0);
 });
 
@@ -168,8 +169,8 @@ function dnsQuestion(name: string, type: number, id = 77): Uint8Array {
 
 function resolve(bed: Testbed, name: string, type: number): { code: number; count: number; tail: Uint8Array; truncated: boolean } {
   const answer = udpPayload(bed.exchange(guestUdp(GATEWAY_ADDRESS, 53, dnsQuestion(name, type)))[0]);
-  assert.equal(u16(answer, 0), 77);
-  return { code: (answer[3] as number) & 15, count: u16(answer, 6), tail: answer.slice(-16), truncated: ((answer[2] as number) & 2) !== 0 };
+  assert.equal(readU16(answer, 0), 77);
+  return { code: (answer[3] as number) & 15, count: readU16(answer, 6), tail: answer.slice(-16), truncated: ((answer[2] as number) & 2) !== 0 };
 }
 
 test("DNS: machines by name and backwards, the rest from the host's resolver", () => {
@@ -199,7 +200,7 @@ test("IPv6: a solicited advertisement carries the prefix, and the gateway answer
   const bed = new Testbed();
   const guest = parseIpv6("fe80::ff:fe00:a") as Uint8Array;
   const send = (to: Uint8Array, message: Uint8Array, source = guest): Uint8Array[] => {
-    putU16(message, 2, transportChecksum(message, 0, message.length, source, to, 58));
+    writeU16(message, 2, transportChecksum(message, 0, message.length, source, to, 58));
     const header = [0x60, 0, 0, 0, message.length >> 8, message.length & 255, 58, 255, ...source, ...to];
     return bed.exchange(ethernet(Uint8Array.of(0x33, 0x33, 0, 0, 0, 2), GUEST_MAC, 0x86dd, [...header, ...message]));
   };
@@ -237,7 +238,7 @@ test("garbage: cut, bent and misnumbered frames raise nothing and hold nothing f
     let frame = (corpus[Math.floor(random() * corpus.length)] as Uint8Array).slice();
     if (random() < 0.3) frame = frame.slice(0, Math.floor(random() * frame.length));
     for (let flips = Math.floor(random() * 4); flips > 0; flips--) frame[14 + Math.floor(random() * (frame.length - 14))] = Math.floor(random() * 256);
-    if (random() < 0.7 && u16(frame, 12) === 0x0800 && frame.length > 34) repair(frame);
+    if (random() < 0.7 && readU16(frame, 12) === 0x0800 && frame.length > 34) repair(frame);
     bed.exchange(frame);
     if (round % 100 === 0) bed.run(50e6);
   }
@@ -251,15 +252,15 @@ test("garbage: cut, bent and misnumbered frames raise nothing and hold nothing f
 function repair(frame: Uint8Array): void {
   const header = ((frame[14] as number) & 15) * 4;
   if (header < 20 || 14 + header + 20 > frame.length) return;
-  putU16(frame, 24, 0);
-  putU16(frame, 24, checksum(frame, 14, header));
+  writeU16(frame, 24, 0);
+  writeU16(frame, 24, internetChecksum(frame, 14, header));
   const at = 14 + header;
-  const length = u16(frame, 16) - header;
+  const length = readU16(frame, 16) - header;
   const protocol = frame[23] as number;
   if (length < 8 || at + length > frame.length) return;
   const sumAt = protocol === 6 ? at + 16 : protocol === 17 ? at + 6 : at + 2;
-  putU16(frame, sumAt, 0);
+  writeU16(frame, sumAt, 0);
   const from = frame.subarray(26, 30);
   const to = frame.subarray(30, 34);
-  putU16(frame, sumAt, protocol === 1 ? checksum(frame, at, length) : transportChecksum(frame, at, length, from, to, protocol));
+  writeU16(frame, sumAt, protocol === 1 ? internetChecksum(frame, at, length) : transportChecksum(frame, at, length, from, to, protocol));
 }

@@ -14,9 +14,12 @@ import type { IcmpErrorKind } from "./icmp.ts";
 import type { IpPacket } from "./ip-packet.ts";
 import { ICMP, ICMP6, parseIpv4, parseIpv6, TCP, UDP } from "./ip-packet.ts";
 import { IcmpResponder } from "./icmp.ts";
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkLayer, PAYLOAD_AT } from "./link-layer.ts";
+import { LinkLayer, PAYLOAD_AT } from "./link-layer.ts";
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import { NeighbourDiscovery } from "./neighbour-discovery.ts";
-import { equalOctets, putU16, transportChecksum, u16 } from "./octets.ts";
+import { equalOctets } from "./octets.ts";
+import { readU16, writeU16 } from "../wire/bytes.ts";
+import { transportChecksum } from "../wire/checksum.ts";
 import { Reassembly } from "./reassembly.ts";
 import type { RouterMember } from "./router.ts";
 import { TcpSplices } from "./tcp-splice.ts";
@@ -219,7 +222,7 @@ export class Gateway {
     const isGroup = ((frame[0] as number) & 1) !== 0;
     if (!isGroup && !equalOctets(frame.subarray(0, 6), this.settings.mac)) return;
     this.tick();
-    const type = u16(frame, 12);
+    const type = readU16(frame, 12);
     if (type === ETHERTYPE_ARP) this.link.receiveArp(frame);
     else if (type === ETHERTYPE_IPV4) this.receiveIp(parseIpv4(frame, 14, frame.length, mac), isGroup);
     else if (type === ETHERTYPE_IPV6 && this.discovery !== undefined) this.receiveIp(parseIpv6(frame, 14, frame.length, mac), isGroup);
@@ -275,12 +278,12 @@ export class Gateway {
   private receiveUdp(packet: IpPacket, isGroup: boolean): void {
     const { data, payloadAt: at, payloadLength, source, destination } = packet;
     if (payloadLength < 8) return;
-    const length = u16(data, at + 4);
+    const length = readU16(data, at + 4);
     if (length < 8 || length > payloadLength) return;
-    const hasChecksum = u16(data, at + 6) !== 0;
+    const hasChecksum = readU16(data, at + 6) !== 0;
     if (hasChecksum ? transportChecksum(data, at, length, source, destination, UDP) !== 0 : source.length === 16) return;
-    const from = u16(data, at);
-    const to = u16(data, at + 2);
+    const from = readU16(data, at);
+    const to = readU16(data, at + 2);
     const payload = data.subarray(at + 8, at + length);
     const isForUs = this.isOwn(destination);
     if ((isForUs || this.isGroupAddress(destination)) && this.services.receiveDhcp(packet, from, to, payload, this.link.nowNs)) return;
@@ -306,12 +309,12 @@ export class Gateway {
     if (this.isClosed || data.length > 65507 || !this.port.canSend()) return;
     this.run(() => {
       const { frame } = this.link;
-      putU16(frame, PAYLOAD_AT, fromPort);
-      putU16(frame, PAYLOAD_AT + 2, port);
-      putU16(frame, PAYLOAD_AT + 4, 8 + data.length);
-      putU16(frame, PAYLOAD_AT + 6, 0);
+      writeU16(frame, PAYLOAD_AT, fromPort);
+      writeU16(frame, PAYLOAD_AT + 2, port);
+      writeU16(frame, PAYLOAD_AT + 4, 8 + data.length);
+      writeU16(frame, PAYLOAD_AT + 6, 0);
       frame.set(data, PAYLOAD_AT + 8);
-      putU16(frame, PAYLOAD_AT + 6, transportChecksum(frame, PAYLOAD_AT, 8 + data.length, from, to, UDP) || 0xffff);
+      writeU16(frame, PAYLOAD_AT + 6, transportChecksum(frame, PAYLOAD_AT, 8 + data.length, from, to, UDP) || 0xffff);
       this.link.sendIp(from, to, UDP, 8 + data.length, mac);
     });
   }
@@ -356,7 +359,7 @@ export class Gateway {
   private undeliverable(frame: Uint8Array): void {
     if (this.settings.router === undefined) return;
     const mac = frame.subarray(6, 12);
-    const packet = u16(frame, 12) === ETHERTYPE_IPV4 ? parseIpv4(frame, 14, frame.length, mac) : parseIpv6(frame, 14, frame.length, mac);
+    const packet = readU16(frame, 12) === ETHERTYPE_IPV4 ? parseIpv4(frame, 14, frame.length, mac) : parseIpv6(frame, 14, frame.length, mac);
     if (packet !== undefined && packet.fragment === undefined && !this.isOwn(packet.source)) this.settings.router.router.undeliverable(packet);
   }
 

@@ -5,7 +5,8 @@ import type { IpPacket } from "./ip-packet.ts";
 import { ICMP, ICMP6 } from "./ip-packet.ts";
 import type { LinkLayer } from "./link-layer.ts";
 import { PAYLOAD_AT } from "./link-layer.ts";
-import { checksum, putU16, putU32, transportChecksum } from "./octets.ts";
+import { writeU16, writeU32 } from "../wire/bytes.ts";
+import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
 
 export type UnreachableKind = "host" | "port" | "protocol" | "prohibited";
 export type IcmpErrorKind = UnreachableKind | "hop-limit" | "too-big";
@@ -29,7 +30,7 @@ export class IcmpResponder {
     const { data, payloadAt: at, payloadLength: length, source, destination } = packet;
     if (length < 8 || length > 65535 - 8) return;
     const is4 = source.length === 4;
-    const sum = is4 ? checksum(data, at, length) : transportChecksum(data, at, length, source, destination, ICMP6);
+    const sum = is4 ? internetChecksum(data, at, length) : transportChecksum(data, at, length, source, destination, ICMP6);
     if (sum !== 0 || data[at] !== (is4 ? 8 : 128) || data[at + 1] !== 0 || !this.link.canSend()) return;
     this.link.frame.set(data.subarray(at, at + length), PAYLOAD_AT);
     this.send(destination.slice(), source.slice(), is4 ? 0 : 129, 0, length);
@@ -51,7 +52,7 @@ export class IcmpResponder {
     }
     if (this.errorsLeft-- <= 0 || !link.canSend()) return;
     const quote = data.subarray(headerAt, Math.min(data.length, payloadAt + Math.min(payloadLength, is4 ? 8 : 512)));
-    putU32(link.frame, PAYLOAD_AT + 4, mtu);
+    writeU32(link.frame, PAYLOAD_AT + 4, mtu);
     link.frame.set(quote, PAYLOAD_AT + 8);
     const [type4, code4, type6, code6] = ERRORS[kind];
     this.send(from, source.slice(), is4 ? type4 : type6, is4 ? code4 : code6, 8 + quote.length);
@@ -60,10 +61,10 @@ export class IcmpResponder {
   private send(from: IpAddress, to: IpAddress, type: number, code: number, length: number): void {
     const { frame } = this.link;
     const is4 = from.length === 4;
-    putU16(frame, PAYLOAD_AT, (type << 8) | code);
-    putU16(frame, PAYLOAD_AT + 2, 0);
-    const sum = is4 ? checksum(frame, PAYLOAD_AT, length) : transportChecksum(frame, PAYLOAD_AT, length, from, to, ICMP6);
-    putU16(frame, PAYLOAD_AT + 2, sum);
+    writeU16(frame, PAYLOAD_AT, (type << 8) | code);
+    writeU16(frame, PAYLOAD_AT + 2, 0);
+    const sum = is4 ? internetChecksum(frame, PAYLOAD_AT, length) : transportChecksum(frame, PAYLOAD_AT, length, from, to, ICMP6);
+    writeU16(frame, PAYLOAD_AT + 2, sum);
     this.link.sendIp(from, to, is4 ? ICMP : ICMP6, length);
   }
 }

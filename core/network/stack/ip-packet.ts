@@ -1,11 +1,9 @@
 // Validation of IPv4 (RFC 791) and IPv6 (RFC 8200) headers. A packet is a description of where things are in a borrowed buffer.
 // Options and extension headers other than fragmentation are skipped; source routing is refused.
-import { checksum, u16 } from "./octets.ts";
+import { readU16 } from "../wire/bytes.ts";
+import { internetChecksum } from "../wire/checksum.ts";
 
-export const ICMP = 1;
-export const TCP = 6;
-export const UDP = 17;
-export const ICMP6 = 58;
+export { PROTOCOL_ICMP as ICMP, PROTOCOL_ICMPV6 as ICMP6, PROTOCOL_TCP as TCP, PROTOCOL_UDP as UDP } from "../wire/ipv4.ts";
 
 export interface IpPacket {
   data: Uint8Array;
@@ -26,8 +24,8 @@ export interface IpPacket {
 export function parseIpv4(data: Uint8Array, at: number, end: number, mac: Uint8Array): IpPacket | undefined {
   if (end - at < 20 || (data[at] as number) >> 4 !== 4) return undefined;
   const headerLength = ((data[at] as number) & 15) * 4;
-  const total = u16(data, at + 2);
-  if (headerLength < 20 || total < headerLength || at + total > end || checksum(data, at, headerLength) !== 0) return undefined;
+  const total = readU16(data, at + 2);
+  if (headerLength < 20 || total < headerLength || at + total > end || internetChecksum(data, at, headerLength) !== 0) return undefined;
   for (let p = at + 20; p < at + headerLength && data[p] !== 0; ) {
     const kind = data[p] as number;
     if (kind === 131 || kind === 137) return undefined;
@@ -35,7 +33,7 @@ export function parseIpv4(data: Uint8Array, at: number, end: number, mac: Uint8A
     if (size < 1 || (kind !== 1 && size < 2)) return undefined;
     p += size;
   }
-  const flags = u16(data, at + 6);
+  const flags = readU16(data, at + 6);
   const offset = (flags & 0x1fff) * 8;
   const more = (flags & 0x2000) !== 0;
   return {
@@ -47,13 +45,13 @@ export function parseIpv4(data: Uint8Array, at: number, end: number, mac: Uint8A
     headerAt: at,
     payloadAt: at + headerLength,
     payloadLength: total - headerLength,
-    fragment: offset > 0 || more ? { id: u16(data, at + 4), offset, more } : undefined,
+    fragment: offset > 0 || more ? { id: readU16(data, at + 4), offset, more } : undefined,
   };
 }
 
 export function parseIpv6(data: Uint8Array, at: number, end: number, mac: Uint8Array): IpPacket | undefined {
   if (end - at < 40 || (data[at] as number) >> 4 !== 6) return undefined;
-  const length = u16(data, at + 4);
+  const length = readU16(data, at + 4);
   if (at + 40 + length > end) return undefined;
   const packet: IpPacket = {
     data, mac,
@@ -77,7 +75,7 @@ export function parseQuoted(data: Uint8Array, at: number, end: number): Pick<IpP
   if ((version !== 4 && version !== 6) || headerLength < 20 || at + headerLength + 8 > end) return undefined;
   const [addressAt, size, protocolAt] = version === 4 ? [at + 12, 4, at + 9] : [at + 8, 16, at + 6];
   // A later fragment has no ports.
-  if (version === 4 && (u16(data, at + 6) & 0x1fff) !== 0) return undefined;
+  if (version === 4 && (readU16(data, at + 6) & 0x1fff) !== 0) return undefined;
   return {
     source: data.subarray(addressAt, addressAt + size),
     destination: data.subarray(addressAt + size, addressAt + 2 * size),
@@ -92,8 +90,8 @@ export function skipExtensions(packet: IpPacket): boolean {
     const { data, payloadAt: p, protocol, payloadLength } = packet;
     if (protocol === 44) {
       if (payloadLength < 8 || packet.fragment !== undefined) return false;
-      const offset = u16(data, p + 2);
-      packet.fragment = { id: (u16(data, p + 4) * 65536 + u16(data, p + 6)) >>> 0, offset: offset & 0xfff8, more: (offset & 1) !== 0 };
+      const offset = readU16(data, p + 2);
+      packet.fragment = { id: (readU16(data, p + 4) * 65536 + readU16(data, p + 6)) >>> 0, offset: offset & 0xfff8, more: (offset & 1) !== 0 };
       packet.protocol = data[p] as number;
       packet.payloadAt += 8;
       packet.payloadLength -= 8;

@@ -4,11 +4,13 @@
 import type { IpAddress, MacAddress } from "./address.ts";
 import { addressKey, BROADCAST_MAC } from "./address.ts";
 import type { IpPacket } from "./ip-packet.ts";
-import { checksum, equalOctets as equal, putU16, putU32, u16 } from "./octets.ts";
-
-export const ETHERTYPE_IPV4 = 0x0800;
-export const ETHERTYPE_ARP = 0x0806;
-export const ETHERTYPE_IPV6 = 0x86dd;
+import { equalOctets as equal } from "./octets.ts";
+import { ARP_BYTES, ARP_REPLY, ARP_REQUEST, arpOperation, isArp, writeArp } from "../wire/arp.ts";
+import { readU32, readU48, writeU16, writeU32 } from "../wire/bytes.ts";
+import { internetChecksum } from "../wire/checksum.ts";
+import { ETHERNET_HEADER, ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6, writeEthernet } from "../wire/ethernet.ts";
+import { IPV4_HEADER, writeIpv4 } from "../wire/ipv4.ts";
+import { IPV6_HEADER, writeIpv6 } from "../wire/ipv6.ts";
 
 const NEIGHBOURS = 1024;
 const WAITING_PER_NEIGHBOUR = 4;
@@ -41,14 +43,14 @@ export interface LinkSettings {
 }
 
 /** Offset of the payload in the scratch frame for either version of IP. */
-export const PAYLOAD_AT = 14 + 40;
+export const PAYLOAD_AT = ETHERNET_HEADER + IPV6_HEADER;
 
 export class LinkLayer {
   /** Senders put a payload at PAYLOAD_AT and call sendIp(). */
   readonly frame = new Uint8Array(PAYLOAD_AT + 65535);
   nowNs = 0;
   private readonly piece = new Uint8Array(14 + 65535);
-  private readonly arp = new Uint8Array(42);
+  private readonly arp = new Uint8Array(ETHERNET_HEADER + ARP_BYTES);
   private readonly settings: LinkSettings;
   private readonly neighbours = new Map<string, Neighbour>();
   private readonly unresolved = new Set<Neighbour>();
@@ -67,15 +69,15 @@ export class LinkLayer {
 
   /** Handles an ARP message in a frame. */
   receiveArp(frame: Uint8Array): void {
-    if (frame.length < 42 || u16(frame, 14) !== 1 || u16(frame, 16) !== ETHERTYPE_IPV4 || frame[18] !== 6 || frame[19] !== 4) return;
-    const operation = u16(frame, 20);
+    if (!isArp(frame, 14, frame.length)) return;
+    const operation = arpOperation(frame, 14);
     const mac = frame.slice(22, 28);
     const sender = frame.slice(28, 32);
     const forUs = equal(frame.subarray(38, 42), this.settings.address4);
     // The Ethernet source must agree, or one machine could take another's address over behind a switch that guards the former.
     if (((mac[0] ?? 1) & 1) !== 0 || !equal(mac, frame.subarray(6, 12)) || !forUs || equal(sender, this.settings.address4)) return;
-    if (sender.some((octet) => octet !== 0)) this.learn(sender, mac, operation === 2);
-    if (operation === 1) this.sendArp(2, mac, mac, sender);
+    if (sender.some((octet) => octet !== 0)) this.learn(sender, mac, operation === ARP_REPLY);
+    if (operation === ARP_REQUEST) this.sendArp(ARP_REPLY, mac, mac, sender);
   }
 
   /** A neighbour has said where it is. An unasked-for answer changes only what is known already. */
@@ -118,23 +120,14 @@ export class LinkLayer {
   private probe(neighbour: Neighbour): void {
     neighbour.probes++;
     neighbour.probeNs = this.nowNs;
-    if (neighbour.address.length === 4) this.sendArp(1, neighbour.mac ?? BROADCAST_MAC, new Uint8Array(6), neighbour.address);
+    if (neighbour.address.length === 4) this.sendArp(ARP_REQUEST, neighbour.mac ?? BROADCAST_MAC, new Uint8Array(6), neighbour.address);
     else this.settings.solicit6(neighbour.address, neighbour.mac);
   }
 
   private sendArp(operation: number, to: MacAddress, targetMac: MacAddress, target: IpAddress): void {
     const { arp, settings } = this;
-    arp.set(to, 0);
-    arp.set(settings.mac, 6);
-    putU16(arp, 12, ETHERTYPE_ARP);
-    putU16(arp, 14, 1);
-    putU16(arp, 16, ETHERTYPE_IPV4);
-    putU16(arp, 18, 0x0604);
-    putU16(arp, 20, operation);
-    arp.set(settings.mac, 22);
-    arp.set(settings.address4, 28);
-    arp.set(targetMac, 32);
-    arp.set(target, 38);
+    writeEthernet(arp, 0, readU48(to, 0), readU48(settings.mac, 0), ETHERTYPE_ARP);
+    writeArp(arp, 14, operation, readU48(settings.mac, 0), readU32(settings.address4, 0), readU48(targetMac, 0), readU32(target, 0));
     settings.transmit(arp);
   }
 
@@ -143,7 +136,7 @@ export class LinkLayer {
    * without an address, multicast).
    */
   sendIp(source: IpAddress, destination: IpAddress, protocol: number, length: number, mac?: MacAddress, hopLimit = 64): void {
-    const header = source.length === 4 ? 20 : 40;
+    const header = source.length === 4 ? IPV4_HEADER : IPV6_HEADER;
     if (header + length <= this.settings.mtu) {
       const at = PAYLOAD_AT - header - 14;
       this.putHeader(this.frame, at, source, destination, protocol, length, 0, 0, hopLimit);
@@ -161,9 +154,9 @@ export class LinkLayer {
       if (extension === 0) this.putHeader(this.piece, 0, source, destination, protocol, size, id, (offset >> 3) | (more ? 0x2000 : 0), hopLimit);
       else {
         this.putHeader(this.piece, 0, source, destination, 44, size + 8, 0, 0, hopLimit);
-        putU16(this.piece, 54, protocol << 8);
-        putU16(this.piece, 56, offset | (more ? 1 : 0));
-        putU32(this.piece, 58, id);
+        writeU16(this.piece, 54, protocol << 8);
+        writeU16(this.piece, 56, offset | (more ? 1 : 0));
+        writeU32(this.piece, 58, id);
       }
       this.deliver(this.piece.subarray(0, from + size), destination, mac);
     }
@@ -182,11 +175,11 @@ export class LinkLayer {
     piece.set(data.subarray(headerAt, end), 14);
     piece.set(this.settings.mac, 6);
     const is4 = source.length === 4;
-    putU16(piece, 12, is4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+    writeU16(piece, 12, is4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
     piece[is4 ? 22 : 21] = hopLimit - 1;
     if (is4) {
-      putU16(piece, 24, 0);
-      putU16(piece, 24, checksum(piece, 14, ((piece[14] as number) & 15) * 4));
+      writeU16(piece, 24, 0);
+      writeU16(piece, 24, internetChecksum(piece, 14, ((piece[14] as number) & 15) * 4));
     }
     this.deliver(piece.subarray(0, 14 + end - headerAt), destination, undefined);
   }
@@ -198,23 +191,11 @@ export class LinkLayer {
     const p = at + 14;
     frame.set(this.settings.mac, at + 6);
     if (source.length === 4) {
-      putU16(frame, at + 12, ETHERTYPE_IPV4);
-      putU16(frame, p, 0x4500);
-      putU16(frame, p + 2, 20 + length);
-      putU16(frame, p + 4, id);
-      putU16(frame, p + 6, fragment);
-      putU16(frame, p + 8, (hopLimit << 8) | protocol);
-      putU16(frame, p + 10, 0);
-      frame.set(source, p + 12);
-      frame.set(destination, p + 16);
-      putU16(frame, p + 10, checksum(frame, p, 20));
+      writeU16(frame, at + 12, ETHERTYPE_IPV4);
+      writeIpv4(frame, p, IPV4_HEADER + length, id, fragment, hopLimit, protocol, readU32(source, 0), readU32(destination, 0));
     } else {
-      putU16(frame, at + 12, ETHERTYPE_IPV6);
-      putU32(frame, p, 0x60000000);
-      putU16(frame, p + 4, length);
-      putU16(frame, p + 6, (protocol << 8) | hopLimit);
-      frame.set(source, p + 8);
-      frame.set(destination, p + 24);
+      writeU16(frame, at + 12, ETHERTYPE_IPV6);
+      writeIpv6(frame, p, length, protocol, hopLimit, source, destination);
     }
   }
 

@@ -6,7 +6,9 @@ import type { IpPacket } from "./ip-packet.ts";
 import { ICMP6 } from "./ip-packet.ts";
 import type { LinkLayer } from "./link-layer.ts";
 import { PAYLOAD_AT } from "./link-layer.ts";
-import { equalOctets, putU16, putU32, transportChecksum } from "./octets.ts";
+import { equalOctets } from "./octets.ts";
+import { writeU16, writeU32 } from "../wire/bytes.ts";
+import { transportChecksum } from "../wire/checksum.ts";
 
 const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1);
 const ROUTER_SOLICITATION = 133;
@@ -84,7 +86,7 @@ export class NeighbourDiscovery {
 
   private advertise(target: IpAddress, to: IpAddress, isSolicited: boolean): void {
     const { frame } = this.link;
-    putU32(frame, PAYLOAD_AT + 4, ((this.isRouter ? 0x80000000 : 0) | (isSolicited ? 0x40000000 : 0) | 0x20000000) >>> 0);
+    writeU32(frame, PAYLOAD_AT + 4, ((this.isRouter ? 0x80000000 : 0) | (isSolicited ? 0x40000000 : 0) | 0x20000000) >>> 0);
     frame.set(target, PAYLOAD_AT + 8);
     frame.set([2, 1, ...this.mac], PAYLOAD_AT + 24);
     this.send(target, to, NEIGHBOUR_ADVERTISEMENT, 32, to === ALL_NODES ? multicastMac(to) : undefined);
@@ -94,7 +96,7 @@ export class NeighbourDiscovery {
   solicit(target: IpAddress, mac: MacAddress | undefined): void {
     const { frame } = this.link;
     const group = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...target.subarray(13));
-    putU32(frame, PAYLOAD_AT + 4, 0);
+    writeU32(frame, PAYLOAD_AT + 4, 0);
     frame.set(target, PAYLOAD_AT + 8);
     frame.set([1, 1, ...this.mac], PAYLOAD_AT + 24);
     const to = mac === undefined ? group : target;
@@ -113,28 +115,28 @@ export class NeighbourDiscovery {
     this.isDue = false;
     const { frame } = this.link;
     const p = PAYLOAD_AT;
-    putU32(frame, p + 4, (64 << 24) | (this.isRouter ? ROUTER_LIFETIME_S : 0));
-    putU32(frame, p + 8, 0);
-    putU32(frame, p + 12, 0);
+    writeU32(frame, p + 4, (64 << 24) | (this.isRouter ? ROUTER_LIFETIME_S : 0));
+    writeU32(frame, p + 8, 0);
+    writeU32(frame, p + 12, 0);
     frame.set([1, 1, ...this.mac], p + 16);
-    putU32(frame, p + 24, 0x05010000);
-    putU32(frame, p + 28, this.mtu);
-    putU32(frame, p + 32, 0x030400c0 | (this.prefix.length << 8));
-    putU32(frame, p + 36, PREFIX_LIFETIME_S);
-    putU32(frame, p + 40, PREFIX_LIFETIME_S / 2);
-    putU32(frame, p + 44, 0);
+    writeU32(frame, p + 24, 0x05010000);
+    writeU32(frame, p + 28, this.mtu);
+    writeU32(frame, p + 32, 0x030400c0 | (this.prefix.length << 8));
+    writeU32(frame, p + 36, PREFIX_LIFETIME_S);
+    writeU32(frame, p + 40, PREFIX_LIFETIME_S / 2);
+    writeU32(frame, p + 44, 0);
     frame.set(this.prefix.address, p + 48);
-    putU32(frame, p + 64, 0x19030000);
-    putU32(frame, p + 68, ROUTER_LIFETIME_S);
+    writeU32(frame, p + 64, 0x19030000);
+    writeU32(frame, p + 68, ROUTER_LIFETIME_S);
     frame.set(this.address, p + 72);
     this.send(this.linkLocal, ALL_NODES, ROUTER_ADVERTISEMENT, 88, multicastMac(ALL_NODES));
   }
 
   private send(from: IpAddress, to: IpAddress, type: number, length: number, mac: MacAddress | undefined): void {
     const { frame } = this.link;
-    putU16(frame, PAYLOAD_AT, type << 8);
-    putU16(frame, PAYLOAD_AT + 2, 0);
-    putU16(frame, PAYLOAD_AT + 2, transportChecksum(frame, PAYLOAD_AT, length, from, to, ICMP6));
+    writeU16(frame, PAYLOAD_AT, type << 8);
+    writeU16(frame, PAYLOAD_AT + 2, 0);
+    writeU16(frame, PAYLOAD_AT + 2, transportChecksum(frame, PAYLOAD_AT, length, from, to, ICMP6));
     this.link.sendIp(from, to, ICMP6, length, mac, 255);
   }
 }

@@ -6,7 +6,8 @@ import { parseIpv4, parseIpv6, parseMac, parsePrefix } from "./address.ts";
 import { Gateway } from "./gateway.ts";
 import type { IpPacket } from "./ip-packet.ts";
 import { parseIpv4 as packet4, parseIpv6 as packet6 } from "./ip-packet.ts";
-import { checksum, putU16, transportChecksum, u16 } from "./octets.ts";
+import { readU16, writeU16 } from "../wire/bytes.ts";
+import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
 import { Router } from "./router.ts";
 import { ethernet, FakeSockets, FaultyCable, gatewaySettings, seededRandom, udpDatagram } from "./testbed.ts";
 
@@ -69,7 +70,7 @@ class Side {
     const frames = this.frames;
     this.frames = [];
     return frames.map((frame) => {
-      const packet = u16(frame, 12) === 0x0800 ? packet4(frame, 14, frame.length, frame.subarray(6, 12)) : packet6(frame, 14, frame.length, frame.subarray(6, 12));
+      const packet = readU16(frame, 12) === 0x0800 ? packet4(frame, 14, frame.length, frame.subarray(6, 12)) : packet6(frame, 14, frame.length, frame.subarray(6, 12));
       assert.ok(packet, "every packet that arrives is valid");
       return packet;
     });
@@ -91,31 +92,31 @@ function lab(rules: Partial<FirewallRule>[], change: Partial<{ mtu: number; nat:
 function ip4Frame(gateway: number, from: Uint8Array, to: Uint8Array, protocol: number, payload: Uint8Array, options: { ttl?: number; fragment?: number } = {}): Uint8Array {
   const header = new Uint8Array(20);
   header.set([0x45, 0, 0, 0, 0x12, 0x34, 0, 0, options.ttl ?? 64, protocol, 0, 0, ...from, ...to]);
-  putU16(header, 2, 20 + payload.length);
-  putU16(header, 6, options.fragment ?? 0);
-  putU16(header, 10, checksum(header, 0, 20));
+  writeU16(header, 2, 20 + payload.length);
+  writeU16(header, 6, options.fragment ?? 0);
+  writeU16(header, 10, internetChecksum(header, 0, 20));
   return ethernet(gatewayMac(gateway), GUEST_MAC, 0x0800, [...header, ...payload]);
 }
 
 function ip6Frame(gateway: number, from: Uint8Array, to: Uint8Array, protocol: number, payload: Uint8Array, hopLimit = 64): Uint8Array {
   const header = new Uint8Array(40);
   header.set([0x60, 0, 0, 0, payload.length >> 8, payload.length, protocol, hopLimit, ...from, ...to]);
-  if (protocol === 58) putU16(payload, 2, transportChecksum(payload, 0, payload.length, from, to, 58));
+  if (protocol === 58) writeU16(payload, 2, transportChecksum(payload, 0, payload.length, from, to, 58));
   return ethernet(gatewayMac(gateway), GUEST_MAC, 0x86dd, [...header, ...payload]);
 }
 
 function echo(type: number, id = 7): Uint8Array {
   const message = Uint8Array.of(type, 0, 0, 0, id >> 8, id, 0, 1, 1, 2, 3, 4);
-  if (type < 128) putU16(message, 2, checksum(message, 0, message.length));
+  if (type < 128) writeU16(message, 2, internetChecksum(message, 0, message.length));
   return message;
 }
 
 function tcpSegment(from: Uint8Array, fromPort: number, to: Uint8Array, port: number, flags: number): Uint8Array {
   const segment = new Uint8Array(20);
-  putU16(segment, 0, fromPort);
-  putU16(segment, 2, port);
+  writeU16(segment, 0, fromPort);
+  writeU16(segment, 2, port);
   segment.set([0x50, flags, 255, 255], 12);
-  putU16(segment, 16, transportChecksum(segment, 0, 20, from, to, 6));
+  writeU16(segment, 16, transportChecksum(segment, 0, 20, from, to, 6));
   return segment;
 }
 
@@ -167,7 +168,7 @@ test("a rule for a port lets that port's connections begin in one direction only
   send(a, b, 6, tcpSegment(a.guest, 5000, b.guest, 81, 2));
   send(a, b, 17, udpDatagram(a.guest, 5000, b.guest, 80, [1]));
   settle();
-  assert.deepEqual(b.take().map((packet) => u16(packet.data, packet.payloadAt + 2)), [80]);
+  assert.deepEqual(b.take().map((packet) => readU16(packet.data, packet.payloadAt + 2)), [80]);
   assert.equal(a.take().length, 2);
   send(b, a, 6, tcpSegment(b.guest, 80, a.guest, 5000, 0x12));
   settle();
@@ -219,7 +220,7 @@ test("a hop limit of one ends at the router, and errors pass to whom they concer
   assert.ok(packet);
   const quoting = (quote: Uint8Array): Uint8Array => {
     const message = Uint8Array.of(3, 3, 0, 0, 0, 0, 0, 0, ...quote);
-    putU16(message, 2, checksum(message, 0, message.length));
+    writeU16(message, 2, internetChecksum(message, 0, message.length));
     return message;
   };
   const quote = packet.data.slice(packet.headerAt, packet.payloadAt + 8);
@@ -227,7 +228,7 @@ test("a hop limit of one ends at the router, and errors pass to whom they concer
   settle();
   isError(a.take()[0], 3, 3);
   const other = quote.slice();
-  putU16(other, 20, 5001);
+  writeU16(other, 20, 5001);
   send(b, a, 1, quoting(other));
   settle();
   assert.deepEqual(a.take(), [], "an error about what was never sent");
@@ -240,7 +241,7 @@ test("large packets are fragmented or refused, and fragments pass whole", () => 
   settle();
   const [tooBig] = a.take();
   isError(tooBig, 3, 4);
-  assert.equal(tooBig && u16(tooBig.data, tooBig.payloadAt + 6), 1000);
+  assert.equal(tooBig && readU16(tooBig.data, tooBig.payloadAt + 6), 1000);
   send(a, b, 17, data);
   settle();
   const joined = (packets: IpPacket[]): number[] => packets.flatMap((packet) => [...packet.data.subarray(packet.payloadAt, packet.payloadAt + packet.payloadLength)]);

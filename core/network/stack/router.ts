@@ -10,7 +10,8 @@ import { addressAt, inPrefix } from "./address.ts";
 import type { IcmpErrorKind } from "./icmp.ts";
 import type { IpPacket } from "./ip-packet.ts";
 import { ICMP, ICMP6, parseQuoted, TCP, UDP } from "./ip-packet.ts";
-import { equalOctets, u16 } from "./octets.ts";
+import { equalOctets } from "./octets.ts";
+import { readU16 } from "../wire/bytes.ts";
 import { flowKey, RouterFlows } from "./router-flows.ts";
 
 /** A gateway, as the router sees it. */
@@ -101,8 +102,8 @@ export class Router {
     let flags = 0;
     if (protocol === TCP || protocol === UDP) {
       if (length < (protocol === TCP ? 20 : 8)) return false;
-      sourcePort = u16(data, at);
-      port = u16(data, at + 2);
+      sourcePort = readU16(data, at);
+      port = readU16(data, at + 2);
       if (protocol === TCP) {
         flags = data[at + 13] as number;
         mayBegin = (flags & RST) === 0;
@@ -116,7 +117,7 @@ export class Router {
       mayAnswer = type === reply;
       if (!mayBegin && !mayAnswer) return this.isErrorOfFlow(packet);
       protocol = ICMP;
-      sourcePort = u16(data, at + 4);
+      sourcePort = readU16(data, at + 4);
     }
     const isEcho = protocol === ICMP;
     const nowNs = this.clock.nowNs();
@@ -147,10 +148,10 @@ export class Router {
     const { source, destination: target, payloadAt } = quoted;
     const nowNs = this.clock.nowNs();
     if (quoted.protocol === ICMP || quoted.protocol === ICMP6) {
-      return this.flows.use(flowKey(ICMP, source, u16(data, payloadAt + 4), target, 0), nowNs) !== undefined;
+      return this.flows.use(flowKey(ICMP, source, readU16(data, payloadAt + 4), target, 0), nowNs) !== undefined;
     }
-    const a = u16(data, payloadAt);
-    const b = u16(data, payloadAt + 2);
+    const a = readU16(data, payloadAt);
+    const b = readU16(data, payloadAt + 2);
     const { protocol } = quoted;
     return (this.flows.use(flowKey(protocol, source, a, target, b), nowNs) ?? this.flows.use(flowKey(protocol, target, b, source, a), nowNs)) !== undefined;
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_LIMITS } from "./gateway.ts";
 import { parseIpv4 as parsePacket } from "./ip-packet.ts";
-import { u16 } from "./octets.ts";
+import { readU16 } from "../wire/bytes.ts";
 import type { TcpHeader, TcpSegment } from "./tcp-segment.ts";
 import { ACK, emptySegment, FIN, parseSegment, PSH, RST, SYN } from "./tcp-segment.ts";
 import type { FakeTcp } from "./testbed.ts";
@@ -13,7 +13,7 @@ const MS = 1e6;
 
 function segments(frames: Uint8Array[]): (TcpSegment & { text: string })[] {
   return frames
-    .filter((frame) => u16(frame, 12) === 0x0800)
+    .filter((frame) => readU16(frame, 12) === 0x0800)
     .map((frame) => {
       const packet = parsePacket(frame, 14, frame.length, frame.subarray(6, 12));
       assert.ok(packet);

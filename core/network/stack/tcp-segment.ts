@@ -1,6 +1,6 @@
 // TCP header codec (RFC 9293 section 3.1) with the options used: maximum segment size, window scale (RFC 7323), SACK (RFC 2018).
 // Timestamps and urgent data are left out.
-import { putU16, putU32, u16, u32 } from "./octets.ts";
+import { readU16, readU32, writeU16, writeU32 } from "../wire/bytes.ts";
 import type { Range } from "./range-set.ts";
 
 export const FIN = 1;
@@ -40,12 +40,12 @@ export function parseSegment(into: TcpSegment, bytes: Uint8Array, at: number, le
   if (length < 20) return false;
   const headerLength = ((bytes[at + 12] ?? 0) >> 4) * 4;
   if (headerLength < 20 || headerLength > length) return false;
-  into.sourcePort = u16(bytes, at);
-  into.destinationPort = u16(bytes, at + 2);
-  into.sequence = u32(bytes, at + 4);
-  into.acknowledgement = u32(bytes, at + 8);
+  into.sourcePort = readU16(bytes, at);
+  into.destinationPort = readU16(bytes, at + 2);
+  into.sequence = readU32(bytes, at + 4);
+  into.acknowledgement = readU32(bytes, at + 8);
   into.flags = (bytes[at + 13] ?? 0) & 0x3f;
-  into.window = u16(bytes, at + 14);
+  into.window = readU16(bytes, at + 14);
   into.mss = 0;
   into.windowScale = -1;
   into.sackPermitted = false;
@@ -63,11 +63,11 @@ export function parseSegment(into: TcpSegment, bytes: Uint8Array, at: number, le
     }
     const size = p + 1 < end ? (bytes[p + 1] as number) : 0;
     if (size < 2 || p + size > end) break;
-    if (kind === 2 && size === 4) into.mss = u16(bytes, p + 2);
+    if (kind === 2 && size === 4) into.mss = readU16(bytes, p + 2);
     else if (kind === 3 && size === 3) into.windowScale = Math.min(14, bytes[p + 2] as number);
     else if (kind === 4 && size === 2) into.sackPermitted = true;
     else if (kind === 5 && size >= 10 && (size - 2) % 8 === 0) {
-      for (let q = p + 2; q < p + size; q += 4) into.sack.push(u32(bytes, q));
+      for (let q = p + 2; q < p + size; q += 4) into.sack.push(readU32(bytes, q));
     }
     p += size;
   }
@@ -90,34 +90,34 @@ export interface TcpHeader {
 
 /** Writes the header without checksum and returns its length, at most 60. */
 export function putHeader(bytes: Uint8Array, at: number, header: TcpHeader): number {
-  putU16(bytes, at, header.sourcePort);
-  putU16(bytes, at + 2, header.destinationPort);
-  putU32(bytes, at + 4, header.sequence);
-  putU32(bytes, at + 8, header.acknowledgement);
+  writeU16(bytes, at, header.sourcePort);
+  writeU16(bytes, at + 2, header.destinationPort);
+  writeU32(bytes, at + 4, header.sequence);
+  writeU32(bytes, at + 8, header.acknowledgement);
   bytes[at + 13] = header.flags;
-  putU16(bytes, at + 14, header.window);
-  putU32(bytes, at + 16, 0);
+  writeU16(bytes, at + 14, header.window);
+  writeU32(bytes, at + 16, 0);
   let p = at + 20;
   if (header.mss > 0) {
-    putU16(bytes, p, 0x0204);
-    putU16(bytes, p + 2, header.mss);
+    writeU16(bytes, p, 0x0204);
+    writeU16(bytes, p + 2, header.mss);
     p += 4;
   }
   if (header.windowScale >= 0) {
-    putU32(bytes, p, 0x01030300 | header.windowScale);
+    writeU32(bytes, p, 0x01030300 | header.windowScale);
     p += 4;
   }
   if (header.sackPermitted) {
-    putU32(bytes, p, 0x01010402);
+    writeU32(bytes, p, 0x01010402);
     p += 4;
   }
   if (header.sack.length > 0) {
     const blocks = header.sack.slice(0, Math.min(4, (at + 60 - p - 4) >> 3));
-    putU32(bytes, p, 0x01010500 | (2 + 8 * blocks.length));
+    writeU32(bytes, p, 0x01010500 | (2 + 8 * blocks.length));
     p += 4;
     for (const block of blocks) {
-      putU32(bytes, p, block.start);
-      putU32(bytes, p + 4, block.end);
+      writeU32(bytes, p, block.start);
+      writeU32(bytes, p + 4, block.end);
       p += 8;
     }
   }

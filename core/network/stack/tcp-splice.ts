@@ -9,7 +9,8 @@ import type { IpPacket } from "./ip-packet.ts";
 import { TCP } from "./ip-packet.ts";
 import type { LinkLayer } from "./link-layer.ts";
 import { PAYLOAD_AT } from "./link-layer.ts";
-import { addWords, foldChecksum, putU16, transportChecksum } from "./octets.ts";
+import { writeU16 } from "../wire/bytes.ts";
+import { foldChecksum, sumBytes, transportChecksum } from "../wire/checksum.ts";
 import type { BufferBudget, StreamBuffer } from "./stream-buffer.ts";
 import type { TcpOutput } from "./tcp-connection.ts";
 import { TcpConnection } from "./tcp-connection.ts";
@@ -73,7 +74,7 @@ class Splice implements HostTcpEvents, TcpOutput {
     this.guest = addressKey(guest);
     this.key = flowKey(guest, guestPort, far, farPort);
     this.usedNs = nowNs;
-    this.pseudo = addWords(addWords(TCP, this.guestAddress, 0, guest.length), this.farAddress, 0, far.length);
+    this.pseudo = sumBytes(this.farAddress, 0, far.length, sumBytes(this.guestAddress, 0, guest.length, TCP));
     const { limits, mtu } = owner.ports;
     this.connection = new TcpConnection(
       {
@@ -105,7 +106,7 @@ class Splice implements HostTcpEvents, TcpOutput {
     header.destinationPort = this.guestPort;
     const size = putHeader(link.frame, PAYLOAD_AT, header);
     data?.read(from, link.frame, PAYLOAD_AT + size, length);
-    putU16(link.frame, PAYLOAD_AT + 16, foldChecksum(addWords(this.pseudo + size + length, link.frame, PAYLOAD_AT, size + length)));
+    writeU16(link.frame, PAYLOAD_AT + 16, foldChecksum(sumBytes(link.frame, PAYLOAD_AT, size + length, this.pseudo + size + length)));
     link.sendIp(this.farAddress, this.guestAddress, TCP, size + length);
   }
 
@@ -290,7 +291,7 @@ export class TcpSplices {
     });
     const from = packet.destination.slice();
     const to = packet.source.slice();
-    putU16(link.frame, PAYLOAD_AT + 16, transportChecksum(link.frame, PAYLOAD_AT, size, from, to, TCP));
+    writeU16(link.frame, PAYLOAD_AT + 16, transportChecksum(link.frame, PAYLOAD_AT, size, from, to, TCP));
     link.sendIp(from, to, TCP, size);
   }
 

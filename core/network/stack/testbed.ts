@@ -8,7 +8,9 @@ import { DEFAULT_LIMITS, Gateway } from "./gateway.ts";
 import type { DnsAnswer, DnsRecord, HostEndpoint, HostListener, HostSockets, HostTcp, HostTcpEvents, HostUdp } from "./host-sockets.ts";
 import { parseIpv4 as parsePacket, TCP } from "./ip-packet.ts";
 import { LinkLayer } from "./link-layer.ts";
-import { checksum, equalOctets, putU16, transportChecksum, u16 } from "./octets.ts";
+import { equalOctets } from "./octets.ts";
+import { readU16, writeU16 } from "../wire/bytes.ts";
+import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
 import type { TcpHeader } from "./tcp-segment.ts";
 import { putHeader } from "./tcp-segment.ts";
 import { TcpSplices } from "./tcp-splice.ts";
@@ -244,7 +246,7 @@ export function ethernet(to: Uint8Array, from: Uint8Array, type: number, payload
   const frame = new Uint8Array(14 + payload.length);
   frame.set(to);
   frame.set(from, 6);
-  putU16(frame, 12, type);
+  writeU16(frame, 12, type);
   frame.set(payload, 14);
   return frame;
 }
@@ -266,18 +268,18 @@ export function ip4(from: Uint8Array, to: Uint8Array, protocol: number, payload:
   packet.set([0x45, 0, packet.length >> 8, packet.length & 255, id >> 8, id & 255, fragment >> 8, fragment & 255, 64, protocol]);
   packet.set(from, 12);
   packet.set(to, 16);
-  putU16(packet, 10, checksum(packet, 0, 20));
+  writeU16(packet, 10, internetChecksum(packet, 0, 20));
   packet.set(payload, 20);
   return ethernet(GATEWAY_MAC, GUEST_MAC, 0x0800, packet);
 }
 
 export function udpDatagram(from: Uint8Array, fromPort: number, to: Uint8Array, toPort: number, data: ArrayLike<number>): Uint8Array {
   const datagram = new Uint8Array(8 + data.length);
-  putU16(datagram, 0, fromPort);
-  putU16(datagram, 2, toPort);
-  putU16(datagram, 4, datagram.length);
+  writeU16(datagram, 0, fromPort);
+  writeU16(datagram, 2, toPort);
+  writeU16(datagram, 4, datagram.length);
   datagram.set(data, 8);
-  putU16(datagram, 6, transportChecksum(datagram, 0, datagram.length, from, to, 17));
+  writeU16(datagram, 6, transportChecksum(datagram, 0, datagram.length, from, to, 17));
   return datagram;
 }
 
@@ -289,7 +291,7 @@ export function tcp4(to: Uint8Array, header: Partial<TcpHeader>, data: ArrayLike
   });
   segment.set(data, size);
   const whole = segment.subarray(0, size + data.length);
-  putU16(whole, 16, transportChecksum(whole, 0, whole.length, GUEST_ADDRESS, to, 6));
+  writeU16(whole, 16, transportChecksum(whole, 0, whole.length, GUEST_ADDRESS, to, 6));
   return ip4(GUEST_ADDRESS, to, 6, whole);
 }
 
@@ -320,8 +322,8 @@ export class StackGuest {
 
   receive(frame: Uint8Array): void {
     this.link.nowNs = this.clock.nowNs();
-    if (u16(frame, 12) === 0x0806) this.link.receiveArp(frame);
-    const packet = u16(frame, 12) === 0x0800 ? parsePacket(frame, 14, frame.length, frame.subarray(6, 12)) : undefined;
+    if (readU16(frame, 12) === 0x0806) this.link.receiveArp(frame);
+    const packet = readU16(frame, 12) === 0x0800 ? parsePacket(frame, 14, frame.length, frame.subarray(6, 12)) : undefined;
     if (packet?.protocol === TCP) this.splices.receive(packet, this.link.nowNs);
   }
 
