@@ -1,6 +1,6 @@
 // Demo guests on a drawn network, all in this thread and in fake time: a run is the same each time. Frames pass at once.
 import { readFileSync } from "node:fs";
-import { EMPTY_TOPOLOGY, type NicConnection, Topology } from "../api/network.ts";
+import { EMPTY_TOPOLOGY, type LinkFaults, type NicConnection, Topology } from "../api/network.ts";
 import { NetworkFabric } from "../network/fabric/network-fabric.ts";
 import { Cable, type NetPort } from "../network/port.ts";
 import { FakeSockets } from "../network/stack/testbed.ts";
@@ -81,8 +81,9 @@ export class DemoLab {
     return guest;
   }
 
-  move(guest: DemoGuest, connection: NicConnection): void {
-    const fault = this.fabric.wire(`${guest.name}/nic0`, { connection, cable: true });
+  /** Plugs a machine's cable into another port, or the same one by a bad cable. */
+  move(guest: DemoGuest, connection: NicConnection, faults: LinkFaults = {}): void {
+    const fault = this.fabric.wire(`${guest.name}/nic0`, { connection, cable: true, faults });
     if (fault !== undefined) throw new RangeError(fault);
   }
 
@@ -106,9 +107,9 @@ export class DemoLab {
     const end = this.clock.now + seconds * 1e9;
     while (this.clock.now < end) {
       if (isDone()) return true;
+      this.fabric.poll();
       let next = Infinity;
       for (const guest of this.guests) next = Math.min(next, guest.run(this.clock.now));
-      this.fabric.poll();
       this.clock.now = Math.max(this.clock.now + STEP_NS, Math.min(next, this.fabric.nextDeadlineNs(), end));
     }
     return isDone();
