@@ -1,10 +1,14 @@
 // The committed image is what its sources build, fits its container, and does what it promises: driven over the serial port under QEMU.
 import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { crc32 } from "node:zlib";
 import { buildDemo, ToolchainMissing, toolchainVersion } from "./build.ts";
 
 const imagePath = join(import.meta.dirname, "demo.elf");
@@ -56,7 +60,7 @@ class Qemu {
   #ended = false;
 
   constructor(memoryMiB: number, ...more: string[]) {
-    const fixed = ["-display", "none", "-serial", "stdio", "-no-reboot", "-net", "none", "-accel", "tcg"];
+    const fixed = ["-display", "none", "-serial", "stdio", "-no-reboot", "-accel", "tcg", ...(more.includes("-nic") ? [] : ["-nic", "none"])];
     this.#process = spawn("qemu-system-x86_64", ["-kernel", imagePath, "-m", String(memoryMiB), ...fixed, ...more]);
     this.#process.stdin.on("error", () => undefined); // the machine may be gone before the last keys
     this.#process.stdout.setEncoding("latin1").on("data", (text: string) => {
@@ -215,6 +219,27 @@ describe("under QEMU", { skip, timeout: 4 * guardMs }, () => {
     assert.match(await panic.until("Press Enter"), /exception 14 #PF[\s\S]*CR2 0000000000000010/);
     panic.send("\r");
     assert.equal(await panic.exit, 0);
+  });
+
+  test("its network works with another's card, DHCP server and TCP", async () => {
+    const body = randomBytes(300_000);
+    const server = createServer((_, response) => response.setHeader("content-type", "application/octet-stream").end(body));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const card = ["-nic", "user,model=virtio-net-pci,restrict=off,mac=52:54:00:12:34:56"];
+      const append = `name=alice run="ping 10.0.2.2 3 10; http get 10.0.2.2:${port}/; net; poweroff"`;
+      const guest = new Qemu(32, ...card, "-append", append);
+      machines.push(guest);
+      const text = await guest.until("Powering off.");
+      assert.match(text, /^net0: 10\.0\.2\.15\/24 from 10\.0\.2\.2$/m);
+      assert.match(text, /3 sent, 3 received, 0% loss/);
+      assert.match(text, new RegExp(`200 OK: 300000 bytes in .*, CRC-32 ${crc32(body).toString(16).padStart(8, "0")}$`, "m"));
+      assert.match(text, /52:54:00:12:34:56, link up[\s\S]* name +alice/);
+      assert.equal(await guest.exit, 0);
+    } finally {
+      server.close();
+    }
   });
 
   test("it takes 3.5 GiB, and commands from the command line", async () => {

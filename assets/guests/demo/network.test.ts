@@ -49,6 +49,17 @@ test("a guest that is moved to another VLAN gets an address there", () => {
   assert.ok(lab.run(() => carol.text.includes("3 sent, 3 received, 0% loss")), carol.text);
 });
 
+test("a page comes whole over a cable that loses, repeats and reorders frames", () => {
+  const lab = new DemoLab(drawing);
+  const alice = lab.add("alice", access(10));
+  const bob = lab.add("bob", access(10));
+  assert.ok(lab.run(() => [alice, bob].every(({ text }) => text.includes("/24 from"))), bob.text);
+  lab.move(bob, access(10), { loss: 0.05, duplication: 0.05, reordering: 0.2, delayMs: 1, jitterMs: 1, seed: 5 });
+  alice.type("http get bob/bytes/200000");
+  assert.ok(lab.run(() => alice.text.includes("CRC-32"), 600), alice.text);
+  assert.match(alice.text, new RegExp(`200 OK: 200000 bytes in .*, CRC-32 ${crcOfBytes(200_000)}\n`));
+});
+
 test("an idle guest with an address halts for as long as its lease needs no care", () => {
   const lab = new DemoLab(drawing);
   const alice = lab.add("alice", access(10));
