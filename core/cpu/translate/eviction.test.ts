@@ -1,10 +1,16 @@
-// A budget of translations that is too small for the program: everything goes again and again, and the results stay right.
+// A budget of translations that is too small for the program: they go again and again, the results stay right, and V8 gets its memory back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { EngineBench } from "../../testkit/engine-bench.ts";
+import * as L from "../state/layout.ts";
+import { RegionSpace } from "./region-space.ts";
 import { EAGER_TIERING } from "./translator.ts";
 
 const FUNCTIONS = 24;
+/** Room for some six of the functions. */
+const BUDGET = 300_000;
 
 /** Calls functions at 2000h, 2100h, ... in turn, 300 rounds; each adds its number to EBX through memory at 80000h. */
 function prepared(engine: "interpreter" | typeof EAGER_TIERING): EngineBench {
@@ -29,11 +35,55 @@ function finish(b: EngineBench): number {
   return b.peek32(0x70000);
 }
 
-test("translations that do not fit are dropped, all at once, and made anew", () => {
+test("translations that do not fit are dropped, the least used first, and made anew", () => {
   const expected = finish(prepared("interpreter"));
-  const b = prepared({ ...EAGER_TIERING, codeBytes: 6000 });
+  const b = prepared({ ...EAGER_TIERING, codeBytes: BUDGET });
   assert.equal(finish(b), expected);
   const { translator } = b.engine;
   assert.ok((translator?.counters.evictions ?? 0) > 2, `${translator?.counters.evictions} evictions`);
-  assert.ok((translator?.snapshot()["liveBytes"] ?? Infinity) <= 6000);
+  const { liveMemory, liveRegions } = translator?.snapshot() ?? {};
+  assert.ok((liveMemory ?? Infinity) <= BUDGET && (liveRegions ?? 0) > 0, `${liveRegions} regions, ${liveMemory} bytes`);
+});
+
+test("a budget that is smaller than any region leaves room for the one that is being made", () => {
+  const b = prepared({ ...EAGER_TIERING, codeBytes: 1000 });
+  assert.equal(finish(b), finish(prepared("interpreter")));
+  assert.ok((b.engine.translator?.snapshot()["liveRegions"] ?? 2) <= 1);
+});
+
+test("modules of dropped translations are collected", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const made: WeakRef<WebAssembly.Module>[] = [];
+  const { Module } = WebAssembly;
+  WebAssembly.Module = class extends Module {
+    constructor(bytes: BufferSource) {
+      super(bytes);
+      made.push(new WeakRef(this));
+    }
+  };
+  try {
+    const b = prepared({ ...EAGER_TIERING, codeBytes: BUDGET });
+    finish(b);
+    // A WeakRef holds what it was made from to the end of the task.
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+    const alive = made.filter((ref) => ref.deref() !== undefined).length;
+    const live = b.engine.translator?.snapshot()["liveRegions"] ?? 0;
+    assert.ok(made.length > live * 3 && alive <= live + 1, `${alive} of ${made.length} modules are left, ${live} regions live`);
+  } finally {
+    WebAssembly.Module = Module;
+  }
+});
+
+test("places that are given back are given again, and whole", () => {
+  const space = new RegionSpace(100);
+  const places = [100, 5000, 64, 2_000_000].map((dataBytes) => ({ ...(space.take(dataBytes) ?? assert.fail()), dataBytes }));
+  assert.equal(space.take(L.REGION_DATA_BYTES - 1000), null);
+  const [, second, third] = places as [unknown, (typeof places)[0], (typeof places)[0]];
+  space.keepOnly([third, second]);
+  assert.deepEqual(space.take(112), { data: L.REGION_DATA, slot: 100 });
+  assert.deepEqual(space.take(113), { data: third.data + 64, slot: 103 }, "the first piece is too small now");
+  space.keepOnly([]);
+  assert.deepEqual(space.take(L.REGION_DATA_BYTES), { data: L.REGION_DATA, slot: 100 });
 });
