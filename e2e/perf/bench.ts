@@ -12,6 +12,7 @@ import { ENGINES, type EngineName, engineCommand, missingEngine, qemuVersion, V8
 import { buildGuestProgram } from "./guest-programs.ts";
 import { integerLoopMips } from "./integer-loop.ts";
 import { measuredRun, type RunOptions } from "./measured-run.ts";
+import { measureNetwork } from "./network-bench.ts";
 import { type BenchmarkResults, differingChecksums, type EngineResults, serialize } from "./results.ts";
 import { guestScript, selectTests, suiteScript, TESTS } from "./suite.ts";
 import { describeResults } from "./table.ts";
@@ -24,6 +25,7 @@ const USAGE = `npm run bench -- [options]
   --no-idle         leave out the time at an idle prompt
   --timeout S       seconds that a test may take (default 600), and that a boot may take
   --soak MINUTES    nothing of the above: the suite over and over in one guest, and the engine's memory after each pass
+  --network         nothing of the above: the switch between synthetic ports, and the network's thread between cards
   --json FILE       write the results
   --release         write them to e2e/perf/results/VERSION.json, with the picture that the README shows; for complete runs only`;
 
@@ -48,6 +50,7 @@ function readOptions() {
         "no-idle": { type: "boolean", default: false },
         timeout: { type: "string", default: "600" },
         soak: { type: "string" },
+        network: { type: "boolean", default: false },
         json: { type: "string" },
         release: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -71,6 +74,11 @@ function positive(text: string, option: string): number {
 const options = readOptions();
 if (options.help) {
   console.log(USAGE);
+  process.exit(0);
+}
+if (options.network) {
+  const results = await measureNetwork((line) => console.log(line));
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   process.exit(0);
 }
 if (!existsSync("/proc/self/schedstat")) fail("The benchmark reads CPU times from Linux's /proc, which is not here.");
