@@ -36,8 +36,8 @@ export type Firmware = z.infer<typeof Firmware>;
 
 /** What the machine starts from. Paths are absolute, or relative to the VM's folder. */
 export const BootSource = z.discriminatedUnion("kind", [
-  /** The built-in demo guest. */
-  z.strictObject({ kind: z.literal("demo") }),
+  /** The built-in demo guest, with words for it. */
+  z.strictObject({ kind: z.literal("demo"), append: z.string().max(4095).optional() }),
   /** A Linux bzImage, Multiboot or PVH kernel started without firmware. */
   z.strictObject({
     kind: z.literal("kernel"),

@@ -28,7 +28,7 @@ export function startOf(config: VmConfig, folder: string, own: OwnFiles): Omit<V
 
 /** The first word of a module is its file. */
 function bootFilesFor(boot: BootSource, folder: string, own: OwnFiles): BootFiles {
-  if (boot.kind === "demo") return { kind: "kernel", kernel: own.demoKernel, append: "", modules: [] };
+  if (boot.kind === "demo") return { kind: "kernel", kernel: own.demoKernel, append: boot.append ?? "", modules: [] };
   if (boot.kind === "firmware") return { kind: "firmware", order: boot.order };
   const modules = boot.modules.map((text) => text.replace(/^\S+/, (path) => hostPath(path, folder)));
   const files = { ...boot, kernel: hostPath(boot.kernel, folder), modules };

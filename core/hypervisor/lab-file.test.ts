@@ -59,7 +59,9 @@ test("machines that contradict themselves are refused with a sentence", () => {
   assert.match(fault([{ name: "a" }, { name: "A" }]), /two machines called A/);
   assert.match(fault([{ name: "a", nics: [{ switch: "s9", vlan: 1 }] }]), /switch s9, which the lab does not have/);
   assert.match(fault([{ name: "a", vm: "x", kernel: "k" }]), /one of the library/);
-  assert.match(fault([{ name: "a", append: "quiet" }]), /no kernel/);
+  assert.match(fault([{ name: "a", initrd: "i" }]), /no kernel/);
+  assert.match(fault([{ name: "a", cdrom: "c.iso", append: "quiet" }]), /starts from no kernel/);
+  assert.equal(fault([{ name: "a", append: "name=a" }]), "", "words for the demo guest");
   const nics = [{ switch: "s1", vlan: 1, mac: "52:54:00:00:00:01" }];
   assert.match(fault([{ name: "a", nics }, { name: "b", nics }]), /another card of the lab has/);
   assert.equal(labFault(LAB), undefined);

@@ -42,8 +42,9 @@ export function labFault(lab: LabFile): string | undefined {
       return `Machine ${machine.name} is one of the library, so it cannot have a kernel or drives here.`;
     }
     if (machine.kernel !== undefined && machine.boot !== undefined) return `Machine ${machine.name} has both a kernel and an order of drives to boot from.`;
-    if (machine.kernel === undefined && (machine.initrd ?? machine.modules ?? machine.append) !== undefined) {
-      return `Machine ${machine.name} has an initrd, modules or a command line, but no kernel.`;
+    if (machine.kernel === undefined && (machine.initrd ?? machine.modules) !== undefined) return `Machine ${machine.name} has an initrd or modules, but no kernel.`;
+    if (machine.kernel === undefined && machine.append !== undefined && (machine.vm ?? machine.disk ?? machine.cdrom ?? machine.boot) !== undefined) {
+      return `Machine ${machine.name} has a command line, but starts from no kernel.`;
     }
     for (const nic of machine.nics) {
       if (!switches.has(nic.switch)) return `Machine ${machine.name} is joined to the switch ${nic.switch}, which the lab does not have.`;
@@ -164,7 +165,7 @@ function machineOf(config: VmConfig, name: string, absolute: (path: string) => s
   const disks = drives.filter((drive) => drive.kind === "disk");
   const cds = drives.filter((drive) => drive.kind === "cd");
   const isPlain = config.firmware.kind === "ringfence" && disks.length <= 1 && cds.length <= 1 && disks.length + cds.length === drives.length;
-  if (boot.kind === "demo" && drives.length === 0) return base;
+  if (boot.kind === "demo" && drives.length === 0) return boot.append === undefined ? base : { ...base, append: boot.append };
   if (boot.kind === "kernel" && isPlain) {
     const { kernel, initrd, append, modules } = boot;
     return {

@@ -134,16 +134,16 @@ function freeTitle(name: string, taken: Set<string>): string {
 }
 
 function newVm(machine: LabMachine, folder: string): Omit<NewVm, "name" | "nics"> {
-  const { memory, kernel, initrd, append = "", modules = [], disk, cdrom, boot } = machine;
+  const { memory, kernel, initrd, append, modules = [], disk, cdrom, boot } = machine;
   const file = (path: string): string => hostPath(path, folder);
   const drives: NonNullable<NewVm["drives"]> = [];
   if (cdrom !== undefined) drives.push({ id: "cd0", kind: "cd", controller: "ide", slot: 2, path: file(cdrom), readOnly: true, throwAway: false });
   if (disk !== undefined) drives.push({ id: "disk0", kind: "disk", controller: "ide", slot: 0, path: file(disk), readOnly: false, throwAway: false });
   const common = { notes: "", capPercent: 100, memoryMiB: memory, drives };
   if (kernel !== undefined) {
-    const files = { kernel: file(kernel), append, modules: modules.map((text) => text.trim().replace(/^\S+/, file)), ...(initrd === undefined ? {} : { initrd: file(initrd) }) };
+    const files = { kernel: file(kernel), append: append ?? "", modules: modules.map((text) => text.trim().replace(/^\S+/, file)), ...(initrd === undefined ? {} : { initrd: file(initrd) }) };
     return { ...common, boot: { kind: "kernel", ...files } };
   }
-  if (drives.length === 0 && boot === undefined) return { ...common, boot: { kind: "demo" } };
+  if (drives.length === 0 && boot === undefined) return { ...common, boot: { kind: "demo", ...(append === undefined ? {} : { append }) } };
   return { ...common, boot: { kind: "firmware", order: boot ?? ["cd", "disk", "network"] } };
 }
