@@ -73,7 +73,13 @@ export function LinkEdge({ sourceX, sourceY, targetX, targetY, sourcePosition, t
             {isBlocked && <ShieldBan size={12} aria-hidden="true" />}
             {isCut && <Unplug size={12} aria-hidden="true" />}
             {isFaulty && !isCut && <Zap size={12} aria-label={t("net.faulty")} className="rf-net-fault" />}
-            {words.length > 0 && <span>{words.join(" · ")}</span>}
+            {words.length > 0 && (
+              <span>
+                {(line.kind === "trunk" ? words : [words.join(" · ")]).map((word) => (
+                  <span key={word}>{word}</span>
+                ))}
+              </span>
+            )}
           </div>
         </EdgeLabelRenderer>
       )}

@@ -28,9 +28,12 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
   const { t } = useTranslation();
   const { doc, selected, select, edit, openMenu } = useNetworkUi();
   const flow = useReactFlow();
-  const frame = useRef<HTMLDivElement>(null);
   /** Where things are held while they move, within their parents. */
   const [held, setHeld] = useState<Record<string, Point>>({});
+  /** The same, also before it has been drawn: what is let go at once is still let go where it is. */
+  const holding = useRef<Record<string, Point>>({});
+  /** What was there when all of it was last fitted into view. */
+  const [fitted, setFitted] = useState<string | null>(null);
   const [over, setOver] = useState<string | null>(null);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: labels follow the language with the scene.
@@ -52,7 +55,7 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
           draggable: !isFixed,
           zIndex: node.kind === "vm" && held[node.id] !== undefined ? 1000 : 0,
           ariaLabel: nodeLabel(node),
-          ariaRole: "button",
+          domAttributes: { "aria-roledescription": t("net.thing") },
         };
       }),
     [scene, held, over, selected],
@@ -70,7 +73,7 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
           data: { line },
           selected: selected === `link:${line.id}`,
           ariaLabel: t("net.linkLabel", { name: linkTitle(doc, line.id.replace(/^nat:/, "gateway:")) }),
-          ariaRole: "button",
+          domAttributes: { "aria-roledescription": t("net.link") },
           focusable: line.kind !== "nat",
           selectable: line.kind !== "nat",
         }),
@@ -112,8 +115,10 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
       if (change.type === "select" && change.selected) select(change.id);
       if (change.type !== "position" || change.position === undefined) continue;
       const { id, position, dragging } = change;
-      if (dragging === true) setHeld((old) => ({ ...old, [id]: position }));
-      else if (held[id] === undefined) moveByKey(id, position);
+      if (dragging === true) {
+        holding.current = { ...holding.current, [id]: position };
+        setHeld(holding.current);
+      } else if (holding.current[id] === undefined) moveByKey(id, position);
     }
   };
   /** Arrow keys; what sits in an area stays where the area puts it. */
@@ -123,7 +128,8 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
     edit(t("net.done.moved"), setPlaces(doc, { [id]: { x: Math.round(position.x), y: Math.round(position.y) } }));
   };
   const onDragStop = (_event: unknown, node: FlowNode): void => {
-    const { [node.id]: position } = held;
+    const { [node.id]: position } = holding.current;
+    holding.current = {};
     setHeld({});
     setOver(null);
     if (position === undefined) return;
@@ -158,14 +164,17 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
 
   // Fitted when the page opens, and when things appear or go.
   const shape = scene.nodes.map((n) => n.id).filter((id) => !id.startsWith("vm:")).join();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: by what is there, not by how it moves.
   useEffect(() => {
-    const timer = setTimeout(() => void flow.fitView(FIT), 30);
-    return () => clearTimeout(timer);
+    let isWanted = true;
+    const timer = setTimeout(() => void flow.fitView(FIT).then(() => isWanted && setFitted(shape)), 30);
+    return () => {
+      isWanted = false;
+      clearTimeout(timer);
+    };
   }, [flow, shape]);
 
   return (
-    <div className="rf-net-canvas" ref={frame} data-testid="net-canvas">
+    <div className="rf-net-canvas" data-testid="net-canvas" data-fitted={fitted === shape}>
       <ReactFlow<FlowNode>
         nodes={nodes}
         edges={edges}

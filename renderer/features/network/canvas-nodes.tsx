@@ -84,18 +84,18 @@ export function SwitchNode({ data: { node } }: Props) {
         <span className="rf-net-kind">{t("net.switch")}</span>
         <span className="rf-bar-gap" />
         <span className="rf-net-rate">{formatRate(through, i18n.language)}</span>
-        <button
-          type="button"
+        <span
           className="rf-net-add nodrag nopan"
           title={t("net.addVlanTo", { name: node.name })}
-          aria-label={t("net.addVlanTo", { name: node.name })}
+          aria-hidden="true"
+          data-testid={`add-vlan-${node.name}`}
           onClick={(event) => {
             event.stopPropagation();
             edit(t("net.done.vlanAdded", { vlan: freeVlan(doc, node.name), name: node.name }), addVlan(doc, node.name));
           }}
         >
           <Plus size={12} aria-hidden="true" /> {t("net.vlan")}
-        </button>
+        </span>
       </header>
       <Handles node={node} named={(id) => (id.startsWith("vlan-") ? t("net.vlanSocket", { vlan: id.slice(5) }) : t("net.trunkSocket"))} />
     </div>
@@ -140,6 +140,7 @@ export function MachineNode({ data: { node, isOver } }: Props) {
       data-status={machine.status}
       data-over={isOver}
       data-hue={first?.mode === "access" && node.berth === "area" ? hueOf(first.vlan) : undefined}
+      data-place={node.berth === "area" && joined[0]?.connection != null && first?.mode === "access" ? `${joined[0].connection.switch}/${first.vlan}` : node.berth}
       data-testid={`card-${machine.name}`}
     >
       <StatusShape status={machine.status} size={13} />

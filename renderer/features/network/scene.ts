@@ -15,6 +15,7 @@ export const AREA = { head: 36, pad: 12, gap: 10, rows: 6 } as const;
 export const SWITCH = { head: 46, pad: 10, width: 280 } as const;
 const ROW_GAP = 76;
 const CLEAR = 168;
+const SHELF_COLUMNS = 6;
 
 export interface Box {
   id: string;
@@ -190,20 +191,22 @@ export function sceneOf(doc: NetworkDoc): Scene {
     }
   }
 
-  // The shelf, right of it all.
+  // The shelf, below it all and as wide.
   const loose = berths.filter(({ berth }) => berth.kind === "shelf").map(({ machine }) => machine);
   if (loose.length > 0 || topology.switches.length > 0) {
     const boxes = [...placed.values()];
-    const right = boxes.length === 0 ? 0 : Math.max(...boxes.map((box) => box.x + box.width)) + CLEAR / 2;
-    const top = boxes.length === 0 ? 0 : Math.min(...[...placed].filter(([id]) => id.startsWith("switch:")).map(([, box]) => box.y));
-    const columns = Math.max(1, Math.ceil(loose.length / AREA.rows));
-    const rows = Math.min(AREA.rows, loose.length);
-    const at = place("shelf", { x: right, y: top });
-    const size = { width: AREA.pad * 2 + columns * CARD.width + (columns - 1) * AREA.gap, height: areaHeight(rows) };
+    const left = Math.min(...boxes.map((box) => box.x), Number.MAX_SAFE_INTEGER);
+    const right = Math.max(...boxes.map((box) => box.x + box.width), Number.MIN_SAFE_INTEGER);
+    const bottom = Math.max(...boxes.map((box) => box.y + box.height), 0);
+    const step = CARD.width + AREA.gap;
+    const room = boxes.length === 0 ? SHELF_COLUMNS : Math.max(2, Math.floor((right - left - 2 * AREA.pad + AREA.gap) / step));
+    const columns = Math.max(1, Math.min(room, SHELF_COLUMNS, Math.max(2, loose.length)));
+    const at = place("shelf", { x: boxes.length === 0 ? 0 : left, y: bottom + ROW_GAP / 2 });
+    const size = { width: AREA.pad * 2 + columns * step - AREA.gap, height: areaHeight(Math.ceil(loose.length / columns)) };
     nodes.push({ id: "shelf", parent: null, ...at, ...size, kind: "shelf", members: loose.length });
     loose.forEach((machine, n) => {
-      const x = AREA.pad + Math.floor(n / AREA.rows) * (CARD.width + AREA.gap);
-      nodes.push({ id: `vm:${machine.id}`, parent: "shelf", x, y: seat(n).y, width: CARD.width, height: CARD.height, kind: "vm", machine, berth: "shelf" });
+      const spot = { x: AREA.pad + (n % columns) * step, y: AREA.head + Math.floor(n / columns) * (CARD.height + CARD.gap) };
+      nodes.push({ id: `vm:${machine.id}`, parent: "shelf", ...spot, width: CARD.width, height: CARD.height, kind: "vm", machine, berth: "shelf" });
     });
   }
   return { nodes, lines };
