@@ -13,8 +13,10 @@ import { IPV4_HEADER, writeIpv4 } from "../wire/ipv4.ts";
 import { IPV6_HEADER, writeIpv6 } from "../wire/ipv6.ts";
 
 const NEIGHBOURS = 1024;
+const ADDRESSES_PER_MACHINE = 64;
 const WAITING_PER_NEIGHBOUR = 4;
 const WAITING = 64;
+const UNRESOLVED = 128;
 const PROBES = 3;
 const PROBE_INTERVAL_NS = 1e9;
 const FRESH_NS = 300e9;
@@ -55,6 +57,8 @@ export class LinkLayer {
   private readonly neighbours = new Map<string, Neighbour>();
   private readonly unresolved = new Set<Neighbour>();
   private waitingCount = 0;
+  /** To whom the last packet went: the next one probably goes there too. */
+  private latest: Neighbour | undefined;
   private nextId = 1;
 
   constructor(settings: LinkSettings) {
@@ -86,6 +90,7 @@ export class LinkLayer {
     let neighbour = this.neighbours.get(key);
     if (neighbour === undefined) {
       if (onlyKnown) return;
+      this.limitAddresses(mac);
       neighbour = this.addNeighbour(key, address);
     }
     neighbour.mac = mac.slice();
@@ -101,8 +106,24 @@ export class LinkLayer {
     }
   }
 
+  /** One machine that speaks for many addresses costs itself, not the others. */
+  private limitAddresses(mac: MacAddress): void {
+    let count = 0;
+    let oldest: [string, Neighbour] | undefined;
+    for (const entry of this.neighbours) {
+      if (entry[1].mac === undefined || !equal(entry[1].mac, mac)) continue;
+      count++;
+      oldest ??= entry;
+    }
+    if (count >= ADDRESSES_PER_MACHINE && oldest !== undefined) this.forget(...oldest);
+  }
+
   private addNeighbour(key: string, address: IpAddress): Neighbour {
-    if (this.neighbours.size >= NEIGHBOURS) {
+    // Those that have not answered give way first, so that asking for many that are not there pushes nobody out who is.
+    const [unanswered] = this.unresolved;
+    if (unanswered !== undefined && (this.neighbours.size >= NEIGHBOURS || this.unresolved.size >= UNRESOLVED)) {
+      this.forget(addressKey(unanswered.address), unanswered);
+    } else if (this.neighbours.size >= NEIGHBOURS) {
       const [oldKey, old] = this.neighbours.entries().next().value as [string, Neighbour];
       this.forget(oldKey, old);
     }
@@ -115,6 +136,7 @@ export class LinkLayer {
     this.neighbours.delete(key);
     this.unresolved.delete(neighbour);
     this.waitingCount -= neighbour.waiting.length;
+    if (this.latest === neighbour) this.latest = undefined;
   }
 
   private probe(neighbour: Neighbour): void {
@@ -199,14 +221,20 @@ export class LinkLayer {
     }
   }
 
+  private neighbourAt(address: IpAddress): Neighbour {
+    if (this.latest !== undefined && equal(this.latest.address, address)) return this.latest;
+    const key = addressKey(address);
+    this.latest = this.neighbours.get(key) ?? this.addNeighbour(key, address);
+    return this.latest;
+  }
+
   private deliver(frame: Uint8Array, destination: IpAddress, mac: MacAddress | undefined): void {
     if (mac !== undefined) {
       frame.set(mac, 0);
       this.settings.transmit(frame);
       return;
     }
-    const key = addressKey(destination);
-    const neighbour = this.neighbours.get(key) ?? this.addNeighbour(key, destination);
+    const neighbour = this.neighbourAt(destination);
     if (neighbour.mac !== undefined && this.nowNs - neighbour.confirmedNs < LIFETIME_NS) {
       frame.set(neighbour.mac, 0);
       this.settings.transmit(frame);

@@ -28,7 +28,8 @@ export class StreamBuffer {
   /** The contiguous part of [position, end) that begins at position; a view, valid until the next grow. */
   region(position: number, end: number): Uint8Array {
     this.bytes ??= new Uint8Array(this.capacity);
-    const at = position % this.capacity;
+    // Division and rounding down is several times as fast as % for numbers beyond 31 bits.
+    const at = position - Math.floor(position / this.capacity) * this.capacity;
     return this.bytes.subarray(at, at + Math.max(0, Math.min(end - position, this.capacity - at)));
   }
 

@@ -38,6 +38,7 @@ export interface TcpOutput {
   segment(header: TcpHeader, data: StreamBuffer | undefined, from: number, length: number): void;
 }
 
+const NOTHING = new Uint8Array(0);
 const WINDOW_SCALE = 7;
 const DELAYED_ACK_NS = 20 * MS;
 const KEEP_ALIVE_INTERVAL_NS = 75 * SECOND;
@@ -139,7 +140,7 @@ export class TcpConnection {
   /** Contiguous free space of the send buffer; empty when it is full. Fill it and call written(). */
   writeRegion(): Uint8Array {
     const sender = this.sender;
-    if (!this.canWrite) return new Uint8Array(0);
+    if (!this.canWrite) return NOTHING;
     // Grow when the peer and the path could hold more than the buffer does.
     if (sender.end - sender.buffer.start >= sender.buffer.capacity && Math.min(sender.window, sender.cwnd) >= sender.buffer.capacity / 2) {
       sender.buffer.grow(this.settings.bufferMaximum);
@@ -158,7 +159,7 @@ export class TcpConnection {
   /** Contiguous bytes received in order; empty if there are none. */
   readRegion(): Uint8Array {
     const end = this.finPosition >= 0 ? Math.min(this.rcvNxt, this.finPosition) : this.rcvNxt;
-    if (end <= this.receiveBuffer.start) return new Uint8Array(0);
+    if (end <= this.receiveBuffer.start) return NOTHING;
     return this.receiveBuffer.region(this.receiveBuffer.start, end);
   }
 

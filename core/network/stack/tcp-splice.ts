@@ -9,6 +9,7 @@ import type { IpPacket } from "./ip-packet.ts";
 import { TCP } from "./ip-packet.ts";
 import type { LinkLayer } from "./link-layer.ts";
 import { PAYLOAD_AT } from "./link-layer.ts";
+import { equalOctets } from "./octets.ts";
 import { writeU16 } from "../wire/bytes.ts";
 import { foldChecksum, sumBytes, transportChecksum } from "../wire/checksum.ts";
 import type { BufferBudget, StreamBuffer } from "./stream-buffer.ts";
@@ -92,6 +93,11 @@ class Splice implements HostTcpEvents, TcpOutput {
 
   get deadline(): number {
     return this.connection.deadline;
+  }
+
+  isOf(guest: IpAddress, guestPort: number, far: IpAddress, farPort: number): boolean {
+    if (this.guestPort !== guestPort || this.farPort !== farPort) return false;
+    return equalOctets(guest, this.guestAddress) && equalOctets(far, this.farAddress);
   }
 
   canSend = (): boolean => {
@@ -187,6 +193,8 @@ export class TcpSplices {
   private readonly deadlines = new DeadlineQueue<Splice>();
   private pending = new Set<Splice>();
   private readonly parsed: TcpSegment = emptySegment();
+  /** Of the last segment: the next one is probably of the same. */
+  private latest: Splice | undefined;
   private nextPort = 0;
   private resetsLeft = 0;
   private resetsAtNs = -Infinity;
@@ -216,7 +224,10 @@ export class TcpSplices {
     if (!parseSegment(segment, data, payloadAt, payloadLength)) return;
     if (transportChecksum(data, payloadAt, payloadLength, source, destination, TCP) !== 0) return;
     if (segment.sourcePort === 0 || segment.destinationPort === 0) return;
-    let splice = this.table.get(flowKey(source, segment.sourcePort, destination, segment.destinationPort));
+    let splice = this.latest?.isOf(source, segment.sourcePort, destination, segment.destinationPort)
+      ? this.latest
+      : this.table.get(flowKey(source, segment.sourcePort, destination, segment.destinationPort));
+    this.latest = splice;
     const isOpening = (segment.flags & (SYN | ACK | RST | FIN)) === SYN;
     if (splice !== undefined && isOpening && splice.connection.mayReopen(segment)) {
       this.close(splice);
@@ -306,6 +317,7 @@ export class TcpSplices {
 
   /** Takes a connection out. A host socket that has not seen both ends is reset. */
   private close(splice: Splice): void {
+    if (this.latest === splice) this.latest = undefined;
     this.table.delete(splice);
     this.pending.delete(splice);
     this.blocked.delete(splice);

@@ -255,11 +255,11 @@ export function arpRequest(mac: Uint8Array, from: Uint8Array, target: Uint8Array
   return ethernet(new Uint8Array(6).fill(255), mac, 0x0806, [0, 1, 8, 0, 6, 4, 0, 1, ...mac, ...from, 0, 0, 0, 0, 0, 0, ...target]);
 }
 
-function arpReply(mac: Uint8Array, from: Uint8Array): Uint8Array {
+export function arpReply(mac: Uint8Array, from: Uint8Array): Uint8Array {
   return ethernet(GATEWAY_MAC, mac, 0x0806, [0, 1, 8, 0, 6, 4, 0, 2, ...mac, ...from, ...GATEWAY_MAC, ...GATEWAY_ADDRESS]);
 }
 
-function isQuestionFor(frame: Uint8Array, address: Uint8Array): boolean {
+export function isQuestionFor(frame: Uint8Array, address: Uint8Array): boolean {
   return frame[12] === 8 && frame[13] === 6 && frame[21] === 1 && equalOctets(frame.subarray(38, 42), address);
 }
 
