@@ -5,8 +5,10 @@ import { VmError } from "../../core/hypervisor/vm-error.ts";
 import type { SpawnVmWorker } from "../../core/hypervisor/vm-thread.ts";
 import { UsageError } from "./command-line.ts";
 import type { Streams } from "./foreground.ts";
-import { create, list, remove, show, start, stop } from "./machines.ts";
+import { capture, create, list, remove, show, start, stop } from "./machines.ts";
 import { lab } from "./lab.ts";
+import { fault, link } from "./link.ts";
+import { net } from "./net.ts";
 import { run } from "./run.ts";
 import { USAGE } from "./usage.ts";
 import { vectors } from "./vectors.ts";
@@ -23,7 +25,7 @@ export interface CliHost {
   startExtras?: { machineModule?: string };
 }
 
-const COMMANDS: Readonly<Record<string, (args: string[], host: CliHost) => Promise<number>>> = { run, vectors, list, create, show, start, stop, delete: remove, lab };
+const COMMANDS: Readonly<Record<string, (args: string[], host: CliHost) => Promise<number>>> = { run, vectors, list, create, show, start, stop, delete: remove, capture, net, link, fault, lab };
 
 /** Gives the exit status; never rejects. */
 export async function runCli(args: readonly string[], host: CliHost): Promise<number> {

@@ -15,6 +15,8 @@ export interface Streams {
 export interface ForegroundOptions {
   start: Omit<VmWorkerStart, "control" | "screen">;
   spawn: SpawnVmWorker;
+  /** ControlWords, where somebody has them already. */
+  control?: SharedArrayBuffer;
   streams: Streams;
   serial: "stdio" | "none";
   steps?: Step[];
@@ -51,6 +53,8 @@ export async function runInForeground(o: ForegroundOptions): Promise<number> {
       debugConsole: (data) => void streams.stderr.write(data),
       serialDrained: () => input.ready(),
     },
+    undefined,
+    o.control,
   );
   const stop = (status: number, say: string) => {
     forced ??= { status, say };

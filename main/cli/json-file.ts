@@ -24,14 +24,37 @@ export function readJsonFile<T>(path: string, title: string, schema: z.ZodType<T
   let data: unknown;
   try {
     data = JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(`${title} ${path} is not valid JSON: ${messageOf(error)}.`);
+  } catch {
+    throw new UsageError(`${title} ${path}, line ${faultyLine(text)}: this is not valid JSON.`);
   }
   const checked = schema.safeParse(data);
   if (checked.success) return checked.data;
   const { path: field, message } = clearest(checked.error.issues[0] as Issue); // there is at least one
   const at = field.length === 0 ? "" : `, ${fieldName(field)}`;
   throw new UsageError(`${title} ${path}, line ${lineOf(text, field)}${at}: ${message}.`);
+}
+
+/** The line, from 1, of the first character with which the text cannot be the beginning of JSON. */
+function faultyLine(text: string): number {
+  let good = 0;
+  let bad = text.length + 1;
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (isBeginning(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return text.slice(0, good).split("\n").length;
+}
+
+/** Whether all that is wrong with the text is that it ends. */
+function isBeginning(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    const message = messageOf(error);
+    return /Unexpected end|Unterminated/.test(message) || Number(/at position (\d+)/.exec(message)?.[1] ?? -1) >= text.length;
+  }
 }
 
 /** Of a choice that nothing fits, what is wrong with the one that fits best. */

@@ -7,15 +7,17 @@ import { startOf } from "../../core/hypervisor/boot-source.ts";
 import { firmwareFilesFor } from "../../core/hypervisor/firmware-files.ts";
 import { labFault, labNics, labTopology } from "../../core/hypervisor/lab-file.ts";
 import type { LockFile } from "../../core/hypervisor/lock-file.ts";
-import { VirtualNetwork } from "../../core/hypervisor/network.ts";
+import { type VirtualNetwork, wiringOf } from "../../core/hypervisor/network.ts";
 import { messageOf, VmError } from "../../core/hypervisor/vm-error.ts";
 import type { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import { newControl, type ThreadEnd, VmThread } from "../../core/hypervisor/vm-thread.ts";
 import type { CliHost } from "./cli.ts";
 import { UsageError } from "./command-line.ts";
 import { STATUS_INTERRUPTED, STATUS_TIMEOUT, STATUS_TRIPLE_FAULT } from "./foreground.ts";
+import { networkOf } from "./joined.ts";
 import { readJsonFile } from "./json-file.ts";
 import { LineOutlet } from "./line-outlet.ts";
+import { connectionOf, faultsOf } from "./link.ts";
 import { demoGuest } from "./run.ts";
 
 type Start = Omit<VmWorkerStart, "control" | "screen">;
@@ -46,10 +48,7 @@ export async function runLab(o: LabRunOptions, library: VmLibrary, host: CliHost
   const lab = readLab(o.file);
   const parts = await partsOf(lab, dirname(o.file), library, host);
   if (o.captureFolder !== undefined) mkdirSync(o.captureFolder, { recursive: true });
-  const network = new VirtualNetwork({ spawn: host.spawnNetwork, store: null, allowsOutside: true });
-  network.subscribe((change) => {
-    if (change.kind === "problem") host.streams.stderr.write(`ringfence: ${change.message}\n`);
-  });
+  const network = networkOf(null, host);
   try {
     await network.update(labTopology(lab));
     return await new LabRun(o, parts, network, host).run();
@@ -95,7 +94,7 @@ function startOfMachine(machine: LabMachine, folder: string, host: CliHost): Sta
   const drives: Start["drives"] = [];
   if (cdrom !== undefined) drives.push({ id: "cd0", kind: "cd", controller: "ide", slot: 2, path: file(cdrom, "CD image"), readOnly: true, throwAway: false });
   if (disk !== undefined) drives.push({ id: "disk0", kind: "disk", controller: "ide", slot: 0, path: file(disk, "disk image"), readOnly: false, throwAway: false });
-  if (kernel === undefined && drives.length === 0 && boot === undefined) return { ...common, boot: demoGuest(host) };
+  if (kernel === undefined && drives.length === 0 && boot === undefined) return { ...common, boot: { ...demoGuest(host), append } };
   if (kernel === undefined) {
     const order = boot ?? ["cd", "disk", "network"];
     return { ...common, drives, boot: { kind: "firmware", order }, firmware: firmwareFilesFor({ kind: "ringfence" }, folder) };
@@ -128,6 +127,7 @@ class LabRun {
   private readonly outlet: LineOutlet;
   private readonly captures: CaptureInfo[] = [];
   /** Why it is ended before the machines have. */
+  private orders: Promise<void> = Promise.resolve();
   private forced: { status: number; say: string } | undefined;
 
   constructor(o: LabRunOptions, parts: readonly Part[], network: VirtualNetwork, host: CliHost) {
@@ -213,6 +213,18 @@ class LabRun {
     return { name, end: end.kind === "terminated" || this.forced ? "stopped" : "poweredOff" };
   }
 
+  /** As `ringfence link` and `ringfence fault` have them, on the running lab. */
+  private async order([command, verb, link = "", ...rest]: string[]): Promise<void> {
+    const [name = "", id = "nic0"] = link.split("/");
+    const nics = this.parts.find((part) => part.name === name)?.nics ?? [];
+    const nic = nics.find((each) => each.id === id);
+    if (!nic) throw new UsageError(`There is no card ${link}.`);
+    const changed = changedNic(nic, `${command ?? ""} ${verb ?? ""}`, rest);
+    await this.network.wire(name, nic.id, wiringOf(changed));
+    nics[nics.indexOf(nic)] = changed;
+    this.host.streams.stderr.write(`ringfence: ${name}/${nic.id}: ${command} ${verb} done.\n`);
+  }
+
   private running(): string[] {
     return [...this.threads.keys()];
   }
@@ -222,13 +234,19 @@ class LabRun {
     for (const thread of this.threads.values()) void thread.powerOff();
   }
 
-  /** `name: text` to that machine's first serial port. */
+  /** `name: text` to that machine's first serial port; `!command` changes a link. */
   private type(line: string): void {
     const { stderr } = this.host.streams;
+    if (line.startsWith("!")) {
+      this.orders = this.orders.then(() => this.order(line.slice(1).trim().split(/\s+/))).catch((error: unknown) => {
+        stderr.write(`ringfence: ${messageOf(error)}\n`);
+      });
+      return;
+    }
     const match = /^([^:\s]+):[ ]?(.*)$/s.exec(line);
     const name = match?.[1] ?? "";
     if (!match || !this.parts.some((part) => part.name === name)) {
-      if (line.trim() !== "") stderr.write(`ringfence: Not sent: a line for a machine begins with its name and a colon.\n`);
+      if (line.trim() !== "") stderr.write("ringfence: Not sent: a line for a machine begins with its name and a colon.\n");
       return;
     }
     try {
@@ -236,6 +254,24 @@ class LabRun {
     } catch (error) {
       stderr.write(`ringfence: ${name}: ${messageOf(error)}\n`);
     }
+  }
+}
+
+function changedNic(nic: Nic, order: string, [first = "", second = "", third, ...more]: string[]): Nic {
+  switch (order) {
+    case "link plug":
+    case "link unplug":
+      return { ...nic, cable: order === "link plug" };
+    case "link connect":
+      return { ...nic, connection: connectionOf(first, second, third) };
+    case "link disconnect":
+      return { ...nic, connection: null };
+    case "fault set":
+      return { ...nic, faults: faultsOf([first, second, third ?? "", ...more].filter((text) => text !== "")) };
+    case "fault clear":
+      return { ...nic, faults: {} };
+    default:
+      throw new UsageError("A command is !link plug, unplug, connect or disconnect, or !fault set or clear, with a card behind it.");
   }
 }
 

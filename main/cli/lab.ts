@@ -1,11 +1,14 @@
 // `ringfence lab`: machines and the network between them, as one file.
-import { resolve } from "node:path";
+import { writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { createLab, exportLab } from "../../core/hypervisor/lab.ts";
 import type { CliHost } from "./cli.ts";
-import { parse, seconds, UsageError } from "./command-line.ts";
-import { runLab } from "./lab-run.ts";
-import { LIBRARY_OPTIONS, libraryOf } from "./machines.ts";
+import { outputPath, parse, seconds, UsageError } from "./command-line.ts";
+import { readLab, runLab } from "./lab-run.ts";
+import { LIBRARY_OPTIONS, libraryOf, print, printJson } from "./machines.ts";
+import { withNetwork } from "./network-library.ts";
 
-const SUBCOMMANDS: Readonly<Record<string, (args: string[], host: CliHost) => Promise<number>>> = { run };
+const SUBCOMMANDS: Readonly<Record<string, (args: string[], host: CliHost) => Promise<number>>> = { run, export: exportTo, import: importFrom };
 
 export async function lab(args: string[], host: CliHost): Promise<number> {
   const [name = "", ...rest] = args;
@@ -25,4 +28,29 @@ async function run(args: string[], host: CliHost): Promise<number> {
     ...(values.capture === undefined ? {} : { captureFolder: resolve(values.capture) }),
   };
   return runLab(options, libraryOf(values, host), host);
+}
+
+async function exportTo(args: string[], host: CliHost): Promise<number> {
+  const { values, positionals } = parse(args, LIBRARY_OPTIONS);
+  const [file, ...more] = positionals;
+  if (more.length > 0) throw new UsageError("lab export takes one file, or none for standard output.");
+  const path = file === undefined ? undefined : outputPath(file, "lab export");
+  return withNetwork(values, host, async ({ hypervisor, network }) => {
+    const found = await exportLab(hypervisor, network);
+    if (path === undefined) return printJson(host, found);
+    writeFileSync(path, `${JSON.stringify(found, null, 2)}\n`);
+    return values.json ? printJson(host, { path }) : 0;
+  });
+}
+
+async function importFrom(args: string[], host: CliHost): Promise<number> {
+  const { values, positionals } = parse(args, LIBRARY_OPTIONS);
+  const [file, ...more] = positionals;
+  if (file === undefined || more.length > 0) throw new UsageError("lab import needs one lab file.");
+  const path = resolve(file);
+  const found = readLab(path);
+  return withNetwork(values, host, async ({ hypervisor, network }) => {
+    const ids = await createLab(hypervisor, network, found, dirname(path));
+    return values.json ? printJson(host, { ids }) : print(host, ids.join("\n"));
+  });
 }

@@ -4,12 +4,15 @@ import { resolve } from "node:path";
 import { DISK_MAX_BYTES, DISK_MIN_BYTES } from "../../core/api/contract.ts";
 import { type BootSource, VmConfig } from "../../core/api/vm-config.ts";
 import { startOf } from "../../core/hypervisor/boot-source.ts";
+import { hostPath } from "../../core/hypervisor/host-path.ts";
+import { netName } from "../../core/hypervisor/lab-file.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import { type LibraryEntry, VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import type { CliHost } from "./cli.ts";
-import { BOOT_OPTIONS, type BootValues, bootFilesOf, capOf, memoryOf, parse, UsageError } from "./command-line.ts";
+import { BOOT_OPTIONS, type BootValues, bootFilesOf, capOf, memoryOf, outputPath, parse, UsageError } from "./command-line.ts";
 import { DRIVE_OPTIONS, type DriveValues, drivesOf, firmwareBootOf, firmwareOf } from "./drive-options.ts";
-import { runInForeground } from "./foreground.ts";
+import { type ForegroundOptions, runInForeground } from "./foreground.ts";
+import { networkOf, runJoined } from "./joined.ts";
 import { demoGuest } from "./run.ts";
 
 /** The disk that --disk-size makes, in the machine's folder. */
@@ -86,19 +89,39 @@ export async function show(args: string[], host: CliHost): Promise<number> {
 
 export async function start(args: string[], host: CliHost): Promise<number> {
   const { values, library, entry } = await oneMachine("start", args, host);
+  return runEntry(entry, library, values.json === true, host);
+}
+
+/** As start, and what passes on one of its cards goes to a file. */
+export async function capture(args: string[], host: CliHost): Promise<number> {
+  const { values, positionals } = parse(args, LIBRARY_OPTIONS);
+  const [card, file, ...more] = positionals;
+  if (card === undefined || file === undefined || more.length > 0) throw new UsageError("capture needs a machine or its card (MACHINE/nic0) and a file.");
+  const path = outputPath(file, "capture");
+  const library = libraryOf(values, host);
+  const [, machine = card, nic = "nic0"] = /^(.*)\/(nic[0-7])$/s.exec(card) ?? [];
+  const entry = matching(await library.list(), machine, library);
+  if (entry.config && !entry.config.nics.some(({ id }) => id === nic)) throw new VmError("notFound", `${nameOf(entry)} has no card ${nic}.`);
+  return runEntry(entry, library, values.json === true, host, { nic, path });
+}
+
+async function runEntry(entry: LibraryEntry, library: VmLibrary, asJson: boolean, host: CliHost, watched?: { nic: string; path: string }): Promise<number> {
   const { config } = entry;
   if (!config) throw new VmError(entry.failure?.code ?? "configUnreadable", entry.failure?.message ?? "The configuration cannot be read.");
   const lock = library.lockRunning(entry);
   try {
     if (config.boot.kind === "demo") demoGuest(host);
-    const status = await runInForeground({
+    const options: ForegroundOptions = {
       start: { ...startOf(config, entry.path, host), ...host.startExtras },
       spawn: host.spawn,
       // With --json stdout is for the answer alone.
       streams: host.streams,
-      serial: values.json ? "none" : "stdio",
-    });
-    if (values.json) printJson(host, { id: entry.id, status });
+      serial: asJson ? "none" : "stdio",
+    };
+    const nics = config.nics.map((nic) => (nic.rom === undefined ? nic : { ...nic, rom: hostPath(nic.rom, entry.path) }));
+    const joined = { id: entry.id, name: netName(config.name), nics, ...(watched ? { capture: watched } : {}) };
+    const status = nics.length === 0 ? await runInForeground(options) : await runJoined(networkOf(library, host), joined, options);
+    if (asJson) printJson(host, { id: entry.id, status });
     return status;
   } finally {
     lock.release();
@@ -137,13 +160,17 @@ export async function oneMachine(command: string, args: string[], host: CliHost)
   const [wanted, ...more] = positionals;
   if (wanted === undefined || more.length > 0) throw new UsageError(`${command} needs one machine: its id or the start of it, its folder or its name.`);
   const library = libraryOf(values, host);
-  const entries = await library.list();
+  return { values, library, entry: matching(await library.list(), wanted, library) };
+}
+
+/** The machine that is meant by an id or the start of one, a folder or a name. Throws VmError `notFound`. */
+export function matching(entries: readonly LibraryEntry[], wanted: string, library: VmLibrary): LibraryEntry {
   const exact = entries.filter((e) => e.id === wanted || e.folder === wanted);
   const found = exact.length > 0 ? exact : entries.filter((e) => nameOf(e) === wanted || (wanted.length >= 4 && e.id.startsWith(wanted)));
   const [entry] = found;
   if (!entry) throw new VmError("notFound", `There is no machine "${wanted}" in ${library.path}.`);
   if (found.length > 1) throw new VmError("notFound", `"${wanted}" could be ${found.map((e) => e.folder).join(" or ")}.`);
-  return { values, library, entry };
+  return entry;
 }
 
 /** Holds the library for the length of one change. */

@@ -1,11 +1,13 @@
 // `ringfence run`: a throw-away machine, headless.
 import { existsSync } from "node:fs";
+import { Nic, NIC_MODELS, Topology } from "../../core/api/network.ts";
 import type { VmWorkerStart } from "../../core/api/worker-protocol.ts";
 import { firmwareFilesFor } from "../../core/hypervisor/firmware-files.ts";
 import { BOOT_OPTIONS, type BootValues, bootFilesOf, capOf, memoryOf, outputPath, parse, seconds, UsageError, wholeNumber } from "./command-line.ts";
 import type { CliHost } from "./cli.ts";
 import { DRIVE_OPTIONS, type DriveValues, drivesOf, firmwareBootOf, firmwareOf } from "./drive-options.ts";
 import { type ForegroundOptions, runInForeground } from "./foreground.ts";
+import { networkOf, runJoined } from "./joined.ts";
 import { STEP_OPTIONS, stepsOf } from "./script.ts";
 
 const OPTIONS = {
@@ -22,12 +24,29 @@ const OPTIONS = {
   "debug-exit": { type: "string" },
   debugcon: { type: "string" },
   lpt: { type: "string" },
+  nic: { type: "string" },
+  "nic-model": { type: "string" },
   "no-paravirtual": { type: "boolean" },
 } as const;
 
 export async function run(args: string[], host: CliHost): Promise<number> {
-  return runInForeground(runOptions(args, host));
+  const options = runOptions(args, host);
+  const { values } = parse(args, OPTIONS);
+  if (values.nic === undefined) {
+    if (values["nic-model"] !== undefined) throw new UsageError("--nic-model needs --nic nat.");
+    return runInForeground(options);
+  }
+  if (values.nic !== "nat") throw new UsageError(`--nic is nat, not "${values.nic}"; other networks are for lab run.`);
+  const model = NIC_MODELS.find((known) => known === (values["nic-model"] ?? "virtio"));
+  if (!model) throw new UsageError(`--nic-model is ${NIC_MODELS.join(", ")}, not "${values["nic-model"]}".`);
+  const network = networkOf(null, host);
+  await network.update(NAT);
+  const nic = Nic.parse({ id: "nic0", model, mac: "52:54:00:12:34:56", connection: { switch: "nat", vlans: { mode: "access", vlan: 1 } } });
+  return runJoined(network, { id: "machine", name: "machine", nics: [nic] }, options);
 }
+
+/** One card behind a gateway with DHCP, DNS and NAT. */
+const NAT = Topology.parse({ version: 1, switches: [{ name: "nat" }], gateways: [{ name: "nat", switch: "nat", vlan: 1, network: "10.0.2.0/24", network6: "fd00:2::/64", nat: true }] });
 
 /** Throws UsageError. */
 const ENGINES = ["interpreter", "translator"] as const;

@@ -16,6 +16,7 @@ run [options]             Boot a throw-away machine; its first serial port is st
   --cap PERCENT           most of one host core to use (default 100)
   --cpus 1                number of processors
   --engine interpreter    how guest code is run
+  --nic nat               a network card behind a gateway with DHCP, DNS and NAT; --nic-model virtio|e1000|ne2000 (default virtio)
   --no-paravirtual        guests find no KVM interface (its clock and hints): full virtualization
   --serial stdio|none     where the first serial port goes (default stdio)
   --screenshot FILE.png   write the screen at the end, also at a timeout
@@ -50,8 +51,26 @@ delete MACHINE            Move it to the trash.
   --json                  answer in JSON (for all of these)
   create and delete need the library for themselves: they are refused while the app has it open.
 
+capture CARD FILE         As start, and what passes on the card goes to FILE as pcapng. CARD is MACHINE/nic0, or MACHINE for its first.
+net show                  The network: switches, trunks, gateways, and which cards are where.
+net add-switch NAME; net add-trunk SWITCH SWITCH [--name NAME] [--allowed 10,20]
+net add-gateway SWITCH VLAN NETWORK [--name NAME] [--nat] [--network6 NETWORK] [--domain NAME] [--forward tcp:2222:GUEST:22]
+                          NETWORK is written as 10.0.10.0/24. A gateway gives addresses and names.
+net allow GATEWAY GATEWAY [--protocol tcp] [--port 80]   lets what begins in the first one's network reach the second's
+net remove NAME           A switch (with what is joined to it), a trunk or a gateway.
+link list                 Cards and trunks, and what they are joined to.
+link add MACHINE [SWITCH VLAN] [--model virtio|e1000|ne2000]; link remove CARD
+link connect CARD SWITCH VLAN    or trunk:10,20 or trunk:all for VLAN, with [--native VLAN]; link disconnect CARD
+link unplug LINK; link plug LINK    the cable of a card or a trunk
+fault set LINK FAULT=VALUE...    loss, duplication, reordering (shares, 0 to 1), delay, jitter (milliseconds), bandwidth (bits a second), cut
+fault clear LINK; fault list
+lab export [FILE]; lab import FILE    All machines and the network as a lab file; a lab file's machines and network added to the library.
+  All with --library and --json. While the app has the library open, it alone changes the network.
+
 lab run FILE              Boot the machines of a lab file, joined by its network, until all have powered off. The first serial port of each
                           goes to stdout, every line with "[NAME] " in front; a line "NAME: TEXT" on stdin goes to that machine.
+                          "!link unplug NAME/nic0" on stdin, plug, connect and disconnect, and "!fault set NAME/nic0 loss=0.05"
+                          change the running network.
                           The file is described by assets/lab.schema.json.
   --timeout SECONDS       give up after so long
   --capture DIR           write what passes on each network card into DIR as NAME.0.pcapng, NAME.1.pcapng, ...
