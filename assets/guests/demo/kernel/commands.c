@@ -5,7 +5,7 @@ static void command_help(const char *arguments) {
   (void)arguments;
   kprintf("\x1b[97mCommands\x1b[0m\n");
   for (u64 i = 0; i < command_count; i++)
-    kprintf("  \x1b[96m%-9s\x1b[0m %-26s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+    kprintf("  \x1b[96m%-9s\x1b[0m %-28s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
   kprintf("Programs are commands too: type \x1b[96mrun\x1b[0m to see them. Arrows, Tab, Ctrl-C work.\n");
 }
 
@@ -188,7 +188,7 @@ const struct command commands[] = {
     {"http", "get URL|serve on|off", "fetch a page; our own pages", command_http},
     {"flood", "HOST|broadcast [N [BYTES]]", "many frames, and their rate", command_flood},
     {"vlan", "ID|off", "tag our frames by IEEE 802.1Q", command_vlan},
-    {"wait", "SECONDS|net|HOST [SECONDS]", "until later, an address, an answer", command_wait},
+    {"wait", "SECONDS|net|[gone] HOST [S]", "until later, an address, an answer, none", command_wait},
     {"crash", "", "triple fault: the machine dies, its neighbours do not", command_crash},
     {"panic", "", "a fault inside the kernel", command_panic},
     {"reboot", "", "restart the machine", command_reboot},

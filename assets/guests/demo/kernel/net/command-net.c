@@ -78,36 +78,47 @@ static bool wait_until(u64 deadline) {
   return goes_on;
 }
 
-// `wait 5`, `wait net`, `wait 10.0.10.3`, `wait bob 20`
-void command_wait(const char *arguments) {
-  char host[NAME_MAX];
-  u64 number = 60;
-  arguments = next_word(arguments, host, sizeof host);
-  if ((*arguments && !parse_u64(arguments, &number)) || number > 86400 || !host[0]) {
-    kprintf("Say wait SECONDS, wait net, or wait HOST [SECONDS].\n");
+// Until the host answers a ping or, with `gone`, has not answered two in a row.
+static void wait_for_host(const char *host, bool gone, u64 deadline) {
+  u32 address, missed = 0;
+  if (!resolve(host, &address)) return;
+  if (address == net.address) {
+    kprintf("That is this machine.\n");
     return;
   }
-  u64 deadline = now_ns() + number * SECOND, seconds;
+  for (u16 sequence = 1; now_ns() < deadline; sequence++) {
+    u64 started = now_ns(), took;
+    bool answered = ping_once(address, sequence, gone ? 3 * SECOND : SECOND, &took);
+    if (command_stop || power_button) return;
+    missed = answered ? 0 : missed + 1;
+    if (gone ? missed == 2 : answered) {
+      kprintf(gone ? "%s is gone.\n" : "%s answers.\n", host);
+      return;
+    }
+    if (!wait_until(started + (gone ? SECOND : 200 * MS))) return;
+  }
+  kprintf(gone ? "%s still answers.\n" : "%s does not answer.\n", host);
+}
+
+// `wait 5`, `wait net`, `wait 10.0.10.3`, `wait bob 20`, `wait gone bob`
+void command_wait(const char *arguments) {
+  char host[NAME_MAX];
+  u64 number = 60, seconds;
+  arguments = next_word(arguments, host, sizeof host);
+  bool gone = strcmp(host, "gone") == 0;
+  if (gone) arguments = next_word(arguments, host, sizeof host);
+  if ((*arguments && !parse_u64(arguments, &number)) || number > 86400 || !host[0]) {
+    kprintf("Say wait SECONDS, wait net, wait HOST [SECONDS], or wait gone HOST [SECONDS].\n");
+    return;
+  }
   if (parse_u64(host, &seconds)) {
     wait_until(now_ns() + (seconds > 86400 ? 86400 : seconds) * SECOND);
     return;
   }
-  bool is_up = net_up(number * 1000);
-  if (strcmp(host, "net") == 0 || !is_up) {
-    if (!is_up && !command_stop) net_ready();
-    return;
+  u64 deadline = now_ns() + number * SECOND;
+  if (!net_up(number * 1000)) {
+    if (!command_stop) net_ready();
+  } else if (strcmp(host, "net") != 0) {
+    wait_for_host(host, gone, deadline);
   }
-  u32 address;
-  u64 took;
-  if (!resolve(host, &address)) return;
-  for (u16 sequence = 1; now_ns() < deadline; sequence++) {
-    u64 started = now_ns();
-    if (ping_once(address, sequence, SECOND, &took)) {
-      kprintf("%s answers.\n", host);
-      return;
-    }
-    if (command_stop) return;
-    if (!wait_until(started + SECOND)) return;
-  }
-  kprintf("%s does not answer.\n", host);
 }

@@ -57,7 +57,8 @@ void command_ping(const char *arguments) {
       sum += took / 100;
       if (interval) kprintf("answer %u from %s: %lu.%lu us\n", sent, ip_text(address).s, took / 1000, took / 100 % 10);
     } else if (!command_stop && interval) {
-      if (echo.refusal) kprintf("%u: unreachable (code %u)\n", sent, echo.refusal - 1u);
+      if (echo.refusal == 10 || echo.refusal == 11 || echo.refusal == 14) kprintf("%u: the gateway does not allow it\n", sent);
+      else if (echo.refusal) kprintf("%u: unreachable (code %u)\n", sent, echo.refusal - 1u);
       else kprintf("%u: no answer\n", sent);
     }
     bool on = net_lock();

@@ -89,7 +89,7 @@ struct echo { // what one `ping` waits for
   u32 host;
   u16 id, sequence;
   u64 sent, answered; // when; 0: not (yet)
-  u8 refusal;         // code + 1 of "destination unreachable"
+  u8 refusal;         // code + 1 of "destination unreachable"; 9, 10 and 13 are those of a firewall
 };
 extern struct echo echo;
 void icmp_received(u32 from, bool is_broadcast, const u8 *message, u32 length);
