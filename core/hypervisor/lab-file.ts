@@ -122,7 +122,7 @@ export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>)
   const to = (names: Map<string, string>, name: string): string => names.get(name) ?? name;
   const places = Object.entries(added.places).map(([key, place]) => {
     const [kind = "", name = ""] = key.split(/:(.*)/s);
-    return [`${kind}:${kind === "switch" ? to(switches, name) : kind === "gateway" ? to(gateways, name) : name}`, place];
+    return [`${kind}:${kind === "switch" ? to(switches, name) : kind === "gateway" ? to(gateways, name) : name}`, place] as const;
   });
   const topology: Topology = {
     version: 1,

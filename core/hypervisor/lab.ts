@@ -43,7 +43,10 @@ export async function createLab(hypervisor: Hypervisor, network: VirtualNetwork,
       }
     }
     const byName = new Map(lab.machines.map(({ name }, i) => [`vm:${name}`, `vm:${ids[i]}`]));
-    const placed = Object.entries(places).flatMap(([key, place]) => (byName.has(key) ? [[byName.get(key), place]] : []));
+    const placed = Object.entries(places).flatMap(([key, place]) => {
+      const id = byName.get(key);
+      return id === undefined ? [] : [[id, place] as const];
+    });
     if (placed.length > 0) {
       const now = await network.get();
       await network.update({ ...now, places: { ...now.places, ...Object.fromEntries(placed) } });
