@@ -79,7 +79,7 @@ describe("networks", { skip, concurrency: false }, () => {
       await page.getByTestId("trunk-make").click();
       await page.locator(".react-flow__edge[data-id='trunk:trunk1']").waitFor({ state: "attached" });
       await page.getByText("blocked", { exact: false }).first().waitFor();
-      await drag(page, socket("card-alice", "nic0"), page.getByTestId("card-bob"));
+      await drag(page, socket("card-alice", "nic0"), socket("card-bob", "nic0"));
       await page.getByText("Two machines are joined by a switch").first().waitFor();
       await place(page, "alice", "s1/10");
       // A card on a switch as a whole: a trunk member.

@@ -153,7 +153,7 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
       return;
     }
     const { clientX, clientY } = "changedTouches" in event ? (event.changedTouches[0] ?? { clientX: 0, clientY: 0 }) : event;
-    const target = nodeAt(scene, flow.screenToFlowPosition({ x: clientX, y: clientY }), () => true);
+    const target = nodeAt(scene, flow.screenToFlowPosition({ x: clientX, y: clientY }), (node) => node.kind !== "vm" || node.berth !== "area");
     if (target !== null && target.id !== state.fromNode.id) onDraw(from, endOf(target.id));
   };
   const menu = (what: string) => (event: ReactMouseEvent | MouseEvent) => {

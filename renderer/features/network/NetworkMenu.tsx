@@ -33,9 +33,9 @@ export function NetworkMenu({ at, onClose }: { at: MenuAt; onClose: () => void }
     };
   }, []);
   return (
-    <Menu opened onClose={onClose} position="bottom-start" trapFocus={false}>
+    <Menu opened onClose={onClose} position="bottom-start" trapFocus={false} withinPortal={false} floatingStrategy="fixed" zIndex={300}>
       <Menu.Target>
-        <span className="rf-net-menu-point" style={{ left: at.x, top: at.y }} />
+        <button type="button" tabIndex={-1} aria-label={t("net.menu")} className="rf-net-menu-point" style={{ left: at.x, top: at.y }} />
       </Menu.Target>
       <Menu.Dropdown ref={dropdown} aria-label={t("net.menu")} data-testid="net-menu" mah="70dvh" style={{ overflowY: "auto" }}>
         <Items what={at.what} />

@@ -2,7 +2,6 @@
 import { Button, Menu, SegmentedControl, Tooltip, ActionIcon } from "@mantine/core";
 import { ReactFlowProvider } from "@xyflow/react";
 import { Cable, ChevronDown, FileDown, FileUp, ImageDown, Network, Redo2, Router, Undo2, WandSparkles } from "lucide-react";
-import type { KeyboardEvent } from "react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useMachines, useNetwork, usePreference, useServices, useView } from "../../app/services.ts";
@@ -64,12 +63,17 @@ export function NetworksPage() {
     if ("ask" in what) setAsking(what.ask === "trunk" ? { kind: "trunk", switches: what.switches, mayChoose: false } : { kind: "card", vm: what.vm, nic: what.nic, switch: what.switch });
     else ui.edit(t("net.done.connected", { name: nameOf(from) }), what.edited);
   };
-  const onKeyDown = (event: KeyboardEvent): void => {
-    const isField = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
-    if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || isField) return;
-    event.preventDefault();
-    void (event.shiftKey ? redo(services) : undo(services));
-  };
+  // Of the window, because a button that has become disabled takes the focus with it.
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      const isField = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+      if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || isField) return;
+      event.preventDefault();
+      void (event.shiftKey ? redo(services) : undo(services));
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, [services]);
   const makeSwitch = (): void => {
     const name = freeName(doc, "s", true);
     ui.edit(t("net.done.switchAdded", { name }), addSwitch(doc, name));
@@ -81,7 +85,7 @@ export function NetworksPage() {
 
   return (
     <NetworkUiContext value={ui}>
-      <main id="main" className="rf-main rf-net" tabIndex={-1} onKeyDown={onKeyDown} aria-busy={!loaded}>
+      <main id="main" className="rf-main rf-net" tabIndex={-1} aria-busy={!loaded}>
         <header className="rf-head rf-net-head">
           <h1>{t("net.title")}</h1>
           <div className="rf-net-tools">
@@ -188,8 +192,8 @@ export function NetworksPage() {
             <Inspector />
           </div>
         )}
+        {menu !== null && <NetworkMenu key={`${menu.what}${menu.x}${menu.y}`} at={menu} onClose={() => setMenu(null)} />}
       </main>
-      {menu !== null && <NetworkMenu key={`${menu.what}${menu.x}${menu.y}`} at={menu} onClose={() => setMenu(null)} />}
       {asking?.kind === "trunk" && (
         <TrunkDialog
           doc={doc}
