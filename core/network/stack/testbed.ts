@@ -2,15 +2,16 @@
 // and reads packets by hand.
 import type { Clock } from "../../time/clock.ts";
 import type { NetPort, NetPortClient } from "../port.ts";
-import { parseIpv4, parseMac, parsePrefix } from "./address.ts";
+import { parseIpv4, parseIpv6, parseMac, parsePrefix } from "./address.ts";
 import type { GatewayEvent, GatewaySettings } from "./gateway.ts";
 import { DEFAULT_LIMITS, Gateway } from "./gateway.ts";
 import type { DnsAnswer, DnsRecord, HostEndpoint, HostListener, HostSockets, HostTcp, HostTcpEvents, HostUdp } from "./host-sockets.ts";
-import { parseIpv4 as parsePacket, TCP } from "./ip-packet.ts";
+import { parseIpv4 as parsePacket, parseIpv6 as parsePacket6, TCP } from "./ip-packet.ts";
 import { LinkLayer } from "./link-layer.ts";
 import { equalOctets } from "./octets.ts";
 import { readU16, writeU16 } from "../wire/bytes.ts";
 import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import type { TcpHeader } from "./tcp-segment.ts";
 import { putHeader } from "./tcp-segment.ts";
 import { TcpSplices } from "./tcp-splice.ts";
@@ -178,6 +179,8 @@ export const GATEWAY_MAC = parseMac("02:00:00:00:00:01") as Uint8Array;
 export const GUEST_MAC = parseMac("02:00:00:00:00:0a") as Uint8Array;
 export const GATEWAY_ADDRESS = parseIpv4("10.0.10.1") as Uint8Array;
 export const GUEST_ADDRESS = parseIpv4("10.0.10.20") as Uint8Array;
+export const GATEWAY_ADDRESS6 = parseIpv6("fd00:10::1") as Uint8Array;
+export const GUEST_ADDRESS6 = parseIpv6("fd00:10::20") as Uint8Array;
 export const OUTSIDE = parseIpv4("192.0.2.7") as Uint8Array;
 
 export function gatewaySettings(change: Partial<GatewaySettings> = {}): GatewaySettings {
@@ -273,6 +276,19 @@ export function ip4(from: Uint8Array, to: Uint8Array, protocol: number, payload:
   return ethernet(GATEWAY_MAC, GUEST_MAC, 0x0800, packet);
 }
 
+/** An IPv6 packet of the guest's; an ICMPv6 message gets its checksum. */
+export function ip6(from: Uint8Array, to: Uint8Array, protocol: number, payload: Uint8Array, hopLimit = 64): Uint8Array {
+  if (protocol === 58) writeU16(payload, 2, transportChecksum(payload, 0, payload.length, from, to, 58));
+  const mac = to[0] === 0xff ? Uint8Array.of(0x33, 0x33, ...to.subarray(12)) : GATEWAY_MAC;
+  return ethernet(mac, GUEST_MAC, ETHERTYPE_IPV6, [0x60, 0, 0, 0, payload.length >> 8, payload.length & 255, protocol, hopLimit, ...from, ...to, ...payload]);
+}
+
+/** The guest says by IPv6 where it is, by asking for the gateway. */
+export function solicitGateway(): Uint8Array {
+  const group = parseIpv6("ff02::1:ff00:1") as Uint8Array;
+  return ip6(GUEST_ADDRESS6, group, 58, Uint8Array.of(135, 0, 0, 0, 0, 0, 0, 0, ...GATEWAY_ADDRESS6, 1, 1, ...GUEST_MAC), 255);
+}
+
 export function udpDatagram(from: Uint8Array, fromPort: number, to: Uint8Array, toPort: number, data: ArrayLike<number>): Uint8Array {
   const datagram = new Uint8Array(8 + data.length);
   writeU16(datagram, 0, fromPort);
@@ -311,6 +327,7 @@ export class StackGuest {
     this.link.nowNs = clock.nowNs();
     this.link.learn(OUTSIDE, GATEWAY_MAC);
     this.link.learn(GATEWAY_ADDRESS, GATEWAY_MAC);
+    this.link.learn(GATEWAY_ADDRESS6, GATEWAY_MAC);
     this.splices = new TcpSplices({
       link: this.link, mtu: 1500, limits: DEFAULT_LIMITS.tcp, random32, connect: () => "refused", unreachable: () => {}, wake: () => {},
     });
@@ -323,7 +340,8 @@ export class StackGuest {
   receive(frame: Uint8Array): void {
     this.link.nowNs = this.clock.nowNs();
     if (readU16(frame, 12) === 0x0806) this.link.receiveArp(frame);
-    const packet = readU16(frame, 12) === 0x0800 ? parsePacket(frame, 14, frame.length, frame.subarray(6, 12)) : undefined;
+    const parse = readU16(frame, 12) === ETHERTYPE_IPV6 ? parsePacket6 : readU16(frame, 12) === ETHERTYPE_IPV4 ? parsePacket : undefined;
+    const packet = parse?.(frame, 14, frame.length, frame.subarray(6, 12));
     if (packet?.protocol === TCP) this.splices.receive(packet, this.link.nowNs);
   }
 
