@@ -80,8 +80,15 @@ static bool wait_until(u64 deadline) {
 
 // Until the host answers a ping or, with `gone`, has not answered two in a row.
 static void wait_for_host(const char *host, bool gone, u64 deadline) {
-  u32 address, missed = 0;
-  if (!resolve(host, &address)) return;
+  u32 address = 0, missed = 0;
+  enum lookup found;
+  // A machine may get its name only when it starts.
+  while ((found = lookup(host, &address)) == HOST_UNKNOWN && !gone && now_ns() < deadline)
+    if (!wait_until(now_ns() + 500 * MS)) return;
+  if (found != HOST_FOUND) {
+    resolve(host, &address);
+    return;
+  }
   if (address == net.address) {
     kprintf("That is this machine.\n");
     return;

@@ -3,6 +3,7 @@
 #include "net.h"
 
 enum { COUNT_MAX = 10000 };
+#define PATIENCE (3 * SECOND) // for an answer
 static u32 round_trips[COUNT_MAX]; // in 0.1 us
 
 bool ping_once(u32 host, u16 sequence, u64 patience, u64 *took) {
@@ -52,7 +53,7 @@ void command_ping(const char *arguments) {
   while (sent < count && !command_stop && !power_button) {
     u64 started = now_ns(), took;
     sent++;
-    if (ping_once(address, (u16)sent, SECOND, &took)) {
+    if (ping_once(address, (u16)sent, PATIENCE, &took)) {
       round_trips[answered++] = took / 100 > ~0u ? ~0u : (u32)(took / 100);
       sum += took / 100;
       if (interval) kprintf("answer %u from %s: %lu.%lu us\n", sent, ip_text(address).s, took / 1000, took / 100 % 10);

@@ -79,20 +79,14 @@ void dns_received(u32 from, u16 to_port, const u8 *m, u32 length) {
   }
 }
 
-bool resolve(const char *host, u32 *address) {
-  if (parse_ip(host, address)) return true;
-  if (!*host || strlen(host) >= NAME_MAX) {
-    kprintf("A host is an address such as 10.0.10.3, or a name.\n");
-    return false;
-  }
+enum lookup lookup(const char *host, u32 *address) {
+  if (parse_ip(host, address)) return HOST_FOUND;
+  if (!*host || strlen(host) >= NAME_MAX) return HOST_MALFORMED;
   if (strcmp(host, net.name) == 0 || strcmp(host, "localhost") == 0) {
     *address = net.address;
-    return true;
+    return HOST_FOUND;
   }
-  if (!net.dns) {
-    kprintf("No server for names is known; use an address.\n");
-    return false;
-  }
+  if (!net.dns) return HOST_NO_SERVER;
   bool on = net_lock(), goes_on = true;
   bool is_name = encode(host);
   query.server = net.dns;
@@ -107,13 +101,25 @@ bool resolve(const char *host, u32 *address) {
   }
   bool timed_out = query.waits;
   query.waits = false;
-  net_unlock(on);
   *address = query.address;
-  if (query.address) return true;
-  if (!goes_on) kprintf("^C\n");
-  else if (!is_name) kprintf("%s is no name of a host.\n", host);
-  else if (timed_out) kprintf("The name server %s does not answer.\n", ip_text(net.dns).s);
-  else if (query.code == NO_SUCH_NAME || query.code == 0) kprintf("There is no host called %s.\n", host);
-  else kprintf("The name server %s cannot say who %s is (code %u).\n", ip_text(net.dns).s, host, query.code);
+  u32 code = query.code;
+  net_unlock(on);
+  if (*address) return HOST_FOUND;
+  if (!goes_on) return HOST_STOPPED;
+  if (!is_name) return HOST_MALFORMED;
+  if (timed_out) return HOST_NO_ANSWER;
+  return code == NO_SUCH_NAME || code == 0 ? HOST_UNKNOWN : HOST_SERVER_FAILS;
+}
+
+bool resolve(const char *host, u32 *address) {
+  switch (lookup(host, address)) {
+  case HOST_FOUND: return true;
+  case HOST_STOPPED: kprintf("^C\n"); break;
+  case HOST_MALFORMED: kprintf("A host is an address such as 10.0.10.3, or a name.\n"); break;
+  case HOST_NO_SERVER: kprintf("No server for names is known; use an address.\n"); break;
+  case HOST_NO_ANSWER: kprintf("The name server %s does not answer.\n", ip_text(net.dns).s); break;
+  case HOST_SERVER_FAILS: kprintf("The name server %s cannot say who %s is.\n", ip_text(net.dns).s, host); break;
+  case HOST_UNKNOWN: kprintf("There is no host called %s.\n", host); break;
+  }
   return false;
 }

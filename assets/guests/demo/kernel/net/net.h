@@ -111,7 +111,9 @@ u64 dhcp_lease_left(void); // seconds
 // dns.c
 enum { DNS_PORT = 53 };
 void dns_received(u32 from, u16 to_port, const u8 *message, u32 length);
-bool resolve(const char *host, u32 *address); // by the shell; says what went wrong
+enum lookup { HOST_FOUND, HOST_STOPPED, HOST_MALFORMED, HOST_NO_SERVER, HOST_NO_ANSWER, HOST_SERVER_FAILS, HOST_UNKNOWN };
+enum lookup lookup(const char *host, u32 *address); // by the shell
+bool resolve(const char *host, u32 *address);       // the same, but says what went wrong
 
 // command-ping.c
 bool ping_once(u32 host, u16 sequence, u64 patience, u64 *took); // by the shell; false: no answer, or Ctrl-C
