@@ -123,7 +123,7 @@ export const calls = {
   /** Starts `net.stats` to this peer, twice a second while anything changes; replies with how things stand. */
   "net.watch": { request: z.object({}), reply: NetworkStats },
   "net.unwatch": { request: z.object({}), reply: Done },
-  /** Faults of a card, kept in its machine's configuration, or of a trunk, kept in the topology. */
+  /** Faults of a card, kept in its machine's configuration, or of a trunk or a gateway's cable, kept in the topology. */
   "net.setFaults": { request: z.object({ link: LinkId, faults: LinkFaults }), reply: Done },
   /** Captures what passes on a link; rows come as `net.packets` to this peer. With a path also into a pcapng file. */
   "net.startCapture": { request: z.object({ link: LinkId, path: z.string().min(1).max(4096).optional() }), reply: z.object({ capture: CaptureInfo }) },

@@ -1,6 +1,6 @@
 // Between the hypervisor and the thread that runs the virtual network, and the shared buffer between that thread and a machine's for
 // each network card. Both ends are the app's own code, so these are types and layouts, not schemas.
-import type { GatewayConfig, LinkFaults, LinkId, NetworkStats, Nic, PacketDetails, PacketRow, Topology } from "./network.ts";
+import type { GatewayConfig, LinkId, NetworkStats, Nic, PacketDetails, PacketRow, Topology } from "./network.ts";
 
 /** A network card as its machine's thread is told of it (in VmWorkerStart). */
 export interface NicStart {
@@ -34,8 +34,6 @@ export type ToNetworkWorker =
   /** Answered by `done`. */
   | { kind: "wire"; queryId: number; link: LinkId; wiring: NicWiring }
   | { kind: "detach"; link: LinkId }
-  /** Faults of a trunk or gateway link, in force until the next `topology`. Answered by `done`. */
-  | { kind: "faults"; queryId: number; link: LinkId; faults: LinkFaults }
   /** Statistics every so often; 0: none. */
   | { kind: "watch"; intervalMs: number }
   /** To a pcapng file, or live (rows are posted), or both. Answered by `done`. */

@@ -125,6 +125,8 @@ export const GatewayConfig = z.strictObject({
   tftpFolder: z.string().min(1).max(4096).optional(),
   /** Name in that folder of what DHCP tells a PXE client to boot. */
   bootFile: z.string().min(1).max(127).optional(),
+  /** Of its cable. */
+  faults: LinkFaults.optional(),
 });
 export type GatewayConfig = z.infer<typeof GatewayConfig>;
 

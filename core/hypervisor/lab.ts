@@ -74,18 +74,16 @@ export async function exportLab(hypervisor: Hypervisor, network: VirtualNetwork)
 /** Of a lab file. */
 const MACHINES_MAX = 64;
 
-/** Faults of a card, kept in its machine's configuration, of a trunk, kept in the network, or of a gateway's cable, until the next change. */
+/** Faults of a card, kept in its machine's configuration, or of a trunk or a gateway's cable, kept in the network. */
 export async function setLinkFaults(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId, faults: LinkFaults): Promise<void> {
   const [kind, name = ""] = link.split(/:(.*)/s);
-  if (kind === "gateway") {
-    await network.setFaults(link, faults);
-    return;
-  }
-  if (kind === "trunk") {
+  if (kind === "trunk" || kind === "gateway") {
     const topology = await network.get();
-    if (!topology.trunks.some((trunk) => trunk.name === name)) throw new VmError("notFound", `There is no trunk ${name}.`);
-    const trunks = topology.trunks.map((trunk) => (trunk.name === name ? withFaults(trunk, faults) : trunk));
-    await network.update({ ...topology, trunks });
+    const { trunks, gateways } = topology;
+    const isThere = (things: readonly { name: string }[]): boolean => things.some((each) => each.name === name);
+    if (!isThere(kind === "trunk" ? trunks : gateways)) throw new VmError("notFound", `There is no ${kind} ${name}.`);
+    const set = <T extends { name: string; faults?: LinkFaults | undefined }>(things: T[]): T[] => things.map((each) => (each.name === name ? withFaults(each, faults) : each));
+    await network.update(kind === "trunk" ? { ...topology, trunks: set(trunks) } : { ...topology, gateways: set(gateways) });
     return;
   }
   const { id, nic } = cardOf(link);

@@ -111,6 +111,8 @@ export class NetworkThread {
         break;
       case "failed":
         this.reason = message.message;
+        // Its sockets would keep it.
+        void this.port.terminate();
         break;
       case "running":
         break;

@@ -1,7 +1,7 @@
 // The virtual network as the fleet sees it: what is drawn and saved, the cards of running machines, captures and statistics. All of it runs
 // in one thread, which is started when it is first needed, and again, with everything that was there, should it die. Machines never wait
 // for it: one that cannot be joined has cards without carrier.
-import { type CaptureInfo, EMPTY_TOPOLOGY, type LinkFaults, type LinkId, type NetworkStats, type Nic, type PacketDetails, type PacketRow, type Topology } from "../api/network.ts";
+import { type CaptureInfo, EMPTY_TOPOLOGY, type LinkId, type NetworkStats, type Nic, type PacketDetails, type PacketRow, type Topology } from "../api/network.ts";
 import { NIC_LINK_BYTES, type NicStart, type NicWiring, type ToNetworkWorker } from "../api/network-protocol.ts";
 import { topologyFault } from "../network/fabric/topology-check.ts";
 import type { TopologyStore } from "./network-file.ts";
@@ -111,11 +111,6 @@ export class VirtualNetwork implements NicJoiner {
     });
     this.queue = result.catch(() => undefined); // the caller hears of it; the next change goes on
     return result;
-  }
-
-  /** Faults of a gateway's cable or a trunk, until the next update. */
-  async setFaults(link: LinkId, faults: LinkFaults): Promise<void> {
-    this.check(await (await this.running()).ask({ kind: "faults", link, faults }));
   }
 
   // ---- cards ----

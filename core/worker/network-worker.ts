@@ -96,9 +96,6 @@ function main(start: NetworkWorkerStart, post: (message: FromNetworkWorker) => v
         if (end) loop.remove(end);
         break;
       }
-      case "faults":
-        answer(message.queryId, fabric.setFaults(message.link, message.faults));
-        break;
       case "watch":
         clearInterval(watch);
         told = "";

@@ -85,6 +85,8 @@ test("faults go to the machine of a card, and to the network for a trunk", async
   await peer.call("net.setFaults", { link: "trunk:t", faults: { cut: true } });
   assert.deepEqual((await topology(peer)).trunks[0]?.faults, { cut: true });
   await peer.call("net.setFaults", { link: "gateway:lan-10", faults: { delayMs: 5 } });
+  assert.deepEqual((await topology(peer)).gateways[0]?.faults, { delayMs: 5 });
+  assert.deepEqual((await topology(peer)).trunks[0]?.faults, { cut: true });
   for (const link of ["trunk:x", `${id}/nic7`, "nobody/nic0", "x"]) await assert.rejects(peer.call("net.setFaults", { link, faults: {} }), { code: "notFound" });
 });
 

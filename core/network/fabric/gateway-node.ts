@@ -48,14 +48,12 @@ export class GatewayNode {
 
   /** Takes up a configuration, and keeps its connections and leases. False: that takes a new gateway. */
   update(config: GatewayConfig): boolean {
-    const rest = ({ switch: _, vlan: _2, nat: _3, reservations: _4, hostServices: _5, ...fields }: GatewayConfig): string => JSON.stringify(fields);
-    if (rest(config) !== rest(this.current)) return false;
-    // Router advertisements say whether there is a way out.
-    if (config.nat !== this.current.nat && config.network6 !== undefined) return false;
-    const { nat, reservations, hostServices } = this.settingsOf(config);
+    if (fixedPart(config) !== fixedPart(this.current)) return false;
+    const { nat, reservations, hostServices, forwards } = this.settingsOf(config);
     this.settings.nat = nat;
     this.settings.hostServices = hostServices;
     this.settings.reservations.splice(0, Infinity, ...reservations);
+    this.gateway.setForwards(forwards);
     this.current = config;
     return true;
   }
@@ -102,6 +100,11 @@ export class GatewayNode {
       limits: DEFAULT_LIMITS,
     };
   }
+}
+
+/** What a gateway is made with, as text. */
+function fixedPart({ network, network6, domain, tftpFolder, bootFile }: GatewayConfig): string {
+  return JSON.stringify([network, network6, domain, tftpFolder, bootFile]);
 }
 
 /** A name as one DNS label in lower case. */

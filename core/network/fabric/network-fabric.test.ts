@@ -191,10 +191,49 @@ test("machines resolve each other's names, and a forward follows a machine's nam
   assert.ok(web.take().some((frame) => frame[12] === 8 && frame[13] === 6 && frame.subarray(38, 42).join(".") === "10.0.10.11"));
 });
 
+test("a gateway keeps its leases, and its forwards as far as they stay, whatever else changes of it", () => {
+  const forward = { hostPort: 2222, guest: "a", guestPort: 22 };
+  const drawn = (more: object): object => ({ version: 1, switches: [{ name: "lan" }], gateways: [{ ...GATEWAY, forwards: [forward], ...more }] });
+  const { guest, pass, apply, fabric, sockets } = bench(drawn({}));
+  const a = guest("a", 1, wiring(access(10)));
+  assert.equal(a.dhcp("", () => pass(1e6)), "10.0.10.10");
+  const { leases } = fabric.stats();
+  assert.equal(leases.length, 1);
+  assert.equal(sockets.listeners.length, 1);
+  assert.equal(apply(drawn({ nat: true, forwards: [forward, { ...forward, hostPort: 8080, guestPort: 80 }] })), undefined);
+  assert.deepEqual([fabric.stats().leases, sockets.listeners.length], [leases, 2]);
+  assert.equal(apply(drawn({ domain: "test" })), undefined);
+  assert.deepEqual(fabric.stats().leases, leases);
+  assert.equal(a.dhcp("", () => pass(1e6)), "10.0.10.10");
+  assert.equal(apply(drawn({ network: "10.0.11.0/24" })), undefined);
+  assert.deepEqual(fabric.stats().leases, []);
+});
+
+test("rules let networks reach each other, and nothing else does", () => {
+  const gateways = [GATEWAY, { ...GATEWAY, name: "g2", vlan: 20, network: "10.0.20.0/24" }];
+  const { guest, pass, apply } = bench({ version: 1, switches: [{ name: "lan" }], gateways });
+  const a = guest("a", 1, wiring(access(10)));
+  const b = guest("b", 2, wiring(access(20)));
+  const [own, far] = [parseIpv4("10.0.10.10")!, parseIpv4("10.0.20.10")!];
+  // What arrives for the far guest makes its gateway ask for it.
+  const asks = (): boolean => {
+    a.arp(own, GATEWAY_ADDRESS);
+    const gateway = readU48(a.take().at(-1)!, 6);
+    a.udp(own, 1000, far, 2000, Uint8Array.of(1), gateway);
+    pass(1e8);
+    return b.take().some((frame) => frame[12] === 8 && frame[13] === 6 && frame.subarray(38, 42).join(".") === "10.0.20.10");
+  };
+  assert.equal(asks(), false);
+  assert.equal(apply({ version: 1, switches: [{ name: "lan" }], gateways, rules: [{ from: "g2", to: "gw" }] }), undefined);
+  assert.equal(asks(), false);
+  assert.equal(apply({ version: 1, switches: [{ name: "lan" }], gateways, rules: [{ from: "gw", to: "g2", protocol: "udp", port: 2000 }] }), undefined);
+  assert.equal(asks(), true);
+});
+
 test("a loop of trunks is safe, and a cut is found a way round", () => {
   const switches = [{ name: "lan" }, { name: "s2" }, { name: "s3" }];
   const trunks = [["lan", "s2"], ["s2", "s3"], ["s3", "lan"]].map((ends, i) => ({ name: `t${i}`, ends }));
-  const { guest, pass, fabric } = bench({ version: 1, switches, trunks });
+  const { guest, pass, fabric, apply } = bench({ version: 1, switches, trunks });
   const a = guest("a", 1, wiring(access(10)));
   const b = guest("b", 2, wiring(access(10, "s2")));
   pass(10e9);
@@ -203,12 +242,17 @@ test("a loop of trunks is safe, and a cut is found a way round", () => {
   assert.deepEqual([a.markers(), b.markers()], [[], [1]]);
   const blocked = (): number => fabric.stats().links.filter((link) => link.blocked).length;
   assert.equal(blocked(), 1);
-  assert.equal(fabric.setFaults("trunk:t0", { cut: true }), undefined);
+  const [first, ...others] = trunks;
+  assert.equal(apply({ version: 1, switches, trunks: [{ ...first, faults: { cut: true } }, ...others] }), undefined);
   pass(10e9);
   assert.equal(blocked(), 0);
   a.send(2);
   assert.deepEqual(b.markers(), [2]);
-  assert.equal(fabric.setFaults("trunk:t9", {}), "There is no link trunk:t9.");
+  assert.equal(apply({ version: 1, switches, trunks: [{ ...first, cable: false }, ...others] }), undefined);
+  assert.equal(fabric.stats().links.find(({ link }) => link === "trunk:t0")?.up, false);
+  assert.equal(apply({ version: 1, switches, trunks }), undefined);
+  pass(10e9);
+  assert.equal(blocked(), 1);
 });
 
 test("what cannot be is refused with a sentence, and nothing changes", () => {

@@ -6,6 +6,7 @@ import { EMPTY_TOPOLOGY, type GatewayConfig, type LeaseInfo, type LinkFaults, ty
 import type { NicWiring } from "../../api/network-protocol.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { FrameObserver } from "../capture/capture-port.ts";
+import type { Cable } from "../port.ts";
 import type { FaultPort } from "../capture/fault-port.ts";
 import type { HostSockets } from "../stack/host-sockets.ts";
 import { SwitchFabric, type Trunk } from "../switch/switch-fabric.ts";
@@ -41,8 +42,6 @@ interface TrunkLine {
   config: TrunkConfig;
   readonly trunk: Trunk;
   readonly line: Link;
-  /** In force until the topology says otherwise. */
-  isCut: boolean;
 }
 
 export class NetworkFabric {
@@ -131,7 +130,7 @@ export class NetworkFabric {
       const isSame = (of: TrunkConfig): string => JSON.stringify([of.allowed, of.pathCost]);
       if (isSame(known.config) !== isSame(config)) this.configureTrunk(known, config);
       known.config = config;
-      this.setTrunkFaults(known, config.faults ?? {});
+      setFaults(known.line, known.trunk.cable, config.faults, config.cable);
       return;
     }
     const [a, b] = config.ends.map((name) => this.switchNamed(name));
@@ -150,9 +149,8 @@ export class NetworkFabric {
       this.host.event("error", config.name, typeof trunk === "string" ? trunk : "The trunk could not be made.");
       return;
     }
-    const made = { config, trunk, line, isCut: false };
-    this.trunks.set(config.name, made);
-    this.setTrunkFaults(made, config.faults ?? {});
+    this.trunks.set(config.name, { config, trunk, line });
+    setFaults(line, trunk.cable, config.faults, config.cable);
   }
 
   private configureTrunk({ trunk, config: { ends } }: TrunkLine, config: TrunkConfig): void {
@@ -168,27 +166,11 @@ export class NetworkFabric {
     }
   }
 
-  private setTrunkFaults(trunk: TrunkLine, faults: LinkFaults): string | undefined {
-    const fault = trunk.line.setFaults(faults);
-    if (fault !== undefined) return fault;
-    trunk.isCut = faults.cut === true;
-    const { cable } = trunk.trunk;
-    const isPlugged = trunk.config.cable && !trunk.isCut;
-    if (cable.isPlugged !== isPlugged) cable.setPlugged(isPlugged);
-    return undefined;
-  }
-
   private applyGateway(config: GatewayConfig): void {
-    let node = this.gateways.get(config.name);
-    if (node !== undefined && !node.update(config)) {
-      this.unplugGateway(node);
-      node.gateway.close();
-      node = undefined;
-    }
-    node ??= this.makeGateway(config);
+    const before = this.gateways.get(config.name);
+    const node = before?.update(config) === true ? before : this.makeGateway(config, before);
     this.gateways.set(config.name, node);
-    node.cable.setPlugged(true);
-    node.link.setFaults(undefined);
+    setFaults(node.link, node.cable, config.faults, true);
     const on = this.switchNamed(config.switch);
     if (on === undefined) return;
     // Nobody else may have the gateway's address.
@@ -205,7 +187,7 @@ export class NetworkFabric {
     }
   }
 
-  private makeGateway(config: GatewayConfig): GatewayNode {
+  private makeGateway(config: GatewayConfig, before: GatewayNode | undefined): GatewayNode {
     const { host } = this;
     const others = [...this.gateways.values()].filter((each) => each.config.name !== config.name);
     const mac = freeMac(GATEWAY_MACS, config.name, (taken) => others.some((each) => each.mac === taken));
@@ -222,7 +204,14 @@ export class NetworkFabric {
         host.event(level, name, message);
       },
     };
-    return new GatewayNode(config, mac, parts, this.links);
+    const leases = [...(before?.gateway.leases ?? [])];
+    if (before !== undefined) {
+      this.unplugGateway(before);
+      before.gateway.close();
+    }
+    const node = new GatewayNode(config, mac, parts, this.links);
+    node.gateway.restoreLeases(leases);
+    return node;
   }
 
   private unplugGateway(node: GatewayNode): void {
@@ -256,18 +245,6 @@ export class NetworkFabric {
   }
 
   // ---- links ----
-
-  /** Faults of a trunk or a gateway's cable, until the next topology. */
-  setFaults(link: LinkId, faults: LinkFaults): string | undefined {
-    const [kind, name = ""] = link.split(/:(.*)/s);
-    const trunk = kind === "trunk" ? this.trunks.get(name) : undefined;
-    const node = kind === "gateway" ? this.gateways.get(name) : undefined;
-    this.host.wake();
-    if (trunk !== undefined) return this.setTrunkFaults(trunk, faults);
-    if (node === undefined) return `There is no link ${link}.`;
-    node.cable.setPlugged(faults.cut !== true);
-    return node.link.setFaults(faults);
-  }
 
   /** Shows what passes a link to somebody, from now on and also where the link comes only later. Gives back what ends that. */
   observe(link: LinkId, observer: FrameObserver): () => void {
@@ -335,6 +312,13 @@ export class NetworkFabric {
     for (const { gateway } of this.gateways.values()) gateway.close();
     this.gateways.clear();
   }
+}
+
+/** A cut takes the carrier from both ends, as pulling the cable does. Other faults have been checked with the topology. */
+function setFaults(line: Link, cable: Cable, faults: LinkFaults | undefined, isPlugged: boolean): void {
+  line.setFaults(faults);
+  const isWhole = isPlugged && faults?.cut !== true;
+  if (cable.isPlugged !== isWhole) cable.setPlugged(isWhole);
 }
 
 /** An address that follows from the name, or the next one that is free. */

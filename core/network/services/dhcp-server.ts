@@ -53,6 +53,16 @@ export class DhcpServer {
     return this.byAddress.values();
   }
 
+  /** Takes over leases of another server, as far as their addresses are to be had here. */
+  restore(leases: Iterable<Lease>, nowNs: number): void {
+    for (const { mac, address, name, state, expiresNs } of leases) {
+      const reserved = this.reservation(mac);
+      const isOurs = reserved === undefined ? this.isFree(address, nowNs) : equalOctets(reserved.address, address);
+      if (state !== "bound" || expiresNs <= nowNs || !isOurs || this.byMac.has(formatMac(mac))) continue;
+      Object.assign(this.add(mac, address, name, nowNs), { state, expiresNs });
+    }
+  }
+
   /** The answer to a client's message, or undefined for none. */
   answer(message: DhcpMessage, nowNs: number): DhcpMessage | undefined {
     if (message.operation !== 1 || message.relayAddress.some((octet) => octet !== 0)) return undefined;

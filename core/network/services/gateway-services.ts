@@ -72,6 +72,10 @@ export class GatewayServices {
     return this.dhcp.leases;
   }
 
+  restoreLeases(leases: Iterable<Lease>): void {
+    this.dhcp.restore(leases, this.ports.host.clock.nowNs());
+  }
+
   get tftpTransfers(): number {
     return this.tftp?.size ?? 0;
   }

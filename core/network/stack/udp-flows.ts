@@ -3,7 +3,7 @@
 import type { IpAddress } from "./address.ts";
 import { addressKey, formatIp } from "./address.ts";
 import { FlowTable } from "./flow-table.ts";
-import type { HostEndpoint, HostSockets, HostUdp } from "./host-sockets.ts";
+import type { HostEndpoint, HostListener, HostSockets, HostUdp } from "./host-sockets.ts";
 
 export interface UdpLimits {
   flows: number;
@@ -93,7 +93,7 @@ export class UdpFlows {
   }
 
   /** Takes datagrams at the host's endpoint to the port of whatever guest `target` names then; they appear to come from `gateway`. */
-  forward(at: HostEndpoint, gateway: IpAddress, target: () => IpAddress | undefined, port: number, failed: (reason: string) => void): void {
+  forward(at: HostEndpoint, gateway: IpAddress, target: () => IpAddress | undefined, port: number, failed: (reason: string) => void): HostListener {
     const forward: UdpForward = { socket: NO_SOCKET, senders: new Map() };
     const take = (from: HostEndpoint, data: Uint8Array): void => {
       const guest = target();
@@ -110,7 +110,16 @@ export class UdpFlows {
       this.ports.toGuest(gateway, gatewayPort, guest, port, data);
     };
     forward.socket = this.ports.sockets.openUdp(at.address.length === 4 ? 4 : 6, at, take, failed);
-    this.forwards.push({ forward, target, port });
+    const entry = { forward, target, port };
+    this.forwards.push(entry);
+    return {
+      close: () => {
+        const index = this.forwards.indexOf(entry);
+        if (index < 0) return;
+        this.forwards.splice(index, 1);
+        forward.socket.close();
+      },
+    };
   }
 
   /** A datagram from a guest to a port of the gateway: an answer through a forward? */
