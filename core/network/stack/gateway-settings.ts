@@ -4,7 +4,7 @@ import type { TftpFiles } from "../services/tftp-files.ts";
 import type { IpAddress, IpPrefix, MacAddress } from "./address.ts";
 import type { HostEndpoint, HostSockets } from "./host-sockets.ts";
 import type { Router } from "./router.ts";
-import type { TcpLimits } from "./tcp-splice.ts";
+import type { TcpLimits } from "./tcp-splices.ts";
 import type { UdpLimits } from "./udp-flows.ts";
 
 export interface PortForward {

@@ -1,9 +1,8 @@
-// One TCP connection with a guest: the state machine of RFC 9293 section 3.10 over TcpSender, and the receiving half. Resets and SYNs
-// are checked as in RFC 5961, acknowledgements delayed as in RFC 1122 section 4.2.3.2, keep-alive as in 4.2.3.6. Out-of-order data lies
-// at its place in the receive buffer, so its memory is bounded by the window. Knows nothing of IP, frames or host sockets.
-import { RangeSet } from "./range-set.ts";
+// One TCP connection with a guest: the state machine of RFC 9293 section 3.10 over TcpSender and TcpReceiver. Resets and SYNs are checked
+// as in RFC 5961, keep-alive is as in RFC 1122 section 4.2.3.6. Knows nothing of IP, frames or host sockets.
 import type { BufferBudget } from "./stream-buffer.ts";
-import { StreamBuffer } from "./stream-buffer.ts";
+import type { StreamBuffer } from "./stream-buffer.ts";
+import { TcpReceiver, WINDOW_SCALE } from "./tcp-receiver.ts";
 import { MS, SECOND, TcpSender } from "./tcp-sender.ts";
 import type { TcpHeader, TcpSegment } from "./tcp-segment.ts";
 import { ACK, FIN, PSH, RST, SYN } from "./tcp-segment.ts";
@@ -39,8 +38,7 @@ export interface TcpOutput {
 }
 
 const NOTHING = new Uint8Array(0);
-const WINDOW_SCALE = 7;
-const DELAYED_ACK_NS = 20 * MS;
+const NO_BLOCKS: TcpHeader["sack"] = [];
 const KEEP_ALIVE_INTERVAL_NS = 75 * SECOND;
 const KEEP_ALIVE_PROBES = 9;
 
@@ -52,22 +50,12 @@ export class TcpConnection {
   private readonly settings: TcpSettings;
   private readonly out: TcpOutput;
   private readonly header: TcpHeader;
-  private readonly receiveBuffer: StreamBuffer;
-  private readonly early = new RangeSet(32);
+  private readonly receiver: TcpReceiver;
   private iss: number;
-  private irs = 0;
-  private rcvNxt = 0;
-  private advertisedEdge = 0;
-  private finPosition = -1;
-  private lastEarly = -1;
   private sendScale = 0;
-  private receiveScale = WINDOW_SCALE;
   private sackOk = true;
   private wl1 = 0;
   private wl2 = 0;
-  private ackNow = false;
-  private unackedSegments = 0;
-  private ackDeadline = Infinity;
   private lifeDeadline = Infinity;
   private heardAt = 0;
   private keepAliveProbes = 0;
@@ -79,7 +67,7 @@ export class TcpConnection {
     this.iss = settings.initialSequence;
     this.state = "closed";
     this.sender = new TcpSender(settings.bufferBase, budget);
-    this.receiveBuffer = new StreamBuffer(1, settings.bufferBase, budget);
+    this.receiver = new TcpReceiver(settings.mss, settings.bufferBase, settings.bufferMaximum, budget);
     this.header = {
       sourcePort: 0, destinationPort: 0, sequence: 0, acknowledgement: 0, flags: 0, window: 0, mss: 0, windowScale: -1,
       sackPermitted: false, sack: [],
@@ -109,12 +97,9 @@ export class TcpConnection {
   }
 
   private takeSyn(syn: TcpSegment): void {
-    this.irs = syn.sequence;
-    this.rcvNxt = 1;
-    this.advertisedEdge = 1 + Math.min(this.receiveBuffer.capacity, 65535);
+    this.receiver.start(syn);
     this.sackOk = syn.sackPermitted;
     if (syn.windowScale >= 0) this.sendScale = syn.windowScale;
-    else this.receiveScale = 0;
     // An absurdly small segment size would turn every byte into a frame.
     this.sender.start(Math.max(64, Math.min(syn.mss || 536, this.settings.mss)), this.sackOk);
     this.sender.window = syn.window;
@@ -127,7 +112,7 @@ export class TcpConnection {
     const active = this.state === "syn-sent";
     this.sender.synSent(nowNs, again);
     this.header.mss = this.settings.mss;
-    this.header.windowScale = active || this.receiveScale > 0 ? WINDOW_SCALE : -1;
+    this.header.windowScale = active || this.receiver.scale > 0 ? WINDOW_SCALE : -1;
     this.header.sackPermitted = active || this.sackOk;
     this.emit(0, active ? SYN : SYN | ACK, 0);
     this.header.mss = 0;
@@ -158,25 +143,16 @@ export class TcpConnection {
 
   /** Contiguous bytes received in order; empty if there are none. */
   readRegion(): Uint8Array {
-    const end = this.finPosition >= 0 ? Math.min(this.rcvNxt, this.finPosition) : this.rcvNxt;
-    if (end <= this.receiveBuffer.start) return NOTHING;
-    return this.receiveBuffer.region(this.receiveBuffer.start, end);
+    return this.receiver.readRegion();
   }
 
   consumed(length: number): void {
-    const buffer = this.receiveBuffer;
-    const wasFull = this.rcvNxt - buffer.start >= buffer.capacity / 2;
-    buffer.start += length;
-    if (wasFull && buffer.start === this.rcvNxt) buffer.grow(this.settings.bufferMaximum);
-    // Tell of more room once it is worth a segment (RFC 9293 section 3.8.6.2.2).
-    const gain = Math.min(buffer.limit, this.rcvNxt + (0xffff << this.receiveScale)) - this.advertisedEdge;
-    const isWorthIt = gain >= Math.min(2 * this.settings.mss, buffer.capacity / 2);
-    if (isWorthIt && this.advertisedEdge - this.rcvNxt < buffer.capacity / 2) this.ackNow = true;
+    this.receiver.consumed(length);
   }
 
   /** The guest has closed its side and everything before that has been consumed. */
   get readEnded(): boolean {
-    return this.finPosition >= 0 && this.rcvNxt > this.finPosition && this.receiveBuffer.start >= this.finPosition;
+    return this.receiver.isAtEnd;
   }
 
   /** No more data will be written: FIN after what is buffered. */
@@ -210,11 +186,9 @@ export class TcpConnection {
     this.state = "closed";
     this.ending = ending;
     this.sender.buffer.free();
-    this.receiveBuffer.free();
+    this.receiver.free();
     this.sender.deadline = Infinity;
-    this.ackDeadline = Infinity;
     this.lifeDeadline = Infinity;
-    this.ackNow = false;
   }
 
   // --- segments from the guest ---
@@ -227,15 +201,13 @@ export class TcpConnection {
     }
     const flags = segment.flags;
     const synLength = flags & SYN ? 1 : 0;
-    const sequence = this.rcvNxt + ((segment.sequence - ((this.irs + this.rcvNxt) >>> 0)) | 0);
+    const { receiver } = this;
+    const sequence = receiver.positionOf(segment.sequence);
     const end = sequence + synLength + segment.dataLength + (flags & FIN ? 1 : 0);
-    const windowEnd = Math.max(this.advertisedEdge, this.rcvNxt);
-    const acceptable =
-      end === sequence
-        ? sequence >= this.rcvNxt && (sequence < windowEnd || sequence === this.rcvNxt)
-        : end > this.rcvNxt && (sequence < windowEnd || sequence === this.rcvNxt);
+    const { windowEnd } = receiver;
+    const acceptable = receiver.accepts(sequence, end);
     if (flags & RST) {
-      if (sequence === this.rcvNxt) this.finish("reset");
+      if (sequence === receiver.next) this.finish("reset");
       else if (acceptable) this.challenge(nowNs);
       return;
     }
@@ -247,22 +219,20 @@ export class TcpConnection {
     if (!acceptable) {
       this.heardAt = nowNs;
       this.keepAliveProbes = 0;
-      this.ackNow = true;
+      receiver.ackNow = true;
       if (this.state === "time-wait") this.lifeDeadline = nowNs + this.settings.timeWaitNs;
       // An old segment's acknowledgement may still be news, as when both sides probe shut windows.
-      if (!(flags & ACK) || sequence > this.rcvNxt) return;
+      if (!(flags & ACK) || sequence > receiver.next) return;
     }
     if (!(flags & ACK)) return;
     this.heardAt = nowNs;
     this.keepAliveProbes = 0;
     if (!this.takeAcknowledgement(segment, sequence, nowNs)) return;
     if (!acceptable) return;
-    if (segment.dataLength > 0) this.takeData(segment, sequence, windowEnd, nowNs);
-    if (flags & FIN && this.finPosition < 0 && end - 1 <= windowEnd) {
-      const position = end - 1;
-      if (position >= this.rcvNxt) this.finPosition = position;
-    }
-    if (this.finPosition >= 0 && this.rcvNxt === this.finPosition) this.takeFin(nowNs);
+    const isReading = this.state === "established" || this.state === "fin-wait-1" || this.state === "fin-wait-2";
+    if (segment.dataLength > 0) receiver.take(segment, sequence, windowEnd, isReading, nowNs);
+    if (flags & FIN) receiver.noteFin(end, windowEnd);
+    if (receiver.takeFin()) this.closedByGuest(nowNs);
   }
 
   private receiveInSynSent(segment: TcpSegment, nowNs: number): void {
@@ -282,7 +252,7 @@ export class TcpConnection {
     this.state = "established";
     this.sender.acknowledge(1, [], false, nowNs);
     this.sender.setWindow(segment.window, nowNs);
-    this.ackNow = true;
+    this.receiver.ackNow = true;
   }
 
   private takeAcknowledgement(segment: TcpSegment, sequence: number, nowNs: number): boolean {
@@ -319,38 +289,7 @@ export class TcpConnection {
     return true;
   }
 
-  private takeData(segment: TcpSegment, sequence: number, windowEnd: number, nowNs: number): void {
-    const limit = this.finPosition >= 0 ? Math.min(windowEnd, this.finPosition) : windowEnd;
-    const from = Math.max(sequence, this.rcvNxt);
-    const to = Math.min(sequence + segment.dataLength, limit, this.receiveBuffer.limit);
-    if (from > sequence || to <= from) this.ackNow = true;
-    if (to <= from) return;
-    if (from > this.rcvNxt) {
-      this.ackNow = true;
-      if (!this.early.add(from, to)) return;
-      this.lastEarly = from;
-      this.receiveBuffer.write(from, segment.data, segment.dataAt + (from - sequence), to - from);
-      return;
-    }
-    if (this.state === "established" || this.state === "fin-wait-1" || this.state === "fin-wait-2") {
-      this.receiveBuffer.write(from, segment.data, segment.dataAt + (from - sequence), to - from);
-      this.rcvNxt = to;
-      if (this.early.ranges.length > 0) {
-        this.ackNow = true;
-        const next = this.early.ranges[0];
-        if (next !== undefined && next.start <= to) this.rcvNxt = Math.max(to, next.end);
-        this.early.trim(this.rcvNxt);
-      }
-    }
-    this.unackedSegments++;
-    if (this.unackedSegments >= 2) this.ackNow = true;
-    else this.ackDeadline = Math.min(this.ackDeadline, nowNs + DELAYED_ACK_NS);
-  }
-
-  private takeFin(nowNs: number): void {
-    this.rcvNxt = this.finPosition + 1;
-    this.ackNow = true;
-    this.early.clear();
+  private closedByGuest(nowNs: number): void {
     if (this.state === "established") this.state = "close-wait";
     else if (this.state === "fin-wait-1") {
       if (this.sender.finAcknowledged) this.enterTimeWait(nowNs);
@@ -367,13 +306,13 @@ export class TcpConnection {
 
   /** In TIME-WAIT a SYN with a later sequence number may open the pair of ports anew (RFC 1122 section 4.2.2.13). */
   mayReopen(syn: TcpSegment): boolean {
-    return this.state === "time-wait" && ((syn.sequence - ((this.irs + this.rcvNxt) >>> 0)) | 0) > 0;
+    return this.state === "time-wait" && this.receiver.positionOf(syn.sequence) > this.receiver.next;
   }
 
   private challenge(nowNs: number): void {
     if (nowNs - this.challengeAt < 100 * MS) return;
     this.challengeAt = nowNs;
-    this.ackNow = true;
+    this.receiver.ackNow = true;
   }
 
   // --- segments to the guest ---
@@ -382,7 +321,7 @@ export class TcpConnection {
   output(nowNs: number): void {
     if (this.state === "closed" || this.state === "connecting") return;
     if (this.sender.una > 0 && this.state !== "time-wait") this.sender.output(nowNs, this.out.canSend, this.emitRange);
-    if (this.ackNow && this.rcvNxt > 0 && this.out.canSend()) this.emit(this.sender.nxt, ACK, 0);
+    if (this.receiver.ackNow && this.receiver.next > 0 && this.out.canSend()) this.emit(this.sender.nxt, ACK, 0);
   }
 
   private readonly emitRange = (position: number, length: number, fin: boolean): void => {
@@ -394,46 +333,26 @@ export class TcpConnection {
     const header = this.header;
     header.sequence = (this.iss + position) >>> 0;
     header.flags = flags;
-    header.acknowledgement = flags & ACK ? (this.irs + this.rcvNxt) >>> 0 : 0;
-    const scale = flags & SYN ? 0 : this.receiveScale;
-    const room = Math.max(0, this.receiveBuffer.limit - Math.max(this.rcvNxt, 1));
-    // Never take back what was offered; offer nothing less than a segment more (RFC 9293 section 3.8.6.2.2).
-    let edge = Math.max(this.rcvNxt, 1) + room;
-    if (edge - this.advertisedEdge < Math.min(this.settings.mss, this.receiveBuffer.capacity / 2)) edge = this.advertisedEdge;
-    const offered = Math.max(0, edge - Math.max(this.rcvNxt, 1));
-    header.window = Math.min(0xffff, offered >> scale);
-    this.advertisedEdge = Math.max(this.advertisedEdge, Math.max(this.rcvNxt, 1) + (header.window << scale));
-    header.sack = flags & SYN || !this.sackOk || this.early.ranges.length === 0 ? [] : this.sackBlocks();
+    header.acknowledgement = flags & ACK ? this.receiver.acknowledgement : 0;
+    header.window = this.receiver.offer((flags & SYN) !== 0);
+    header.sack = flags & SYN || !this.sackOk ? NO_BLOCKS : this.receiver.sackBlocks();
     this.out.segment(header, length > 0 ? this.sender.buffer : undefined, position, length);
-    if (flags & ACK) {
-      this.ackNow = false;
-      this.unackedSegments = 0;
-      this.ackDeadline = Infinity;
-    }
-  }
-
-  private sackBlocks(): { start: number; end: number }[] {
-    const latest = this.early.find(this.lastEarly);
-    const rest = this.early.ranges.filter((range) => range !== latest);
-    return (latest === undefined ? rest : [latest, ...rest]).slice(0, 4).map((range) => ({
-      start: (this.irs + range.start) >>> 0,
-      end: (this.irs + range.end) >>> 0,
-    }));
+    if (flags & ACK) this.receiver.acknowledged();
   }
 
   private emitRaw(sequence: number, flags: number): void {
     this.header.sequence = sequence;
     this.header.flags = flags;
-    this.header.acknowledgement = flags & ACK ? (this.irs + this.rcvNxt) >>> 0 : 0;
+    this.header.acknowledgement = flags & ACK ? this.receiver.acknowledgement : 0;
     this.header.window = 0;
-    this.header.sack = [];
+    this.header.sack = NO_BLOCKS;
     this.out.segment(this.header, undefined, 0, 0);
   }
 
   // --- time ---
 
   get deadline(): number {
-    return Math.min(this.sender.deadline, this.ackDeadline, this.lifeDeadline, this.keepAliveAt);
+    return Math.min(this.sender.deadline, this.receiver.ackDeadline, this.lifeDeadline, this.keepAliveAt);
   }
 
   private get keepAliveAt(): number {
@@ -448,7 +367,7 @@ export class TcpConnection {
       this.finish("done");
       return;
     }
-    if (this.ackDeadline <= nowNs) this.ackNow = true;
+    if (this.receiver.ackDeadline <= nowNs) this.receiver.ackNow = true;
     if (this.sender.deadline <= nowNs) {
       if (this.state === "syn-sent" || this.state === "syn-received") this.sendSyn(nowNs, true);
       else this.sender.timeout(nowNs, this.emitRange);

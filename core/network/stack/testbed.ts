@@ -14,7 +14,7 @@ import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
 import type { TcpHeader } from "./tcp-segment.ts";
 import { putHeader } from "./tcp-segment.ts";
-import { TcpSplices } from "./tcp-splice.ts";
+import { TcpSplices } from "./tcp-splices.ts";
 
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
