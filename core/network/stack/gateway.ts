@@ -43,7 +43,8 @@ export class Gateway {
   private readonly discovery: NeighbourDiscovery | undefined;
   private readonly services: GatewayServices;
   private readonly member: RouterMember | undefined;
-  private readonly listeners: HostListener[] = [];
+  /** Open forwards, by what they say. */
+  private readonly forwards = new Map<string, HostListener>();
   private readonly inbox: Uint8Array[] = [];
   /** Packets from other networks that came while this gateway was at work. */
   private readonly routed: IpPacket[] = [];
@@ -100,7 +101,7 @@ export class Gateway {
     this.member = settings.router && this.asMember(settings.router.name);
     if (this.member !== undefined) settings.router?.router.join(this.member);
     this.tick();
-    for (const forward of settings.forwards) this.openForward(forward);
+    this.setForwards(settings.forwards);
     port.connect({
       receive: (frame) => this.receive(frame),
       canReceive: () => this.inbox.length < INBOX_FRAMES,
@@ -113,6 +114,22 @@ export class Gateway {
 
   get leases(): Iterable<Lease> {
     return this.services.leases;
+  }
+
+  /** Takes over what another gateway had leased in this network. */
+  restoreLeases(leases: Iterable<Lease>): void {
+    this.services.restoreLeases(leases);
+  }
+
+  /** Opens and closes forwards until these are there; one that stays keeps its connections, and so do those of one that goes. */
+  setForwards(forwards: readonly PortForward[]): void {
+    const wanted = new Map(forwards.map((forward) => [keyOf(forward), forward]));
+    for (const [key, listener] of this.forwards) {
+      if (wanted.has(key)) continue;
+      listener.close();
+      this.forwards.delete(key);
+    }
+    for (const [key, forward] of wanted) if (!this.forwards.has(key)) this.forwards.set(key, this.openForward(forward));
   }
 
   /** Sizes of the bounded tables. */
@@ -152,7 +169,7 @@ export class Gateway {
     this.udp.closeAll();
     this.services.close();
     if (this.member !== undefined) this.settings.router?.router.leave(this.member);
-    for (const listener of this.listeners) listener.close();
+    for (const listener of this.forwards.values()) listener.close();
     this.isClosed = true;
     this.port.connect(null);
   }
@@ -380,7 +397,7 @@ export class Gateway {
     return this.mayLeave("tcp", remote) ? sockets.connectTcp(remote, events) : "prohibited";
   }
 
-  private openForward(forward: PortForward): void {
+  private openForward(forward: PortForward): HostListener {
     const { sockets } = this.host;
     const { protocol, host, guest } = forward;
     const failed = (reason: string): void =>
@@ -389,10 +406,7 @@ export class Gateway {
     const target = (): IpAddress | undefined => ("name" in guest ? this.services.lookup(guest.name.toLowerCase())?.[0] : guest.address);
     const isV6 = "address" in guest && guest.address.length === 16;
     const ours = isV6 && this.discovery !== undefined ? this.discovery.address : this.address;
-    if (protocol === "udp") {
-      this.udp.forward(host, ours, target, guest.port, failed);
-      return;
-    }
+    if (protocol === "udp") return this.udp.forward(host, ours, target, guest.port, failed);
     const accepted = (socket: HostTcp): HostTcpEvents | undefined => {
       const address = this.isClosed ? undefined : target();
       if (address === undefined) return undefined;
@@ -403,6 +417,10 @@ export class Gateway {
       this.wake();
       return events;
     };
-    this.listeners.push(sockets.listenTcp(host, accepted, failed));
+    return sockets.listenTcp(host, accepted, failed);
   }
+}
+
+function keyOf({ protocol, host, guest }: PortForward): string {
+  return `${protocol} ${formatIp(host.address)} ${host.port} ${"name" in guest ? guest.name : formatIp(guest.address)} ${guest.port}`;
 }
