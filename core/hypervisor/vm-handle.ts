@@ -1,7 +1,7 @@
 // One machine of the fleet: what it is doing, which orders that allows, and the thread that runs it while it is on. The reason of
 // a failure stays until the next start; so does what was last on the screen and the serial port.
 import { setTimeout as sleep } from "node:timers/promises";
-import type { NicStart, NicWiring } from "../api/network-protocol.ts";
+import type { NicStart } from "../api/network-protocol.ts";
 import type { VmConfig } from "../api/vm-config.ts";
 import type { ActivityLight, Failure, InputEvent, ScreenText, VmRecord, VmStats, VmStatus } from "../api/vm-state.ts";
 import type { DirtyRect } from "../api/worker-protocol.ts";
@@ -9,7 +9,7 @@ import { type OwnFiles, startOf } from "./boot-source.ts";
 import { hostPath } from "./host-path.ts";
 import { netName } from "./lab-file.ts";
 import type { LockFile } from "./lock-file.ts";
-import type { NicJoiner } from "./network.ts";
+import { type NicJoiner, wiringOf } from "./network.ts";
 import type { ScreenReader } from "./screen-reader.ts";
 import { pendingChanges } from "./pending-changes.ts";
 import { keystrokeFor } from "./us-keyboard.ts";
@@ -54,7 +54,7 @@ export class VmHandle {
   private pointer: VmRecord["pointer"];
   /** What the running machine was made from. */
   private started: VmConfig | undefined;
-  /** Settles when the cards of a machine that starts are joined. */
+  /** Settles when a machine that starts has its thread. */
   private joining: Promise<unknown> = Promise.resolve();
   /** What the running machine's cards are joined to, by card. */
   private readonly wirings = new Map<string, string>();
@@ -117,17 +117,20 @@ export class VmHandle {
     this.backlog = [];
     this.backlogBytes = 0;
     this.set("starting", null);
+    const made = this.makeThread(config);
+    this.joining = made.catch(() => undefined); // told here
+    const thread = await made;
+    await thread.started;
+    if (this.thread === thread && this.status === "starting") this.set("running", null);
+  }
+
+  private async makeThread(config: VmConfig): Promise<VmThread> {
     const control = newControl();
     const { network } = this.host;
     try {
-      let nics: NicStart[] = [];
-      if (network && config.nics.length > 0) {
-        const joined = this.join(network, config, control);
-        this.joining = joined.catch(() => undefined); // told below
-        nics = await joined;
-        // What was changed meanwhile.
-        await this.rewire(this.entry.config?.nics ?? []);
-      }
+      const nics = network && config.nics.length > 0 ? await this.join(network, config, control) : [];
+      // What was changed meanwhile.
+      if (nics.length > 0) await this.rewire(this.entry.config?.nics ?? []);
       this.thread = this.spawnThread(config, nics, control);
     } catch (error) {
       const crash = { code: "workerCrashed", message: `The machine's thread could not be made: ${messageOf(error)}` } as const;
@@ -138,8 +141,7 @@ export class VmHandle {
     this.screen = thread.screen;
     void thread.ended.then((end) => this.onEnd(end));
     thread.setFrameInterval(this.frameIntervalMs);
-    await thread.started;
-    if (this.thread === thread && this.status === "starting") this.set("running", null);
+    return thread;
   }
 
   private async join(network: NicJoiner, config: VmConfig, control: SharedArrayBuffer): Promise<NicStart[]> {
@@ -293,8 +295,4 @@ export class VmHandle {
     if (states.includes(status) && (this.thread !== undefined) === (order !== "start")) return this.thread;
     throw new VmError("wrongState", `The machine cannot ${order} while it is ${status}.`);
   }
-}
-
-function wiringOf({ connection, cable, faults, guards }: VmConfig["nics"][number]): NicWiring {
-  return { connection, cable, ...(faults === undefined ? {} : { faults }), ...(guards === undefined ? {} : { guards }) };
 }
