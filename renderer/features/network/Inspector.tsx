@@ -20,7 +20,7 @@ import { GatewayInspector } from "./GatewayInspector.tsx";
 import { FaultFields, LinkCounters } from "./LinkFields.tsx";
 import { linkTitle } from "./link-text.ts";
 import type { DocMachine } from "./network-doc.ts";
-import { freeVlan, hueOf, machineOf, Refusal, vlanName, vlansOf } from "./network-doc.ts";
+import { freeVlan, hueOf, leasesOf, machineOf, Refusal, vlanName, vlansOf } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 import { NicInspector } from "./NicInspector.tsx";
 
@@ -249,7 +249,7 @@ function MachineInspector({ machine }: { machine: DocMachine }) {
       )}
       {machine.nics.map((nic) => {
         const name = t("net.cardOf", { name: machine.name, card: nic.id });
-        const lease = leases.find((l) => l.mac === nic.mac);
+        const [lease] = leasesOf(doc, leases, nic);
         return (
           <fieldset key={nic.id} className="rf-net-fields">
             <legend>

@@ -9,7 +9,7 @@ import { ConnectSelect } from "./ConnectSelect.tsx";
 import { connectNic, moveMachine, vlansText } from "./edits.ts";
 import { formatRate, hasFaults } from "./link-text.ts";
 import type { DocMachine } from "./network-doc.ts";
-import { hueOf, joinedNics, vlanName, vlansOf } from "./network-doc.ts";
+import { hueOf, joinedNics, leasesOf, vlanName, vlansOf } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 
 export function NetworkList() {
@@ -139,7 +139,8 @@ function LinkMarks({ link }: { link: string }) {
 function CardRow({ machine, nic }: { machine: DocMachine; nic: DocMachine["nics"][number] }) {
   const { t } = useTranslation();
   const { doc, edit } = useNetworkUi();
-  const lease = useNetwork((state) => state.leases.find((l) => l.mac === nic.mac));
+  const leases = useNetwork((state) => state.leases);
+  const [lease] = leasesOf(doc, leases, nic);
   const link = `${machine.id}/${nic.id}`;
   const name = t("net.cardOf", { name: machine.name, card: nic.id });
   return (

@@ -12,7 +12,7 @@ import { ConnectSelect } from "./ConnectSelect.tsx";
 import { connectNic, parseVlans, removeNic, setCable, setFaults, setGuards, setNic, vlansText } from "./edits.ts";
 import { FaultFields, GuardFields, LinkCounters } from "./LinkFields.tsx";
 import type { DocMachine } from "./network-doc.ts";
-import { newMac, Refusal } from "./network-doc.ts";
+import { leasesOf, newMac, Refusal } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 
 export function NicInspector({ machine, nic }: { machine: DocMachine; nic: Nic }) {
@@ -20,7 +20,8 @@ export function NicInspector({ machine, nic }: { machine: DocMachine; nic: Nic }
   const services = useServices();
   const { doc, edit, select } = useNetworkUi();
   const record = useMachines((state) => state.machines[machine.id]);
-  const lease = useNetwork((state) => state.leases.find((l) => l.mac === nic.mac));
+  const leases = useNetwork((state) => state.leases);
+  const [lease] = leasesOf(doc, leases, nic);
   const link = `${machine.id}/${nic.id}`;
   const name = t("net.cardOf", { name: machine.name, card: nic.id });
   const change = (changes: Partial<Nic>): void => edit(t("net.done.card", { name }), setNic(doc, machine.id, nic.id, changes));

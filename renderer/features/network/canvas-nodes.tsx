@@ -7,7 +7,7 @@ import { useNetwork } from "../../app/services.ts";
 import { StatusShape } from "../../components/StatusMark.tsx";
 import { addVlan } from "./edits.ts";
 import { formatRate, hasFaults } from "./link-text.ts";
-import { freeVlan, gatewayAddress, hueOf, joinedNics, vlanName } from "./network-doc.ts";
+import { freeVlan, gatewayAddress, hueOf, joinedNics, leasesOf, vlanName } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 import type { SceneNode } from "./scene.ts";
 import { handlePoint } from "./scene.ts";
@@ -121,13 +121,14 @@ export function VlanNode({ data: { node, isOver } }: Props) {
 
 export function MachineNode({ data: { node, isOver } }: Props) {
   const { t, i18n } = useTranslation();
+  const { doc } = useNetworkUi();
   const leases = useNetwork((state) => state.leases);
   const rates = useNetwork((state) => state.rates);
   const captures = useNetwork((state) => state.captures);
   if (node.kind !== "vm") return null;
   const { machine } = node;
   const joined = joinedNics(machine);
-  const addresses = machine.nics.flatMap((nic) => leases.find((lease) => lease.mac === nic.mac)?.address ?? []);
+  const addresses = machine.nics.flatMap((nic) => leasesOf(doc, leases, nic).map((lease) => lease.address));
   const bits = machine.nics.reduce((sum, nic) => sum + (rates[`${machine.id}/${nic.id}`]?.received ?? 0) + (rates[`${machine.id}/${nic.id}`]?.sent ?? 0), 0);
   const isUnplugged = joined.length > 0 && joined.every((nic) => !nic.cable);
   const isCaptured = Object.values(captures).some(({ info }) => info.isRunning && info.link.startsWith(`${machine.id}/`));

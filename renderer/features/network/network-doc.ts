@@ -1,6 +1,6 @@
 // What the editor edits: the topology and the cards of all machines, as one value that is replaced, never changed. Also what can
 // be asked of it: which VLANs a switch has, who is on them, which names are free, which cards are where.
-import type { Nic, Topology } from "../../../core/api/network.ts";
+import type { LeaseInfo, Nic, Topology } from "../../../core/api/network.ts";
 import type { VmRecord, VmStatus } from "../../../core/api/vm-state.ts";
 import { machineName, sortMachines } from "../../state/machines.ts";
 
@@ -122,6 +122,14 @@ export function freeNetwork({ topology }: NetworkDoc, vlan: number): string {
     const network = parseNetwork(text);
     if (network === null || !taken.some((other) => other !== null && overlaps(other, network))) return text;
   }
+}
+
+/** What the DHCP servers of the networks that a card is on have given it. One that it had before it was moved is not its address. */
+export function leasesOf({ topology }: NetworkDoc, leases: readonly LeaseInfo[], { mac, connection }: Nic): LeaseInfo[] {
+  const vlans = connection?.vlans;
+  if (vlans === undefined) return [];
+  const isOn = (vlan: number): boolean => (vlans.mode === "access" ? vlans.vlan === vlan : vlans.allowed === "all" || vlans.allowed.includes(vlan) || vlans.native === vlan);
+  return leases.filter((lease) => lease.mac === mac && topology.gateways.some((gateway) => gateway.name === lease.gateway && isOn(gateway.vlan)));
 }
 
 /** A locally administered address in the range that virtual machines use. */
