@@ -102,9 +102,9 @@ export class Translator implements CodeListener {
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
   private readonly counts = new Map<number, number>();
-  /** By mode, place in the page and first bytes of the head. */
-  private readonly known = new Map<string, Translation[]>();
-  private readonly hopeless = new Set<string>();
+  /** By keyAt() of the head: different code may share a key. */
+  private readonly known = new Map<number, Translation[]>();
+  private readonly hopeless = new Set<number>();
   private readonly bound = new Map<number, Binding>();
   /** How often translations of a page were lost to stores, by page: such code has to be hotter to be worth another one. */
   private readonly churn = new Map<number, number>();
@@ -327,12 +327,13 @@ export class Translator implements CodeListener {
     const entry = this.words[(L.PAGE_MAP >> 2) + Math.floor(gpa / PAGE)] as number;
     return (entry & -PAGE) >>> 0;
   }
-  private keyAt(host: number, headAt: number, mode: number): string {
+  /** Of a head: its place in the page, and a hash of the mode and of its first bytes. */
+  private keyAt(host: number, headAt: number, mode: number): number {
     const at = host + headAt;
     const end = Math.min(at + 8, host + PAGE);
-    let text = `${mode} ${headAt}`;
-    for (let n = at; n < end; n++) text += ` ${this.bytes[n]}`;
-    return text;
+    let hash = mode;
+    for (let n = at; n < end; n++) hash = Math.imul(hash ^ (this.bytes[n] as number), 0x0100_0193) ^ (hash >>> 15);
+    return (hash >>> 0) * PAGE + headAt;
   }
 
   // ---- binding ---------------------------------------------------------------------------------
@@ -405,7 +406,7 @@ export class Translator implements CodeListener {
     const host = this.hostOfPage(place.gpa);
     if (host === 0) return;
     for (const translation of this.known.get(this.keyAt(host, place.gpa % PAGE, place.mode)) ?? []) {
-      if (!this.bind(translation, place)) continue;
+      if (translation.mode !== place.mode || !this.bind(translation, place)) continue;
       this.counters.reused++;
       return;
     }
