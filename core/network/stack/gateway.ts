@@ -6,22 +6,24 @@ import { FRAME_HEADER_BYTES } from "../port.ts";
 import type { Lease } from "../services/dhcp-server.ts";
 import { DnsStream } from "../services/dns-stream.ts";
 import { DNS_PORT, GatewayServices } from "../services/gateway-services.ts";
-import type { IpAddress, MacAddress } from "./address.ts";
-import { addressAt, ANY_V4, formatIp, inPrefix, isSpecial } from "./address.ts";
-import type { GatewayHost, GatewaySettings, PortForward } from "./gateway-settings.ts";
-import type { HostEndpoint, HostListener, HostTcp, HostTcpEvents } from "./host-sockets.ts";
-import type { IcmpErrorKind } from "./icmp.ts";
-import type { IpPacket } from "./ip-packet.ts";
-import { ICMP, ICMP6, parseIpv4, parseIpv6, TCP, UDP } from "./ip-packet.ts";
-import { IcmpResponder } from "./icmp.ts";
-import { LinkLayer, PAYLOAD_AT } from "./link-layer.ts";
-import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
-import { NeighbourDiscovery } from "./neighbour-discovery.ts";
-import { equalOctets } from "./octets.ts";
 import { readU16, writeU16 } from "../wire/bytes.ts";
 import { transportChecksum } from "../wire/checksum.ts";
+import { ETHERTYPE_ARP, ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
+import type { IpAddress, MacAddress } from "./address.ts";
+import { addressAt, ANY_V4, isSpecial } from "./address.ts";
+import { GatewayAddresses } from "./gateway-addresses.ts";
+import { GatewayRouting } from "./gateway-routing.ts";
+import type { GatewayHost, GatewaySettings, PortForward } from "./gateway-settings.ts";
+import type { HostEndpoint, HostTcp, HostTcpEvents } from "./host-sockets.ts";
+import type { IcmpErrorKind } from "./icmp.ts";
+import { IcmpResponder } from "./icmp.ts";
+import type { IpPacket } from "./ip-packet.ts";
+import { ICMP, ICMP6, parseIpv4, parseIpv6, TCP, UDP } from "./ip-packet.ts";
+import { LinkLayer, PAYLOAD_AT } from "./link-layer.ts";
+import { NeighbourDiscovery } from "./neighbour-discovery.ts";
+import { equalOctets } from "./octets.ts";
+import { PortForwards } from "./port-forwards.ts";
 import { Reassembly } from "./reassembly.ts";
-import type { RouterMember } from "./router.ts";
 import { TcpSplices } from "./tcp-splices.ts";
 import { UdpFlows } from "./udp-flows.ts";
 
@@ -42,13 +44,10 @@ export class Gateway {
   private readonly icmp: IcmpResponder;
   private readonly discovery: NeighbourDiscovery | undefined;
   private readonly services: GatewayServices;
-  private readonly member: RouterMember | undefined;
-  /** Open forwards, by what they say. */
-  private readonly forwards = new Map<string, HostListener>();
+  private readonly addresses: GatewayAddresses;
+  private readonly routing: GatewayRouting | undefined;
+  private readonly forwards: PortForwards;
   private readonly inbox: Uint8Array[] = [];
-  /** Packets from other networks that came while this gateway was at work. */
-  private readonly routed: IpPacket[] = [];
-  private readonly broadcast: IpAddress;
   private isBusy = false;
   private isWoken = false;
   private isClosed = false;
@@ -59,8 +58,6 @@ export class Gateway {
     this.host = host;
     this.port = port;
     this.address = addressAt(settings.network, 1);
-    const hosts = 2 ** (32 - settings.network.length);
-    this.broadcast = addressAt(settings.network, hosts - 1);
     this.link = new LinkLayer({
       mac: settings.mac,
       mtu: settings.mtu,
@@ -68,11 +65,12 @@ export class Gateway {
       transmit: (frame) => port.send(frame),
       canTransmit: () => port.canSend(),
       solicit6: (target, mac) => this.discovery?.solicit(target, mac),
-      undeliverable: (frame) => this.undeliverable(frame),
+      undeliverable: (frame) => this.routing?.undeliverable(frame),
     });
     this.icmp = new IcmpResponder(this.link);
     const isRouter = settings.nat || settings.router !== undefined;
     this.discovery = settings.network6 && new NeighbourDiscovery(this.link, settings.mac, settings.network6, settings.mtu, isRouter);
+    this.addresses = new GatewayAddresses(settings, this.discovery);
     this.tcp = new TcpSplices({
       link: this.link,
       mtu: settings.mtu,
@@ -98,10 +96,25 @@ export class Gateway {
         this.wake();
       },
     });
-    this.member = settings.router && this.asMember(settings.router.name);
-    if (this.member !== undefined) settings.router?.router.join(this.member);
+    this.routing = settings.router && new GatewayRouting(settings.router.router, settings.router.name, {
+      settings,
+      addresses: this.addresses,
+      link: this.link,
+      icmp: this.icmp,
+      isBusy: () => this.isBusy,
+      run: (work) => this.runAndTell(work),
+      wake: () => this.wake(),
+    });
+    this.forwards = new PortForwards({
+      sockets: host.sockets,
+      udp: this.udp,
+      facing: (guest) => this.addresses.facing(guest ?? this.address),
+      lookup: (name) => this.services.lookup(name),
+      accepted: (socket, ours, guest, guestPort) => this.acceptForward(socket, ours, guest, guestPort),
+      event: (event) => host.event(event),
+    });
     this.tick();
-    this.setForwards(settings.forwards);
+    this.forwards.set(settings.forwards);
     port.connect({
       receive: (frame) => this.receive(frame),
       canReceive: () => this.inbox.length < INBOX_FRAMES,
@@ -123,13 +136,7 @@ export class Gateway {
 
   /** Opens and closes forwards until these are there; one that stays keeps its connections, and so do those of one that goes. */
   setForwards(forwards: readonly PortForward[]): void {
-    const wanted = new Map(forwards.map((forward) => [keyOf(forward), forward]));
-    for (const [key, listener] of this.forwards) {
-      if (wanted.has(key)) continue;
-      listener.close();
-      this.forwards.delete(key);
-    }
-    for (const [key, forward] of wanted) if (!this.forwards.has(key)) this.forwards.set(key, this.openForward(forward));
+    this.forwards.set(forwards);
   }
 
   /** Sizes of the bounded tables. */
@@ -168,8 +175,8 @@ export class Gateway {
     this.tcp.closeAll();
     this.udp.closeAll();
     this.services.close();
-    if (this.member !== undefined) this.settings.router?.router.leave(this.member);
-    for (const listener of this.forwards.values()) listener.close();
+    this.routing?.close();
+    this.forwards.close();
     this.isClosed = true;
     this.port.connect(null);
   }
@@ -201,6 +208,12 @@ export class Gateway {
     this.drainInbox();
   }
 
+  private runAndTell(work: () => void): void {
+    const before = this.nextDeadline();
+    this.run(work);
+    if (this.nextDeadline() < before && !this.isWoken) this.host.wake();
+  }
+
   // --- frames ---
 
   /** A frame may come within a send() of ours; it waits then, since the scratch frame and the tables are in use. */
@@ -222,14 +235,13 @@ export class Gateway {
   private drainInbox(): void {
     for (let handled = 0; handled < INBOX_FRAMES; handled++) {
       const frame = this.inbox.shift();
-      const packet = frame === undefined ? this.routed.shift() : undefined;
-      if (frame === undefined && packet === undefined) return;
+      if (frame === undefined && !this.routing?.hasWaiting) return;
       this.isBusy = true;
       if (frame !== undefined) this.handle(frame);
-      if (packet !== undefined) this.link.forward(packet);
+      else this.routing?.forwardWaiting();
       this.isBusy = false;
     }
-    if (this.inbox.length > 0 || this.routed.length > 0) this.wake();
+    if (this.inbox.length > 0 || this.routing?.hasWaiting) this.wake();
   }
 
   private handle(frame: Uint8Array): void {
@@ -248,46 +260,27 @@ export class Gateway {
   private receiveIp(parsed: IpPacket | undefined, isGroup: boolean): void {
     if (parsed === undefined) return;
     const isUnnumbered = equalOctets(parsed.source, ANY_V4);
-    const isOwn = this.isOwn(parsed.source) || equalOctets(parsed.source, this.broadcast);
-    if (isOwn || (!isUnnumbered && !this.isGuest(parsed.source))) {
+    if (!isUnnumbered && !this.addresses.maySend(parsed.source)) {
       if (!(parsed.protocol === ICMP6 && parsed.source.every((octet) => octet === 0))) return;
     }
     const packet = parsed.fragment === undefined ? parsed : this.reassembly.add(parsed, this.link.nowNs);
     if (packet === undefined) return;
     if (packet.protocol === UDP) this.receiveUdp(packet, isGroup);
     else if (packet.protocol === ICMP6 && packet.source.length === 16) this.receiveIcmp6(packet);
-    else if (isGroup || isUnnumbered || this.isGroupAddress(packet.destination) || this.route(packet)) return;
+    else if (isGroup || isUnnumbered || this.addresses.isGroup(packet.destination) || this.route(packet)) return;
     else if (packet.protocol === TCP) {
-      if (!this.isOwn(packet.destination) && this.isGuest(packet.destination)) return;
+      if (!this.addresses.isOwn(packet.destination) && this.addresses.isGuest(packet.destination)) return;
       this.tcp.receive(packet, this.link.nowNs);
     } else if (packet.protocol === ICMP) {
-      if (this.isOwn(packet.destination)) this.icmp.receive(packet);
+      if (this.addresses.isOwn(packet.destination)) this.icmp.receive(packet);
       else this.error(packet, "prohibited");
     } else this.error(packet, "protocol");
   }
 
   private receiveIcmp6(packet: IpPacket): void {
     if (this.discovery?.receive(packet)) return;
-    if (this.isOwn(packet.destination)) this.icmp.receive(packet);
-    else if (!this.isGroupAddress(packet.destination) && !this.route(packet)) this.error(packet, "prohibited");
-  }
-
-  private isGroupAddress(address: IpAddress): boolean {
-    const first = address[0] as number;
-    return address.length === 16 ? first === 0xff : first >= 224 || equalOctets(address, this.broadcast);
-  }
-
-  private isGuest(address: IpAddress): boolean {
-    if (address.length === 4) return inPrefix(address, this.settings.network);
-    return this.discovery?.isOnLink(address) ?? false;
-  }
-
-  private isOwn(address: IpAddress): boolean {
-    return address.length === 4 ? equalOctets(address, this.address) : (this.discovery?.isOwn(address) ?? false);
-  }
-
-  private addressFor(packet: IpPacket): IpAddress {
-    return packet.source.length === 4 || this.discovery === undefined ? this.address : this.discovery.addressTowards(packet.source);
+    if (this.addresses.isOwn(packet.destination)) this.icmp.receive(packet);
+    else if (!this.addresses.isGroup(packet.destination) && !this.route(packet)) this.error(packet, "prohibited");
   }
 
   // --- UDP ---
@@ -302,9 +295,9 @@ export class Gateway {
     const from = readU16(data, at);
     const to = readU16(data, at + 2);
     const payload = data.subarray(at + 8, at + length);
-    const isForUs = this.isOwn(destination);
-    if ((isForUs || this.isGroupAddress(destination)) && this.services.receiveDhcp(packet, from, to, payload, this.link.nowNs)) return;
-    if (isGroup || from === 0 || to === 0 || this.isGroupAddress(destination) || equalOctets(source, ANY_V4)) return;
+    const isForUs = this.addresses.isOwn(destination);
+    if ((isForUs || this.addresses.isGroup(destination)) && this.services.receiveDhcp(packet, from, to, payload, this.link.nowNs)) return;
+    if (isGroup || from === 0 || to === 0 || this.addresses.isGroup(destination) || equalOctets(source, ANY_V4)) return;
     if (isForUs) {
       if (this.services.receive(packet, from, to, payload)) return;
       const service = this.settings.hostServices.find((entry) => entry.protocol === "udp" && entry.port === to);
@@ -312,7 +305,7 @@ export class Gateway {
       else if (!this.udp.answer(source, from, to, payload)) this.error(packet, "port");
       return;
     }
-    if (this.isGuest(destination) || this.route(packet)) return;
+    if (this.addresses.isGuest(destination) || this.route(packet)) return;
     const remote = { address: destination, port: to };
     if (!this.mayLeave("udp", remote)) this.error(packet, "prohibited");
     else this.udp.send(source, from, remote, remote, payload);
@@ -336,59 +329,19 @@ export class Gateway {
     });
   }
 
-  // --- routing ---
-
-  private asMember(name: string): RouterMember {
-    const { network, network6, mtu } = this.settings;
-    return {
-      name, network, network6, mtu,
-      isOwn: (address) => this.isOwn(address),
-      forward: (packet) => this.forward(packet),
-      sendError: (packet, kind, seenMtu) => {
-        // An error that comes while this gateway is at work may be one about its own packet, which is then still in use.
-        if (!this.isClosed) this.run(() => this.error(packet, kind, seenMtu));
-      },
-    };
-  }
-
-  /** A guest's packet to an address outside its network; whether the router has taken it. */
   private route(packet: IpPacket): boolean {
-    if (this.member === undefined || this.settings.router === undefined || this.isOwn(packet.destination)) return false;
-    const outcome = this.settings.router.router.route(this.member, packet);
-    if (outcome === "local") this.icmp.receive(packet);
-    return outcome !== "elsewhere";
+    return this.routing?.route(packet) ?? false;
   }
 
-  /** Hands a packet from another network to a guest of this one. */
-  private forward(packet: IpPacket): void {
-    if (this.isClosed) return;
-    if (!this.isBusy) {
-      const before = this.nextDeadline();
-      this.run(() => this.link.forward(packet));
-      if (this.nextDeadline() < before && !this.isWoken) this.host.wake();
-    } else if (this.routed.length < INBOX_FRAMES) {
-      const { data, mac, source, destination } = packet;
-      this.routed.push({ ...packet, data: data.slice(), mac: mac.slice(), source: source.slice(), destination: destination.slice() });
-      this.wake();
-    }
-  }
-
-  private undeliverable(frame: Uint8Array): void {
-    if (this.settings.router === undefined) return;
-    const mac = frame.subarray(6, 12);
-    const packet = readU16(frame, 12) === ETHERTYPE_IPV4 ? parseIpv4(frame, 14, frame.length, mac) : parseIpv6(frame, 14, frame.length, mac);
-    if (packet !== undefined && packet.fragment === undefined && !this.isOwn(packet.source)) this.settings.router.router.undeliverable(packet);
-  }
-
-  private error(packet: IpPacket, kind: IcmpErrorKind, mtu = 0): void {
-    this.icmp.error(packet, kind, this.addressFor(packet), mtu);
+  private error(packet: IpPacket, kind: IcmpErrorKind): void {
+    this.icmp.error(packet, kind, this.addresses.towards(packet));
   }
 
   // --- TCP ---
 
   private connectTcp(guest: IpAddress, to: IpAddress, port: number, events: HostTcpEvents): HostTcp | "refused" | "prohibited" {
     const { sockets } = this.host;
-    if (this.isOwn(to)) {
+    if (this.addresses.isOwn(to)) {
       if (port === DNS_PORT) return new DnsStream(this.services.dns, guest.slice(), events);
       const service = this.settings.hostServices.find((entry) => entry.protocol === "tcp" && entry.port === port);
       return service === undefined ? "refused" : sockets.connectTcp(service.host, events);
@@ -397,30 +350,12 @@ export class Gateway {
     return this.mayLeave("tcp", remote) ? sockets.connectTcp(remote, events) : "prohibited";
   }
 
-  private openForward(forward: PortForward): HostListener {
-    const { sockets } = this.host;
-    const { protocol, host, guest } = forward;
-    const failed = (reason: string): void =>
-      this.host.event({ kind: "forward-failed", protocol, host: `${formatIp(host.address)} port ${host.port}`, reason });
-    // A machine known by name may get another address at any time, so that it is looked up for each connection.
-    const target = (): IpAddress | undefined => ("name" in guest ? this.services.lookup(guest.name.toLowerCase())?.[0] : guest.address);
-    const isV6 = "address" in guest && guest.address.length === 16;
-    const ours = isV6 && this.discovery !== undefined ? this.discovery.address : this.address;
-    if (protocol === "udp") return this.udp.forward(host, ours, target, guest.port, failed);
-    const accepted = (socket: HostTcp): HostTcpEvents | undefined => {
-      const address = this.isClosed ? undefined : target();
-      if (address === undefined) return undefined;
-      let events: HostTcpEvents | undefined;
-      this.run(() => {
-        events = this.tcp.openToGuest(socket, ours, address, guest.port, this.link.nowNs);
-      });
-      this.wake();
-      return events;
-    };
-    return sockets.listenTcp(host, accepted, failed);
+  private acceptForward(socket: HostTcp, ours: IpAddress, guest: IpAddress, port: number): HostTcpEvents | undefined {
+    let events: HostTcpEvents | undefined;
+    this.run(() => {
+      events = this.tcp.openToGuest(socket, ours, guest, port, this.link.nowNs);
+    });
+    this.wake();
+    return events;
   }
-}
-
-function keyOf({ protocol, host, guest }: PortForward): string {
-  return `${protocol} ${formatIp(host.address)} ${host.port} ${"name" in guest ? guest.name : formatIp(guest.address)} ${guest.port}`;
 }
