@@ -1,6 +1,7 @@
 // The loop of the network's thread: takes frames from the rings of all cards in turns, lets the fabric do what is due, and otherwise leaves
 // the thread to its event loop, which host sockets need. Nothing polls: an idle network waits for its doorbell (Atomics.waitAsync), for a
 // timer at the fabric's next deadline, or for a socket.
+import { ControlWord } from "../api/worker-protocol.ts";
 import type { NicLinkEnd } from "./nic-link.ts";
 
 /** Of one card, before the next one's turn. */
@@ -32,6 +33,8 @@ export class NetworkLoop {
   private isWaiting = false;
   private isOver = false;
   private timer: NodeJS.Timeout | undefined;
+  /** SIGNAL words of machines that are to be woken. */
+  private sleepers: Int32Array[] = [];
 
   constructor(options: NetworkLoopOptions) {
     this.o = options;
@@ -51,6 +54,12 @@ export class NetworkLoop {
     if (this.isInTurn || this.isScheduled || this.isOver) return;
     this.isScheduled = true;
     setImmediate(this.scheduled);
+  }
+
+  /** Wakes a machine at the end of this round, so that it finds more than the first frame. */
+  wakeMachine(control: Int32Array): void {
+    this.sleepers.push(control);
+    this.wake();
   }
 
   stop(): void {
@@ -95,6 +104,7 @@ export class NetworkLoop {
         fabric.poll();
         done++;
       }
+      if (this.sleepers.length > 0) this.wakeMachines();
       if (now - startNs > TURN_NS) return done > 0 ? undefined : seen;
       if (done > 0) {
         spinUntilNs = now + SPIN_NS;
@@ -112,6 +122,15 @@ export class NetworkLoop {
     for (let i = this.first; i < ends.length; i++) done += ends[i]!.poll(BATCH_FRAMES);
     for (let i = 0; i < this.first; i++) done += ends[i]?.poll(BATCH_FRAMES) ?? 0;
     return done;
+  }
+
+  private wakeMachines(): void {
+    const { sleepers } = this;
+    this.sleepers = [];
+    for (const control of sleepers) {
+      Atomics.add(control, ControlWord.SIGNAL, 1);
+      Atomics.notify(control, ControlWord.SIGNAL);
+    }
   }
 
   private rest(seen: number | undefined): void {

@@ -4,7 +4,6 @@ import { randomFillSync } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import type { NetworkEvent } from "../api/network.ts";
 import type { FromNetworkWorker, NetworkWorkerStart, ToNetworkWorker } from "../api/network-protocol.ts";
-import { ControlWord } from "../api/worker-protocol.ts";
 import { NetworkFabric } from "../network/fabric/network-fabric.ts";
 import { NodeHostSockets } from "../network/host/node-host-sockets.ts";
 import { NodeTftpFiles } from "../network/host/node-tftp-files.ts";
@@ -58,10 +57,7 @@ function main(start: NetworkWorkerStart, post: (message: FromNetworkWorker) => v
 
   const attach = ({ link, machine, mac, buffer, control, wiring }: Extract<ToNetworkWorker, { kind: "attach" }>): string | undefined => {
     const words = new Int32Array(control);
-    const end = new NicLinkEnd(buffer, "network", () => {
-      Atomics.add(words, ControlWord.SIGNAL, 1);
-      Atomics.notify(words, ControlWord.SIGNAL);
-    });
+    const end = new NicLinkEnd(buffer, "network", () => loop.wakeMachine(words));
     const fault = fabric.attach({ link, machine, mac, wiring, end });
     if (fault !== undefined) return fault;
     ends.set(link, end);

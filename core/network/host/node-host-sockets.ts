@@ -36,6 +36,7 @@ class NodeTcp implements HostTcp {
   private events: HostTcpEvents | undefined;
   private isAtEnd = false;
   private isEnded = false;
+  private isGathering = false;
   private chunk: Uint8Array = new Uint8Array(0);
 
   constructor(socket: Socket, events: HostTcpEvents | undefined) {
@@ -88,8 +89,20 @@ class NodeTcp implements HostTcp {
     const room = WRITE_BOUND - this.socket.writableLength;
     if (room <= 0 || this.isEnded || this.socket.destroyed) return 0;
     const count = Math.min(room, bytes.length);
+    this.gather();
     this.socket.write(bytes.slice(0, count));
     return count;
+  }
+
+  /** What is written until the current work is done goes out together: a system call for each segment would cost more than the rest. */
+  private gather(): void {
+    if (this.isGathering) return;
+    this.isGathering = true;
+    this.socket.cork();
+    process.nextTick(() => {
+      this.isGathering = false;
+      this.socket.uncork();
+    });
   }
 
   end(): void {
