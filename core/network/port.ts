@@ -13,6 +13,8 @@ export const FRAME_MAX_BYTES = 9022;
 export interface NetPortClient {
   /** A frame has arrived. `frame` is borrowed for the call: copy what is to be kept, and do not write to it. */
   receive(frame: Uint8Array): void;
+  /** The last of a row of frames has been received: what the client has put together of them is to go on. From a port that `comesInRows`. */
+  receiveEnd?(): void;
   /** Whether receive() would take a frame now. A sender that ignores this loses the frame, as on a real wire. */
   canReceive(): boolean;
   /** The carrier came or went; within connect() too, when that completes the link. */
@@ -29,6 +31,8 @@ export interface NetPort {
   canSend(): boolean;
   /** Carrier: the cable is plugged in, and both ends are held. */
   readonly linkUp: boolean;
+  /** The client hears receiveEnd() after each row of frames. */
+  readonly comesInRows?: boolean;
   /** Takes hold of this end, or lets go with null. */
   connect(client: NetPortClient | null): void;
   /** Tells the far end that canReceive() is true again after having been false. */

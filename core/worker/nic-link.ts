@@ -36,6 +36,7 @@ export function nicLinkBuffer(): SharedArrayBuffer {
 
 /** One end, on the thread that it belongs to. What has arrived is delivered by poll(), and by receiveReady(). */
 export class NicLinkEnd implements NetPort {
+  readonly comesInRows = true;
   private readonly words: Int32Array;
   private readonly out: FrameWriter;
   private readonly in: FrameReader;
@@ -134,6 +135,7 @@ export class NicLinkEnd implements NetPort {
       count++;
     }
     this.frames += count;
+    if (count > 0) client.receiveEnd?.();
     if (this.in.takeWish()) this.wakeFar();
     return count;
   }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { foldChecksum, sumView } from "../../network/wire/checksum.ts";
-import { Cable, type NetPortClient } from "../../network/port.ts";
+import { TcpSegmenter } from "../../network/offload/tcp-segmenter.ts";
+import { tcpFrame } from "../../network/offload/tcp-segmenter.test.ts";
+import { Cable, type NetPort, type NetPortClient } from "../../network/port.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
 import { DeviceBench } from "../../testkit/device-bench.ts";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
@@ -329,3 +331,71 @@ deviceConformance(
   },
   { banks: [legacyBytes(12), MODERN_BYTES, 4096] },
 );
+
+test("segments that come in a row reach a driver that asked for it as one packet; others get them one by one", () => {
+  const F_GUEST_CSUM = 1, F_GUEST_TSO4 = 7;
+  for (const [features, packets] of [[[F_MERGEABLE, F_GUEST_CSUM, F_GUEST_TSO4], 1], [[F_MERGEABLE, F_GUEST_CSUM], 4], [[F_MERGEABLE], 4], [[F_GUEST_CSUM, F_GUEST_TSO4], 4]] as const) {
+    const { device, cable, give, take } = started({ features: [...features] });
+    // A port that says when a row of frames ends.
+    const port = { ...forwarding(cable.a), comesInRows: true };
+    device.attach(port);
+    for (let i = 0; i < 8; i++) give(2048);
+    const { frame, view, tcpAt } = tcpFrame(4000, { flags: 0x10 });
+    frame.set(MAC);
+    const segmenter = new TcpSegmenter();
+    assert.ok(segmenter.begin(frame, view, frame.length, tcpAt, 1000));
+    for (let i = 0; i < segmenter.count; i++) {
+      assert.ok(device.canReceive());
+      device.receive(segmenter.segment(i));
+    }
+    if (packets === 1) assert.deepEqual(take(), []);
+    device.receiveEnd();
+    const buffers = take();
+    if (packets === 1) {
+      const whole = Buffer.concat(buffers);
+      // NEEDS_CSUM, TCPV4, all headers' length, segment size, checksum's start and place, buffers.
+      assert.deepEqual([...whole.subarray(0, 12)], [1, 1, 66, 0, 0xe8, 3, 34, 0, 16, 0, buffers.length, 0]);
+      assert.equal(whole.length, 12 + frame.length);
+      assert.deepEqual([...whole.subarray(12 + 66)], [...frame.subarray(66)]);
+    } else {
+      assert.equal(buffers.length, 4);
+      for (const [i, buffer] of buffers.entries()) {
+        assert.deepEqual([...buffer.subarray(0, 10)], Array.from({ length: 10 }, () => 0));
+        assert.deepEqual([...buffer.subarray(12 + 66)], [...frame.subarray(66 + 1000 * i, 1066 + 1000 * i)]);
+      }
+    }
+  }
+});
+
+test("what is being joined is bounded by the driver's buffers and lost by a reset", () => {
+  const { device, cable, give, take, driver } = started({ features: [F_MERGEABLE, 1, 7] });
+  device.attach({ ...forwarding(cable.a), comesInRows: true });
+  for (let i = 0; i < 3; i++) give(1600);
+  const { frame, view, tcpAt } = tcpFrame(8000, { flags: 0x10 });
+  frame.set(MAC);
+  const segmenter = new TcpSegmenter();
+  assert.ok(segmenter.begin(frame, view, frame.length, tcpAt, 1448));
+  let taken = 0;
+  for (let i = 0; i < segmenter.count && device.canReceive(); i++, taken++) device.receive(segmenter.segment(i));
+  device.receiveEnd();
+  assert.ok(taken >= 2 && taken <= 3);
+  assert.equal(Buffer.concat(take()).length, 12 + 66 + 1448 * taken);
+  for (let i = 0; i < 3; i++) give(1600);
+  assert.ok(device.canReceive());
+  device.receive(segmenter.segment(0));
+  driver.start({ features: [F_MERGEABLE, 1, 7] });
+  device.receiveEnd();
+  assert.deepEqual(take(), []);
+});
+
+function forwarding(port: NetPort) {
+  return {
+    send: (frame: Uint8Array) => port.send(frame),
+    canSend: () => port.canSend(),
+    get linkUp() {
+      return port.linkUp;
+    },
+    connect: (client: NetPortClient | null) => port.connect(client),
+    receiveReady: () => port.receiveReady(),
+  };
+}

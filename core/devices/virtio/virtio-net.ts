@@ -1,11 +1,12 @@
-// Network card (virtio 1.1, 5.1): mergeable receive buffers, checksums and TCP segmentation done on transmit, filters by control queue,
-// carrier, MTU. A port carries whole frames with checksums only, so nothing is offloaded on receive and the driver checks for itself.
+// Network card (virtio 1.1, 5.1): mergeable receive buffers, checksums and TCP segmentation done on transmit, segments of a TCP flow that
+// come in a row joined on receive, filters by control queue, carrier, MTU. A port carries whole frames with checksums only.
 // Not offered: several queue pairs, UDP fragmentation, announcements. What the port does not take waits in the ring: no frame of the
 // guest's is lost for want of room but those a peer drops. Frames that are none, or too long, are let pass unseen.
 import type { PciRom } from "../../bus/pci-function.ts";
 import type { NetPort, NetPortClient } from "../../network/port.ts";
 import { FRAME_HEADER_BYTES, FRAME_MAX_BYTES } from "../../network/port.ts";
 import { FrameBuffer } from "../../network/offload/frame-buffer.ts";
+import { JOINABLE, PLAIN, TcpCoalescer } from "../../network/offload/tcp-coalescer.ts";
 import { TcpSegmenter, completeChecksum } from "../../network/offload/tcp-segmenter.ts";
 import type { DescriptorChain } from "./descriptor-chain.ts";
 import { F_VERSION_1, VirtioDevice, type VirtioPorts } from "./virtio-device.ts";
@@ -15,21 +16,23 @@ import { NetModel, QUEUE_SIZE } from "./virtio-net.state.ts";
 import type { Virtqueue } from "./virtqueue.ts";
 
 const RX = 0, TX = 1, CONTROL = 2;
-const F_CSUM = 0, F_MTU = 3, F_MAC = 5, F_HOST_TSO4 = 11, F_HOST_TSO6 = 12, F_HOST_ECN = 13, F_MERGEABLE = 15, F_STATUS = 16;
+const F_CSUM = 0, F_GUEST_CSUM = 1, F_GUEST_TSO4 = 7, F_GUEST_TSO6 = 8, F_MTU = 3, F_MAC = 5, F_HOST_TSO4 = 11, F_HOST_TSO6 = 12, F_HOST_ECN = 13, F_MERGEABLE = 15, F_STATUS = 16;
 const F_CONTROL = 17, F_CONTROL_RX = 18, F_CONTROL_VLAN = 19, F_CONTROL_RX_EXTRA = 20, F_CONTROL_MAC = 23;
 const FEATURES = [
   F_CSUM, F_MAC, F_HOST_TSO4, F_HOST_TSO6, F_HOST_ECN, F_MERGEABLE, F_STATUS, F_CONTROL, F_CONTROL_RX, F_CONTROL_VLAN, F_CONTROL_RX_EXTRA, F_CONTROL_MAC,
+  F_GUEST_CSUM, F_GUEST_TSO4, F_GUEST_TSO6,
 ];
 const CONFIG_BYTES = 12;
 const STATUS_AT = 6, PAIRS_AT = 8, MTU_AT = 10;
 const HEADER_BYTES = 12, LEGACY_HEADER_BYTES = 10, COUNT_AT = 10;
-const NEEDS_CHECKSUM = 1, GSO_NONE = 0, GSO_TCP4 = 1, GSO_TCP6 = 4, GSO_ECN = 0x80;
+const NEEDS_CHECKSUM = 1, DATA_VALID = 2, GSO_NONE = 0, GSO_TCP4 = 1, GSO_TCP6 = 4, GSO_ECN = 0x80;
 /** A packet to be segmented: the largest IP packet behind a header with two tags. */
 const PACKET_MAX_BYTES = 0xffff + FRAME_HEADER_BYTES + 8;
 /** Drivers give receive buffers of up to 17 pages. */
 const MAX_CHAIN_BYTES = 128 << 10;
 const TAG_BYTES = 8;
 const ETHERNET_MTU = 1500;
+const TCP_CHECKSUM_AT = 16;
 
 export interface VirtioNetOptions {
   mac: Uint8Array;
@@ -51,6 +54,8 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
   private readonly headerFields = new DataView(this.header.buffer);
   private readonly rxHeader = new Uint8Array(HEADER_BYTES);
   private readonly legacyRxHeader = this.rxHeader.subarray(0, LEGACY_HEADER_BYTES);
+  private readonly rxFields = new DataView(this.rxHeader.buffer);
+  private readonly joined = new TcpCoalescer();
   private readonly packet = new FrameBuffer(PACKET_MAX_BYTES);
   private readonly segmenter = new TcpSegmenter();
   /** Receive buffers taken from the ring and not filled yet, and their room; `lost` are such that load() knows by number only. */
@@ -93,6 +98,7 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
   /** Plugs the card into another port, or into none, while the guest runs. */
   attach(port: NetPort | null): void {
     this.port?.connect(null);
+    this.joined.drop();
     this.port = port;
     port?.connect(this);
     this.linkChanged(port?.linkUp ?? false);
@@ -115,8 +121,10 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
   }
 
   canReceive(): boolean {
-    // A frame in several buffers must not find half of them only.
-    if (this.reserve(this.isMergeable ? HEADER_BYTES + (this.mtu ?? ETHERNET_MTU) + FRAME_HEADER_BYTES + TAG_BYTES : 1)) return true;
+    // A frame in several buffers must not find half of them only; what is being joined has its own.
+    const { segments, length } = this.joined;
+    const pending = segments > 0 ? HEADER_BYTES + length : 0;
+    if (this.reserve(this.isMergeable ? pending + HEADER_BYTES + (this.mtu ?? ETHERNET_MTU) + FRAME_HEADER_BYTES + TAG_BYTES : 1)) return true;
     this.isStarved = true;
     return false;
   }
@@ -125,6 +133,58 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
     const queue = this.queues[RX];
     if (!queue?.isEnabled || !this.isRunning || frame.length < FRAME_HEADER_BYTES || frame.length > FRAME_MAX_BYTES) return;
     if (this.has(F_CONTROL_RX) && !this.filter.accepts(frame, this.mac, this.has(F_CONTROL_VLAN))) return;
+    if (this.joins) this.join(frame);
+    else this.deliver(queue, frame);
+  }
+
+  receiveEnd(): void {
+    if (this.joined.segments > 0) this.deliverJoined();
+  }
+
+  /** The driver takes packets larger than frames, and the port says when a row of frames ends. */
+  private get joins(): boolean {
+    return this.port?.comesInRows === true && this.isMergeable && this.has(F_GUEST_CSUM) && (this.has(F_GUEST_TSO4) || this.has(F_GUEST_TSO6));
+  }
+
+  private join(frame: Uint8Array): void {
+    const { joined } = this;
+    const kind = joined.look(frame);
+    const isWanted = kind === JOINABLE && this.has(joined.frameIsIpv4 ? F_GUEST_TSO4 : F_GUEST_TSO6);
+    if (isWanted && joined.follows(frame) && this.reserve(HEADER_BYTES + joined.lengthWith())) {
+      joined.take(frame);
+      return;
+    }
+    this.receiveEnd();
+    if (isWanted && this.reserve(HEADER_BYTES + frame.length)) {
+      joined.take(frame);
+      return;
+    }
+    this.rxFields.setUint8(0, kind === PLAIN ? 0 : DATA_VALID);
+    this.deliver(this.queues[RX] as Virtqueue, frame); // receive() has looked
+    this.rxHeader.fill(0);
+  }
+
+  private deliverJoined(): void {
+    const { joined, rxFields } = this;
+    const { segments, segmentBytes, tcpAt, isIpv4 } = joined;
+    const packet = joined.finish();
+    const queue = this.queues[RX];
+    if (!queue?.isEnabled || !this.isRunning) return;
+    if (segments === 1) rxFields.setUint8(0, DATA_VALID);
+    else {
+      rxFields.setUint8(0, NEEDS_CHECKSUM);
+      rxFields.setUint8(1, isIpv4 ? GSO_TCP4 : GSO_TCP6);
+      rxFields.setUint16(2, joined.headerBytes, true);
+      rxFields.setUint16(4, segmentBytes, true);
+      rxFields.setUint16(6, tcpAt, true);
+      rxFields.setUint16(8, TCP_CHECKSUM_AT, true);
+    }
+    this.deliver(queue, packet);
+    this.rxHeader.fill(0);
+  }
+
+  /** Hands a frame to the driver, with what the header says now. */
+  private deliver(queue: Virtqueue, frame: Uint8Array): void {
     const header = this.headerBytes === HEADER_BYTES ? this.rxHeader : this.legacyRxHeader;
     const needed = header.length + frame.length;
     const { isMergeable } = this;
@@ -287,6 +347,7 @@ export class VirtioNet extends VirtioDevice<NetModel> implements NetPortClient {
   protected override resetModel(): void {
     this.held.length = 0;
     this.heldBytes = 0;
+    this.joined.drop();
     this.lost = [];
     this.stalled = null;
     this.isStarved = false;
