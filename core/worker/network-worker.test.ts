@@ -21,7 +21,6 @@ class Bench {
   private readonly doorbell = new SharedArrayBuffer(4);
   private readonly waiting = new Set<() => void>();
   private queries = 0;
-  private readonly cards: { end: NicLinkEnd; words: Int32Array }[] = [];
   isOver = false;
 
   constructor(t: TestContext) {
@@ -53,7 +52,8 @@ class Bench {
     return answer.kind === "done" ? answer.failure : assert.fail(answer.kind);
   }
 
-  async guest(machine: string, last: number, connection: NicConnection): Promise<NetworkGuest> {
+  /** `isDeaf`: it never looks into its ring again. */
+  async guest(machine: string, last: number, connection: NicConnection, isDeaf = false): Promise<NetworkGuest> {
     const buffer = nicLinkBuffer();
     const control = new SharedArrayBuffer(CONTROL_BYTES);
     const bell = new Int32Array(this.doorbell);
@@ -64,9 +64,9 @@ class Bench {
     const mac = `52:54:00:00:00:0${last}`;
     const guest = new NetworkGuest(mac, end);
     const words = new Int32Array(control);
-    this.cards.push({ end, words });
     const wiring = { connection, cable: true };
     assert.equal(await this.done({ kind: "attach", link: `${machine}-id/nic0`, machine, mac, buffer, control, wiring }), null);
+    if (isDeaf) return guest;
     void this.serve(words, end);
     await this.until(() => guest.carrier.at(-1) === "up" || undefined);
     return guest;
@@ -129,6 +129,27 @@ test("frames pass between two machines, addresses come from the gateway, and a f
   assert.match((await bench.done({ kind: "wire", link: "x/nic0", wiring: { connection: null, cable: true } })) ?? "", /There is no link/);
   bench.post({ kind: "detach", link: "b-id/nic0" });
   await bench.until(() => (b.carrier.at(-1) === "down" ? true : undefined));
+});
+
+test("a machine that does not read its ring loses its own frames, and nobody else's", async (t) => {
+  const bench = new Bench(t);
+  await bench.done({ kind: "topology", topology: TOPOLOGY });
+  const deaf = await bench.guest("deaf", 3, access(10), true);
+  const a = await bench.guest("a", 1, access(10));
+  const b = await bench.guest("b", 2, access(10));
+  const got: number[] = [];
+  // 3 MB to everybody, in steps that the others keep up with; the deaf one's ring holds 1 MB.
+  for (let n = 0; n < 40; n++) {
+    for (let i = 0; i < 50; i++) a.send(n, undefined, 1514);
+    await bench.until(() => (got.push(...b.markers()) >= (n + 1) * 50 ? true : undefined));
+  }
+  assert.equal(got.length, 2000);
+  assert.deepEqual(deaf.frames, []);
+  bench.post({ kind: "watch", intervalMs: 5 });
+  const links = await bench.until(() => bench.messages.flatMap((each) => (each.kind === "stats" ? [each.stats.links] : []))[0]);
+  const overrun = (link: string): number => links.find((each) => each.link === link)?.drops["overrun"] ?? 0;
+  assert.ok(overrun("deaf-id/nic0") > 1000);
+  assert.equal(overrun("b-id/nic0"), 0);
 });
 
 test("statistics come when they are asked for and something has changed", async (t) => {
