@@ -35,6 +35,8 @@ export interface Lease {
 
 const OFFER_NS = 60e9;
 const DECLINED_NS = 600e9;
+/** How often it is told that the pool is used up. */
+const COMPLAINT_NS = 60e9;
 const REQUESTED_ADDRESS = 50;
 const SERVER_ID = 54;
 
@@ -43,6 +45,9 @@ export class DhcpServer {
   private readonly byAddress = new Map<string, Lease>();
   private readonly byMac = new Map<string, Lease>();
   private next: number;
+  /** No address is free before; a lease that is given back changes that. */
+  private fullUntilNs = -Infinity;
+  private complainedNs = -Infinity;
 
   constructor(settings: DhcpSettings) {
     this.settings = settings;
@@ -136,12 +141,18 @@ export class DhcpServer {
     const { poolFirst, poolLast, network } = this.settings;
     const size = poolLast - poolFirst + 1;
     this.limitOffers(size);
+    if (nowNs < this.fullUntilNs) return undefined;
     for (let tried = 0; tried < Math.min(size, 65536); tried++) {
       const address = addressAt(network, this.next);
       this.next = this.next >= poolLast ? poolFirst : this.next + 1;
       if (this.isFree(address, nowNs)) return this.add(message.mac, address, hostName(message), nowNs);
     }
-    this.settings.poolExhausted();
+    this.fullUntilNs = Infinity;
+    for (const lease of this.byAddress.values()) this.fullUntilNs = Math.min(this.fullUntilNs, lease.expiresNs);
+    if (nowNs - this.complainedNs >= COMPLAINT_NS) {
+      this.complainedNs = nowNs;
+      this.settings.poolExhausted();
+    }
     return undefined;
   }
 
@@ -171,6 +182,7 @@ export class DhcpServer {
   }
 
   private drop(lease: Lease): void {
+    this.fullUntilNs = -Infinity;
     this.byAddress.delete(formatIp(lease.address));
     if (this.byMac.get(formatMac(lease.mac)) === lease) this.byMac.delete(formatMac(lease.mac));
     if (lease.state === "bound") this.settings.leaseChanged(lease, false);

@@ -15,6 +15,8 @@ import { TFTP_PORT, TftpServer } from "./tftp-server.ts";
 export const DNS_PORT = 53;
 const DHCP_SERVER_PORT = 67;
 const DHCP_CLIENT_PORT = 68;
+/** Addresses that DHCP gives out in a large network. */
+const POOL_MAX = 4096;
 
 export interface ServicePorts {
   readonly settings: GatewaySettings;
@@ -36,11 +38,12 @@ export class GatewayServices {
     this.ports = ports;
     const { settings, host, address } = ports;
     const hosts = 2 ** (32 - settings.network.length);
+    const poolFirst = Math.min(hosts - 2, hosts > 32 ? 10 : 2);
     this.dhcp = new DhcpServer({
       network: settings.network,
       gateway: address,
-      poolFirst: Math.min(hosts - 2, hosts > 32 ? 10 : 2),
-      poolLast: hosts - 2,
+      poolFirst,
+      poolLast: Math.min(hosts - 2, poolFirst + POOL_MAX - 1),
       reservations: settings.reservations,
       leaseSeconds: settings.leaseSeconds,
       domain: settings.domain,

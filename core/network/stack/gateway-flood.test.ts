@@ -55,7 +55,11 @@ test("machines that take every lease leave a reserved one alone, and one event t
     if (n % 500 === 0) witness.assertServed();
   }
   assert.ok([...bed.gateway.leases].length <= 254);
-  assert.ok(bed.events.some((event) => event.kind === "pool-exhausted"));
+  assert.equal(bed.events.filter((event) => event.kind === "pool-exhausted").length, 1);
+  witness.assertServed();
+  // Leases run out, and there is room again.
+  bed.run(3700e9);
+  assert.ok(bed.exchange(dhcp(DISCOVER, 1_000_000)).length > 0);
   witness.assertServed();
 });
 
