@@ -130,6 +130,9 @@ describe("under QEMU", { skip, timeout: 4 * guardMs }, () => {
     const help = await guest.command("help");
     for (const name of ["ring", "mem", "cpu", "bench", "uptime", "date", "crash", "poweroff"])
       assert.match(help, new RegExp(`^  ${name} `, "m"));
+    const helpNet = await guest.command("help net");
+    for (const name of ["net", "dhcp", "arp", "ping", "http", "flood", "vlan", "wait"]) assert.match(helpNet, new RegExp(`^  ${name} `, "m"));
+    assert.match(await guest.command("net"), /^There is no network card/);
     assert.match(await guest.command("mem"), /usable[\s\S]*Frames of 4 KiB: 15\d{3} in all[\s\S]*4 levels/);
     assert.match(await guest.command("cpu"), /features [\s\S]*\bsyscall\b[\s\S]*hypervisor +TCGTCGTCGTCG/);
     assert.match(await guest.command("uptime"), /^Up 0 h \d\d min \d\d\.\d{3} s;/);

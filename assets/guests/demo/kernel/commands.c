@@ -1,12 +1,26 @@
 // The commands of the kernel; the larger ones have files of their own (command-*.c).
 #include "kernel.h"
 
+static void list_commands(enum command_group group) {
+  for (u64 i = 0; i < command_count; i++) {
+    const struct command *c = &commands[i];
+    if (c->group != group) continue;
+    kprintf("  \x1b[96m%-9s\x1b[0m %-12s %s", c->name, c->arguments, strlen(c->arguments) > 12 ? "\n                         " : "");
+    kprintf("%s\n", c->help);
+  }
+}
+
 static void command_help(const char *arguments) {
-  (void)arguments;
+  if (strcmp(arguments, "net") == 0) {
+    kprintf("\x1b[97mCommands of the network\x1b[0m\n");
+    list_commands(GROUP_NETWORK);
+    kprintf("A HOST is an address or a name; Ctrl-C ends what takes long.\n");
+    return;
+  }
   kprintf("\x1b[97mCommands\x1b[0m\n");
-  for (u64 i = 0; i < command_count; i++)
-    kprintf("  \x1b[96m%-9s\x1b[0m %-28s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
-  kprintf("Programs are commands too: type \x1b[96mrun\x1b[0m to see them. Arrows, Tab, Ctrl-C work.\n");
+  list_commands(GROUP_GENERAL);
+  kprintf("Commands of the network: \x1b[96mhelp net\x1b[0m. Programs are commands too: \x1b[96mrun\x1b[0m lists them.\n"
+          "Arrows, Tab, Ctrl-C work.\n");
 }
 
 static void command_ring(const char *arguments) {
@@ -167,32 +181,32 @@ static void command_about(const char *arguments) {
 }
 
 const struct command commands[] = {
-    {"help", "", "this list", command_help},
-    {"ring", "[all]", "which ring runs what, and what ring 3 is refused", command_ring},
-    {"mem", "", "memory map, frames and page tables", command_mem},
-    {"cpu", "", "what the processor says about itself", command_cpu},
-    {"bench", "", "how fast it is (about two seconds)", command_bench},
-    {"uptime", "", "time since start, interrupts", command_uptime},
-    {"date", "", "the real-time clock", command_date},
-    {"run", "[NAME ...]", "the programs, or run one", command_run},
-    {"ps", "", "what is running", command_ps},
-    {"kill", "ID", "end a program", command_kill},
-    {"echo", "TEXT", "print the text", command_echo},
-    {"clear", "", "empty the screen", command_clear},
-    {"color", "[NAME|0-7]", "colours of text and background", command_color},
-    {"net", "", "the network card: link, addresses, counters (also: ifconfig)", command_net},
-    {"ifconfig", "", "the same", command_net},
-    {"dhcp", "", "ask for an address again", command_dhcp},
-    {"arp", "", "neighbours and their hardware addresses", command_arp},
-    {"ping", "HOST [COUNT [MS]]", "round trips; MS 0: at once, only the summary", command_ping},
-    {"http", "get URL|serve on|off", "fetch a page; our own pages", command_http},
-    {"flood", "HOST|broadcast [N [BYTES]]", "many frames, and their rate", command_flood},
-    {"vlan", "ID|off", "tag our frames by IEEE 802.1Q", command_vlan},
-    {"wait", "SECONDS|net|[gone] HOST [S]", "until later, an address, an answer, none", command_wait},
-    {"crash", "", "triple fault: the machine dies, its neighbours do not", command_crash},
-    {"panic", "", "a fault inside the kernel", command_panic},
-    {"reboot", "", "restart the machine", command_reboot},
-    {"poweroff", "", "power off by ACPI", command_poweroff},
-    {"about", "", "what this is", command_about},
+    {"help", "[net]", "this list, or that of the network's commands", command_help, GROUP_GENERAL},
+    {"ring", "[all]", "which ring runs what, and what ring 3 is refused", command_ring, GROUP_GENERAL},
+    {"mem", "", "memory map, frames and page tables", command_mem, GROUP_GENERAL},
+    {"cpu", "", "what the processor says about itself", command_cpu, GROUP_GENERAL},
+    {"bench", "", "how fast it is (about two seconds)", command_bench, GROUP_GENERAL},
+    {"uptime", "", "time since start, interrupts", command_uptime, GROUP_GENERAL},
+    {"date", "", "the real-time clock", command_date, GROUP_GENERAL},
+    {"run", "[NAME ...]", "the programs, or run one", command_run, GROUP_GENERAL},
+    {"ps", "", "what is running", command_ps, GROUP_GENERAL},
+    {"kill", "ID", "end a program", command_kill, GROUP_GENERAL},
+    {"echo", "TEXT", "print the text", command_echo, GROUP_GENERAL},
+    {"clear", "", "empty the screen", command_clear, GROUP_GENERAL},
+    {"color", "[NAME|0-7]", "colours of text and background", command_color, GROUP_GENERAL},
+    {"net", "", "the network card: link, addresses, counters (also: ifconfig)", command_net, GROUP_NETWORK},
+    {"ifconfig", "", "", command_net, GROUP_ALIAS},
+    {"dhcp", "", "ask for an address again", command_dhcp, GROUP_NETWORK},
+    {"arp", "", "neighbours and their hardware addresses", command_arp, GROUP_NETWORK},
+    {"ping", "HOST [COUNT [MS]]", "round trips; MS 0: at once, only the summary", command_ping, GROUP_NETWORK},
+    {"http", "get URL|serve on|off", "fetch a page; our own pages", command_http, GROUP_NETWORK},
+    {"flood", "HOST|broadcast [N [BYTES]]", "many frames, and their rate", command_flood, GROUP_NETWORK},
+    {"vlan", "ID|off", "tag our frames by IEEE 802.1Q", command_vlan, GROUP_NETWORK},
+    {"wait", "SECONDS|net|[gone] HOST [S]", "until later, an address, an answer, none", command_wait, GROUP_NETWORK},
+    {"crash", "", "triple fault: the machine dies, its neighbours do not", command_crash, GROUP_GENERAL},
+    {"panic", "", "a fault inside the kernel", command_panic, GROUP_GENERAL},
+    {"reboot", "", "restart the machine", command_reboot, GROUP_GENERAL},
+    {"poweroff", "", "power off by ACPI", command_poweroff, GROUP_GENERAL},
+    {"about", "", "what this is", command_about, GROUP_GENERAL},
 };
 const u64 command_count = sizeof commands / sizeof commands[0];

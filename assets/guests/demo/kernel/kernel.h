@@ -202,6 +202,7 @@ _Noreturn void shell(void);
 struct command {
   const char *name, *arguments, *help;
   void (*run)(const char *arguments);
+  enum command_group { GROUP_GENERAL, GROUP_NETWORK, GROUP_ALIAS } group; // where `help` lists it
 };
 extern const struct command commands[];
 extern const u64 command_count;

@@ -48,6 +48,7 @@ void run_line(char *line) {
 static void run_script(const char *at) {
   command_stop = false;
   while (*at && !command_stop) {
+    if (power_button) power_button_pressed();
     char line[LINE_MAX];
     u64 length = 0;
     while (*at == ' ') at++;

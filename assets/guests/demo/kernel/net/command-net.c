@@ -74,7 +74,7 @@ static bool wait_until(u64 deadline) {
   bool on = net_lock(), goes_on = true;
   while (goes_on && now_ns() < deadline) goes_on = net_wait(deadline);
   net_unlock(on);
-  if (!goes_on) kprintf("^C\n");
+  if (command_stop) kprintf("^C\n");
   return goes_on;
 }
 
