@@ -138,7 +138,7 @@ function SwitchInspector({ name }: { name: string }) {
             </ActionIcon>
           </div>
         ))}
-        <AddVlan name={name} />
+        <AddVlan key={vlansOf(doc, name).join()} name={name} />
       </fieldset>
       <Button
         leftSection={<Trash2 size={13} aria-hidden="true" />}
@@ -164,7 +164,6 @@ function AddVlan({ name }: { name: string }) {
       onSubmit={(event) => {
         event.preventDefault();
         edit(t("net.done.vlanAdded", { vlan: number, name }), addVlan(doc, name, number));
-        setVlan(number + 10);
       }}
     >
       <NumberInput aria-label={t("net.vlanField")} value={vlan} min={1} max={4094} allowDecimal={false} onChange={setVlan} />

@@ -163,7 +163,8 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
   };
 
   // Fitted when the page opens, and when things appear or go.
-  const shape = scene.nodes.map((n) => n.id).filter((id) => !id.startsWith("vm:")).join();
+  const trunks = scene.lines.filter((line) => line.kind === "trunk");
+  const shape = [...scene.nodes, ...trunks].map((thing) => thing.id).filter((id) => !id.startsWith("vm:")).join();
   useEffect(() => {
     let isWanted = true;
     const timer = setTimeout(() => void flow.fitView(FIT).then(() => isWanted && setFitted(shape)), 30);
@@ -198,6 +199,7 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
         onConnectEnd={onConnectEnd}
         onNodeContextMenu={(event, node) => menu(node.id)(event)}
         onEdgeContextMenu={(event, edge) => edge.selectable !== false && menu(`link:${edge.id}`)(event)}
+        autoPanSpeed={6}
         deleteKeyCode={null}
         selectionKeyCode={null}
         multiSelectionKeyCode={null}

@@ -222,6 +222,8 @@ function automaticPlaces({ topology }: NetworkDoc, blocks: readonly { name: stri
   for (const { name, width, height } of blocks) graph.setNode(name, { width, height: height + (hasGateways(name) ? above : 0) });
   const known = new Set(blocks.map((block) => block.name));
   for (const { name, ends } of topology.trunks) if (known.has(ends[0]) && known.has(ends[1])) graph.setEdge(ends[0], ends[1], {}, name);
+  // What is not joined stands beside the rest, where a trunk that is drawn later finds it.
+  for (const [left, right] of gaps(topology)) graph.setEdge(left, right, {}, "gap");
   layout(graph);
   const places = new Map<string, Point>();
   for (const { name, width, height } of blocks) {
@@ -236,6 +238,24 @@ function automaticPlaces({ topology }: NetworkDoc, blocks: readonly { name: stri
     }
   }
   return places;
+}
+
+/** Between groups of switches that no trunk joins: the last of one and the first of the next. */
+function gaps({ switches, trunks }: NetworkDoc["topology"]): [string, string][] {
+  const group = new Map(switches.map(({ name }) => [name, name]));
+  for (const { ends } of trunks) {
+    const [a, b] = [group.get(ends[0]), group.get(ends[1])];
+    if (a !== undefined && b !== undefined) for (const [name, own] of group) if (own === b) group.set(name, a);
+  }
+  const groups = Map.groupBy(group.keys(), (name) => group.get(name) ?? name);
+  const lines: [string, string][] = [];
+  let last: string | undefined;
+  for (const names of groups.values()) {
+    const [first] = names;
+    if (last !== undefined && first !== undefined) lines.push([last, first]);
+    last = names.at(-1);
+  }
+  return lines;
 }
 
 interface Rectangle extends Point {
