@@ -3,12 +3,16 @@
 // GATEWAY_FUZZ_STEPS and GATEWAY_FUZZ_SEED lengthen and vary the run.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Cable } from "../port.ts";
 import { readU16, writeU16 } from "../wire/bytes.ts";
 import { internetChecksum, transportChecksum } from "../wire/checksum.ts";
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "../wire/ethernet.ts";
+import type { IpPrefix } from "./address.ts";
+import { parseIpv4, parseIpv6, parsePrefix } from "./address.ts";
 import { FUZZ_CORPUS } from "./fuzz-corpus.ts";
+import { Gateway } from "./gateway.ts";
 import { Router } from "./router.ts";
-import { seededRandom, Testbed } from "./testbed.ts";
+import { arpRequest, gatewaySettings, GUEST_MAC, seededRandom, Testbed } from "./testbed.ts";
 import { isPlausible, Witness, WITNESS_ADDRESS, WITNESS_RESERVATION } from "../../testkit/gateway-witness.ts";
 
 const STEPS = Number(process.env["GATEWAY_FUZZ_STEPS"] ?? 120_000);
@@ -16,6 +20,10 @@ const SEED = Number(process.env["GATEWAY_FUZZ_SEED"] ?? 20_261_123);
 const WITNESS_EVERY = 1000;
 /** Values at the edges of fields. */
 const EDGES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 20, 31, 32, 40, 44, 53, 58, 60, 63, 64, 67, 69, 127, 128, 129, 192, 254, 255];
+
+/** A guest of the network next door. */
+const NEIGHBOUR = parseIpv4("10.0.20.20") as Uint8Array;
+const NEIGHBOUR6 = parseIpv6("fd00:20::20") as Uint8Array;
 
 type Random = (below: number) => number;
 
@@ -54,6 +62,9 @@ function mutate(random: Random): Uint8Array {
     else if (kind === 2) frame[at] = (frame[at] as number) ^ (1 << random(8));
     else writeU16(frame.subarray(0, Math.max(at, frame.length)), at, [0, 0xffff, 0x8000, frame.length - 14, random(65536)][random(5)] as number);
   }
+  // To another network, by way of the router.
+  if (random(10) === 0 && readU16(frame, 12) === ETHERTYPE_IPV4 && frame.length >= 34) frame.set(NEIGHBOUR, 30);
+  if (random(10) === 0 && readU16(frame, 12) === ETHERTYPE_IPV6 && frame.length >= 54) frame.set(NEIGHBOUR6, 38);
   if (random(4) > 0) repair(frame);
   return frame;
 }
@@ -90,7 +101,7 @@ function claimsWitness(frame: Uint8Array): boolean {
 }
 
 test("every frame of the corpus is taken without harm", () => {
-  const bed = fuzzbed();
+  const { bed } = fuzzbed();
   for (const { name, frame } of FUZZ_CORPUS) {
     for (const answer of bed.exchange(frame)) assert.ok(isPlausible(answer, 1500), name);
   }
@@ -98,11 +109,17 @@ test("every frame of the corpus is taken without harm", () => {
   for (const name of ["ARP request", "DHCP inform", "DNS A", "TFTP write", "ping", "ping over IPv6", "DNS over IPv6"]) assert.ok(answered(name) > 0, name);
 });
 
-function fuzzbed(): Testbed {
-  const clock = { now: 0, nowNs: () => clock.now };
+interface Fuzzbed {
+  bed: Testbed;
+  /** Frames that have come to the network next door. */
+  nextDoor: Uint8Array[];
+}
+
+function fuzzbed(): Fuzzbed {
+  const clock = { nowNs: (): number => bed.cable.clock.now };
   const router = new Router(clock);
   router.setRules([{ from: "fuzz", to: "other", protocol: "any" }]);
-  return new Testbed({
+  const bed: Testbed = new Testbed({
     reservations: [WITNESS_RESERVATION],
     router: { router, name: "fuzz" },
     tftp: {
@@ -112,12 +129,27 @@ function fuzzbed(): Testbed {
       },
     },
   });
+  const nextDoor: Uint8Array[] = [];
+  const cable = new Cable();
+  cable.b.connect({ receive: (frame) => nextDoor.push(frame.slice()), canReceive: () => true, linkChanged: () => {}, sendReady: () => {} });
+  const network = parsePrefix("10.0.20.0/24") as IpPrefix;
+  const settings = gatewaySettings({ network, network6: parsePrefix("fd00:20::/64"), router: { router, name: "other" } });
+  const other = new Gateway(settings, cable.a, { sockets: bed.sockets, clock, random32: () => 1, event: () => {}, wake: () => {} });
+  cable.b.send(arpRequest(GUEST_MAC, NEIGHBOUR, parseIpv4("10.0.20.1") as Uint8Array));
+  assert.equal(nextDoor.splice(0).length, 1, "the network next door answers");
+  const run = bed.run.bind(bed);
+  bed.run = (ns) => {
+    run(ns);
+    other.poll(bed.cable.clock.now);
+  };
+  return { bed, nextDoor };
 }
 
 test(`${STEPS} bent frames raise nothing, hold nothing for long and keep nobody from being served`, () => {
   const next = seededRandom(SEED);
   const random: Random = (below) => Math.floor(next() * below);
-  const bed = fuzzbed();
+  const { bed, nextDoor } = fuzzbed();
+  let routed = 0;
   const witness = new Witness(bed);
   for (let step = 0; step < STEPS; step++) {
     const frame = mutate(random);
@@ -133,11 +165,15 @@ test(`${STEPS} bent frames raise nothing, hold nothing for long and keep nobody 
     }
     if (step % WITNESS_EVERY === WITNESS_EVERY - 1) witness.assertServed();
     if (bed.sockets.connections.length > 2000) bed.sockets.connections.splice(1, 1000);
+    for (const each of nextDoor) assert.ok(isPlausible(each, 1500), "an implausible frame next door");
+    routed += nextDoor.length;
+    nextDoor.length = 0;
     bed.sockets.datagrams.length = 0;
     bed.events.length = 0;
   }
   const { tcp, udp, neighbours, fragments, tftp } = bed.gateway.occupancy;
   assert.ok(tcp <= 16_384 && udp <= 512 && neighbours <= 1024 && fragments <= 1 << 20 && tftp <= 64, JSON.stringify(bed.gateway.occupancy));
+  assert.ok(routed > STEPS / 1000, `${routed} packets were routed`);
   // All that has a time runs out.
   bed.run(9000e9);
   const rest = bed.gateway.occupancy;
