@@ -7,12 +7,18 @@ import { Rtl8029 } from "../devices/net/ne2000.ts";
 import type { VirtioPorts } from "../devices/virtio/virtio-device.ts";
 import { VirtioNet } from "../devices/virtio/virtio-net.ts";
 import type { DeviceTimers } from "../time/clock.ts";
+import { romForCard } from "./card-rom.ts";
 import { FIRST_VIRTIO_SLOT } from "./drive-bay.ts";
 import { type MachineConfig, MachineError, type MachineNic } from "./machine.ts";
 
 const SLOTS = 32;
 /** Larger than any boot ROM that there is. */
 const ROM_MAX_BYTES = 1 << 20;
+
+/** Vendor and device, as the cards have them. */
+const CARD_IDS: Readonly<Record<MachineNic["model"], readonly [vendorId: number, deviceId: number]>> = {
+  virtio: [0x1af4, 0x1000], e1000: [0x8086, 0x100e], ne2000: [0x10ec, 0x8029],
+};
 
 export interface NicWiring {
   pci: PciBus;
@@ -44,12 +50,12 @@ function cardOf(nic: MachineNic, bus: VirtioPorts): Device & { pci: PciFunction 
   }
 }
 
-function romOf({ id, rom }: MachineNic, { mmio }: VirtioPorts): PciRom | undefined {
+function romOf({ id, model, rom }: MachineNic, { mmio }: VirtioPorts): PciRom | undefined {
   if (!rom) return undefined;
   if (rom[0] !== 0x55 || rom[1] !== 0xaa || rom.length > ROM_MAX_BYTES) {
     throw new MachineError("badRequest", `The ROM of network card ${id} is no expansion ROM of at most 1 MiB (it has to begin with 55h AAh)`);
   }
-  return romBar(mmio, rom, `${id} rom`);
+  return romBar(mmio, romForCard(rom, ...CARD_IDS[model]), `${id} rom`);
 }
 
 /** Slots of the cards, for what is told to firmware before the board is built: behind the virtio devices. */

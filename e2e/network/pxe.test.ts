@@ -29,7 +29,7 @@ for (const model of ["virtio", "e1000", "ne2000"] as const) {
     const guest = networkGuest("pc", [], 'lease eth0\necho "@@BOOTED $(cat /proc/cmdline)"', [model]);
     copyFileSync(guest.kernel, join(folder, "vmlinuz"));
     copyFileSync(guest.initrd, join(folder, "initrd.img"));
-    writeFileSync(join(folder, "boot.ipxe"), "#!ipxe\nkernel vmlinuz console=ttyS0 quiet panic=-1 random.trust_cpu=on marker=${net0/ip}\ninitrd initrd.img\nboot\n");
+    writeFileSync(join(folder, "boot.ipxe"), `#!ipxe\nkernel vmlinuz console=ttyS0 quiet panic=-1 random.trust_cpu=on marker=\${net0/ip}\ninitrd initrd.img\nboot\n`);
     const session = new Session(["lab", "run", lab(model, folder, "boot.ipxe", 512), "--timeout", "550"]);
     // The address is its own: the guest's kernel has the same card, so that the lease is the same one.
     const [, address] = await session.expect(/\[pc\] @@LEASE eth0 (\S+)/, 550);
