@@ -1,10 +1,11 @@
 // The demo guest's network on our own engine: guests, a switch with VLANs and gateways in one thread and in fake time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { NicConnection } from "../../../core/api/network.ts";
 import { DemoLab } from "../../../core/testkit/demo-lab.ts";
 import { SeededRandom } from "../../../core/testkit/seeded-random.ts";
 
-const access = (vlan: number) => ({ switch: "lan", vlans: { mode: "access", vlan } }) as const;
+const access = (vlan: number): NicConnection => ({ switch: "lan", vlans: { mode: "access", vlan } });
 const gateway = (vlan: number) => ({ name: `gw${vlan}`, switch: "lan", vlan, network: `10.0.${vlan}.0/24` });
 const drawing = { switches: [{ name: "lan" }], gateways: [gateway(10), gateway(20)] };
 const TYPE_AT = 12, IP_AT = 14;
@@ -72,7 +73,7 @@ test("an idle guest with an address halts for as long as its lease needs no care
 
 test("addresses of the command line need no server, and frames may carry a tag", () => {
   const lab = new DemoLab({ switches: [{ name: "lan" }] });
-  const trunk = { switch: "lan", vlans: { mode: "trunk", allowed: [30], native: 1 } } as const;
+  const trunk: NicConnection = { switch: "lan", vlans: { mode: "trunk", allowed: [30], native: 1 } };
   const alice = lab.add("alice", trunk, 'vlan=30 ip=10.0.30.2/24 run="wait 10.0.30.3; flood 10.0.30.3 500; poweroff"');
   const bob = lab.add("bob", access(30), "ip=10.0.30.3/24");
   assert.ok(lab.run(() => alice.isOff), alice.text);
