@@ -179,7 +179,7 @@ export function NetworksPage() {
                 <NetworkList />
               ) : (
                 <ReactFlowProvider>
-                  <NetworkCanvas scene={scene} onDraw={draw} onAnnounce={announce} />
+                  <NetworkCanvas key={captureId === null ? "tall" : "low"} scene={scene} onDraw={draw} onAnnounce={announce} />
                 </ReactFlowProvider>
               )}
               {doc.machines.length === 0 && (
@@ -187,11 +187,11 @@ export function NetworksPage() {
                   <span>{t("net.noMachines")}</span> <StarterLabButton size="xs" />
                 </div>
               )}
-              {captureId !== null && <CaptureView key={captureId} captureId={captureId} />}
             </div>
             <Inspector />
           </div>
         )}
+        {captureId !== null && <CaptureView key={captureId} captureId={captureId} />}
         {menu !== null && <NetworkMenu key={`${menu.what}${menu.x}${menu.y}`} at={menu} onClose={() => setMenu(null)} />}
       </main>
       {asking?.kind === "trunk" && (
