@@ -11,9 +11,13 @@ export interface NicStart {
   rom?: string;
   /** The cable to the network thread: see core/worker/nic-link.ts. */
   link: SharedArrayBuffer;
-  /** One word that the network thread sleeps on; shared by all cards of all machines. */
+  /** Words of DoorbellWord that the network thread sleeps on; shared by all cards of all machines. */
   doorbell: SharedArrayBuffer;
 }
+
+/** Who has something for the network thread adds to RUNG, and then notifies it, which is slow, if ASLEEP is not 0. */
+export const DoorbellWord = { RUNG: 0, ASLEEP: 1 } as const;
+export const DOORBELL_BYTES = 8;
 
 /** The network thread's `workerData`. */
 export interface NetworkWorkerStart {

@@ -2,7 +2,7 @@
 // in one thread, which is started when it is first needed, and again, with everything that was there, should it die. Machines never wait
 // for it: one that cannot be joined has cards without carrier.
 import { type CaptureInfo, EMPTY_TOPOLOGY, type LinkId, type NetworkStats, type Nic, type PacketDetails, type PacketRow, type Topology } from "../api/network.ts";
-import { NIC_LINK_BYTES, type NicStart, type NicWiring, type ToNetworkWorker } from "../api/network-protocol.ts";
+import { DOORBELL_BYTES, NIC_LINK_BYTES, type NicStart, type NicWiring, type ToNetworkWorker } from "../api/network-protocol.ts";
 import { topologyFault } from "../network/fabric/topology-check.ts";
 import type { TopologyStore } from "./network-file.ts";
 import { NetworkThread, type SpawnNetworkWorker } from "./network-thread.ts";
@@ -48,7 +48,7 @@ const NO_STATS: NetworkStats = { links: [], leases: [], events: [] };
 
 export class VirtualNetwork implements NicJoiner {
   private readonly o: VirtualNetworkOptions;
-  private readonly doorbell = new SharedArrayBuffer(4);
+  private readonly doorbell = new SharedArrayBuffer(DOORBELL_BYTES);
   private readonly listeners = new Set<(change: NetworkChange) => void>();
   private readonly cards = new Map<LinkId, Attach>();
   private readonly captures = new Map<string, CaptureInfo>();

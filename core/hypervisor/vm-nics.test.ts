@@ -30,7 +30,7 @@ function fleet() {
       if (isRefusing) throw new VmError("ioFailed", "no");
       controls.push(control);
       log.push(`attach ${machine}/${id} ${rom === undefined ? "" : "rom"}`.trim());
-      return { id, model, mac, ...(rom === undefined ? {} : { rom }), link: new SharedArrayBuffer(8), doorbell: new SharedArrayBuffer(4) };
+      return { id, model, mac, ...(rom === undefined ? {} : { rom }), link: new SharedArrayBuffer(8), doorbell: new SharedArrayBuffer(8) };
     },
     wire: async (_id, nic, { connection, cable }) => {
       if (isRefusing) throw new VmError("badRequest", "There is no such switch.");

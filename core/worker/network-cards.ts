@@ -1,5 +1,5 @@
 // The machine's ends of its network cables, as its thread holds them.
-import type { NicStart } from "../api/network-protocol.ts";
+import { DoorbellWord, type NicStart } from "../api/network-protocol.ts";
 import type { MachineNic } from "../machine/machine.ts";
 import { readNicRom } from "./boot-files.ts";
 import { NicLinkEnd } from "./nic-link.ts";
@@ -10,27 +10,26 @@ const POLL_LIMIT = 64;
 export class NetworkCards {
   readonly nics: readonly MachineNic[];
   private readonly ends: readonly NicLinkEnd[];
+  private readonly bells: readonly Int32Array[];
+  private mustRing = false;
   private carried = 0;
 
   /** Throws MachineError for a ROM that cannot be read. */
   constructor(starts: readonly NicStart[]) {
-    this.ends = starts.map(({ link, doorbell }) => {
-      const bell = new Int32Array(doorbell);
-      return new NicLinkEnd(link, "machine", () => {
-        Atomics.add(bell, 0, 1);
-        Atomics.notify(bell, 0);
-      });
-    });
+    this.bells = [...new Set(starts.map(({ doorbell }) => doorbell))].map((doorbell) => new Int32Array(doorbell));
+    this.ends = starts.map(({ link }) => new NicLinkEnd(link, "machine", () => (this.mustRing = true)));
     this.nics = starts.map(({ id, model, mac, rom }, i) => {
       const port = this.ends[i] as NicLinkEnd; // one was made for each
       return { id, model, mac: octets(mac), port, ...(rom === undefined ? {} : { rom: readNicRom(rom, id) }) };
     });
   }
 
-  /** Hands the cards what has arrived. How much that was. */
+  /** Hands the cards what has arrived; how much that was. Then wakes the network's thread for what they have sent since the last time: once
+   *  for many frames, because waking it costs more than a frame does. */
   poll(): number {
     let done = 0;
     for (const end of this.ends) done += end.poll(POLL_LIMIT);
+    if (this.mustRing) this.ring();
     return done;
   }
 
@@ -45,6 +44,15 @@ export class NetworkCards {
   /** The machine has ended: the network sees its carrier go. */
   disconnect(): void {
     for (const end of this.ends) end.connect(null);
+    this.ring();
+  }
+
+  private ring(): void {
+    this.mustRing = false;
+    for (const bell of this.bells) {
+      Atomics.add(bell, DoorbellWord.RUNG, 1);
+      if (Atomics.load(bell, DoorbellWord.ASLEEP) !== 0) Atomics.notify(bell, DoorbellWord.RUNG);
+    }
   }
 }
 

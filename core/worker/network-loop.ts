@@ -1,6 +1,7 @@
 // The loop of the network's thread: takes frames from the rings of all cards in turns, lets the fabric do what is due, and otherwise leaves
 // the thread to its event loop, which host sockets need. Nothing polls: an idle network waits for its doorbell (Atomics.waitAsync), for a
 // timer at the fabric's next deadline, or for a socket.
+import { DoorbellWord } from "../api/network-protocol.ts";
 import { ControlWord } from "../api/worker-protocol.ts";
 import type { NicLinkEnd } from "./nic-link.ts";
 
@@ -15,7 +16,7 @@ const SHORTEST_TIMER_NS = 300_000;
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
 export interface NetworkLoopOptions {
-  /** The word that machines bump. */
+  /** Words of DoorbellWord. */
   readonly doorbell: Int32Array;
   readonly fabric: { poll(): void; nextDeadlineNs(): number };
   nowNs(): number;
@@ -80,6 +81,7 @@ export class NetworkLoop {
   private turn(): void {
     if (this.isOver) return;
     this.isInTurn = true;
+    Atomics.store(this.o.doorbell, DoorbellWord.ASLEEP, 0);
     try {
       const seen = this.work();
       this.isInTurn = false;
@@ -97,7 +99,7 @@ export class NetworkLoop {
     const startNs = nowNs();
     let spinUntilNs = 0;
     for (;;) {
-      const seen = Atomics.load(doorbell, 0);
+      const seen = Atomics.load(doorbell, DoorbellWord.RUNG);
       let done = this.pollEnds();
       const now = nowNs();
       if (fabric.nextDeadlineNs() <= now) {
@@ -110,7 +112,7 @@ export class NetworkLoop {
         spinUntilNs = now + SPIN_NS;
         continue;
       }
-      while (Atomics.load(doorbell, 0) === seen) if (nowNs() >= spinUntilNs) return seen;
+      while (Atomics.load(doorbell, DoorbellWord.RUNG) === seen) if (nowNs() >= spinUntilNs) return seen;
     }
   }
 
@@ -143,8 +145,13 @@ export class NetworkLoop {
       return;
     }
     if (untilNs !== Infinity) this.timer = setTimeout(this.scheduled, Math.min(LONGEST_TIMER_MS, Math.max(1, Math.floor(untilNs / 1e6))));
-    if (this.isWaiting) return;
-    const wait = Atomics.waitAsync(doorbell, 0, seen);
+    Atomics.store(doorbell, DoorbellWord.ASLEEP, 1);
+    if (this.isWaiting) {
+      // Whoever has rung since the last look saw nobody asleep.
+      if (Atomics.load(doorbell, DoorbellWord.RUNG) !== seen) this.wake();
+      return;
+    }
+    const wait = Atomics.waitAsync(doorbell, DoorbellWord.RUNG, seen);
     if (wait.async) {
       this.isWaiting = true;
       void wait.value.then(this.rung);

@@ -18,7 +18,7 @@ type WithoutId<T> = T extends unknown ? Omit<T, "queryId"> : never;
 class Bench {
   readonly messages: FromNetworkWorker[] = [];
   private readonly worker: Worker;
-  private readonly doorbell = new SharedArrayBuffer(4);
+  private readonly doorbell = new SharedArrayBuffer(8);
   private readonly waiting = new Set<() => void>();
   private queries = 0;
   isOver = false;
