@@ -108,6 +108,17 @@ test("a file that is broken, newer or impossible is told of and never written ov
   }
 });
 
+test("a library that another program manages keeps its network", async (t) => {
+  const { network, library, guest, until } = bench(t);
+  await network.update(LAN);
+  const other = bench(t, spawnReal, new VmLibrary(library.path, "command"));
+  await assert.rejects(other.network.update({ ...LAN, switches: [] }), { code: "libraryBusy" });
+  assert.deepEqual(await other.network.get(), LAN);
+  // What was refused is not in force either.
+  const a = await guest("a", 1, access(10));
+  await until(() => (a.card.carrier.length === 1 ? true : undefined));
+});
+
 test("cards are joined, moved at once and let go; the topology changes under them", async (t) => {
   const { network, guest, until } = bench(t);
   const a = await guest("a", 1, access(10));
