@@ -56,8 +56,8 @@ export function labFault(lab: LabFile): string | undefined {
   return undefined;
 }
 
-/** The network of a lab, with all names. */
-export function labTopology(lab: LabFile): Topology {
+/** The network of a lab, with all names. `absolute` makes paths of it ones of the host. */
+export function labTopology(lab: LabFile, absolute: (path: string) => string = (path) => path): Topology {
   const trunkNames = new Set(lab.trunks.flatMap((trunk) => (Array.isArray(trunk) ? [] : [trunk.name.toLowerCase()])));
   const gatewayNames = new Set(lab.gateways.flatMap((gateway) => (gateway.name === undefined ? [] : [gateway.name.toLowerCase()])));
   return {
@@ -69,7 +69,7 @@ export function labTopology(lab: LabFile): Topology {
     }),
     gateways: lab.gateways.map((gateway) => {
       const name = gateway.name ?? freeName(`${gateway.switch.slice(0, 26)}-${gateway.vlan}`, gatewayNames);
-      return { ...gateway, name };
+      return { ...gateway, name, ...(gateway.tftpFolder === undefined ? {} : { tftpFolder: absolute(gateway.tftpFolder) }) };
     }),
     rules: lab.rules,
     vlanNames: lab.vlanNames,
@@ -109,8 +109,8 @@ function connectionOf(nic: LabNic): NicConnection {
 }
 
 /** A lab's network beside what is there: names that are taken get a number, everywhere they occur. */
-export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>): { topology: Topology; nics: Map<string, Nic[]>; renamed: Map<string, string> } {
-  const added = labTopology(lab);
+export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>, absolute?: (path: string) => string): { topology: Topology; nics: Map<string, Nic[]> } {
+  const added = labTopology(lab, absolute);
   const rename = (there: readonly { name: string }[], fresh: readonly { name: string }[]): Map<string, string> => {
     const taken = new Set(there.map((each) => each.name.toLowerCase()));
     return new Map(fresh.map((each) => [each.name, freeName(each.name, taken)]));
@@ -138,7 +138,7 @@ export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>)
   };
   const nics = labNics(lab, takenMacs);
   for (const cards of nics.values()) for (const nic of cards) if (nic.connection) nic.connection = { ...nic.connection, switch: to(switches, nic.connection.switch) };
-  return { topology, nics, renamed: switches };
+  return { topology, nics };
 }
 
 /** A network and machines as a lab file. A machine that a lab cannot describe in full is one of the library, by name. */

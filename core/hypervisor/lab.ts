@@ -15,7 +15,7 @@ export async function createLab(hypervisor: Hypervisor, network: VirtualNetwork,
   const machines = await hypervisor.list();
   const before = await network.get();
   const macs = new Set(machines.flatMap(({ config }) => config?.nics.map((nic) => nic.mac) ?? []));
-  const { topology, nics } = joinLab(before, lab, macs);
+  const { topology, nics } = joinLab(before, lab, macs, (path) => hostPath(path, folder));
   const { places, plain } = splitPlaces(topology.places);
   const own = lab.machines.map(({ name, vm }) => {
     const found = vm === undefined ? undefined : machines.filter(({ id, config }) => id === vm || config?.name === vm);

@@ -16,7 +16,7 @@ const LAB = LabFile.parse({
     { name: "db", kernel: "bzImage", append: "quiet", memory: 64, nics: [{ switch: "lan", vlan: 20 }, { switch: "lan", trunk: [10, 20] }] },
   ],
   switches: [{ name: "lan" }],
-  gateways: [{ switch: "lan", vlan: 10, network: "10.0.10.0/24" }],
+  gateways: [{ switch: "lan", vlan: 10, network: "10.0.10.0/24", tftpFolder: "boot" }],
   places: { "vm:web": { x: 1, y: 2 }, "switch:lan": { x: 3, y: 4 } },
 });
 
@@ -45,7 +45,7 @@ test("a lab makes machines and a network, twice beside each other, and is export
   assert.deepEqual((await topology(peer)).places, { "switch:lan": { x: 3, y: 4 }, [`vm:${ids[0]}`]: { x: 1, y: 2 } });
   const { lab } = calls["lab.export"].reply.parse(await peer.call("lab.export"));
   assert.deepEqual(lab.machines.find(({ name }) => name === "db")?.nics.map((nic) => ("vlan" in nic ? nic.vlan : nic.trunk)), [20, [10, 20]]);
-  assert.deepEqual(lab.gateways[0]?.name, "lan-10");
+  assert.deepEqual([lab.gateways[0]?.name, lab.gateways[0]?.tftpFolder], ["lan-10", "/labs/boot"]);
   await peer.call("lab.create", { lab: LAB, folder: "/labs" });
   const all = await vms(peer);
   assert.deepEqual(all.map((vm) => vm.config?.name).sort(), ["db", "db 2", "web", "web 2"]);
