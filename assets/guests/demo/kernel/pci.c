@@ -13,20 +13,37 @@ void pci_write(struct pci function, u32 offset, u32 value) {
   outl(0xCFC, value);
 }
 
-bool pci_find(u32 vendor_device, struct pci *function) {
-  for (u32 device = 0; device < 32; device++) {
-    for (u32 number = 0; number < 8; number++) {
-      struct pci candidate = {device, number};
-      u32 id = pci_read(candidate, 0);
-      if (id == vendor_device) {
-        *function = candidate;
-        return true;
-      }
-      bool many = pci_read(candidate, 0x0C) >> 16 & 0x80;
-      if (number == 0 && (id == ~0u || !many)) break;
+// The next function after `at` that is there; begins with the first for device 0, number -1.
+static bool next_function(struct pci *at) {
+  for (u32 key = at->device * 8 + at->number + 1; key < 256; key++) {
+    struct pci candidate = {key / 8, key % 8};
+    if (candidate.number > 0) { // only where function 0 says that there are more
+      struct pci first = {candidate.device, 0};
+      if (pci_read(first, 0) == ~0u || !(pci_read(first, 0x0C) >> 16 & 0x80)) continue;
     }
+    if (pci_read(candidate, 0) == ~0u) continue;
+    *at = candidate;
+    return true;
   }
   return false;
+}
+
+bool pci_find(u32 vendor_device, struct pci *function) {
+  for (struct pci at = {0, ~0u}; next_function(&at);) {
+    if (pci_read(at, 0) != vendor_device) continue;
+    *function = at;
+    return true;
+  }
+  return false;
+}
+
+// Firmware may have left another function's interrupt on, which nobody here would end.
+void pci_have_line_alone(struct pci function, u32 line) {
+  for (struct pci at = {0, ~0u}; next_function(&at);) {
+    u32 interrupt = pci_read(at, 0x3C), command = pci_read(at, 4) & 0xFFFF; // the status half is cleared by ones
+    bool is_other = at.device != function.device || at.number != function.number;
+    if (is_other && (interrupt & 0xFF) == line && interrupt >> 8 & 0xFF) pci_write(at, 4, command | 1u << 10);
+  }
 }
 
 // Where a memory base address register points, or 0.

@@ -154,6 +154,7 @@ bool card_init(void) {
   for (u32 i = 0; i < queues[TX].size; i++) free_buffers[free_count++] = (u16)i;
   queues[TX].ring->available.flags = NO_INTERRUPT;
   net_irq_line = line;
+  pci_have_line_alone(card, line);
   irq_level(line);
   irq_enable(line);
   common->status = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
