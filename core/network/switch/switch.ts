@@ -9,12 +9,12 @@ import { readU16, readU32, readU48 } from "../wire/bytes.ts";
 import { ETHERTYPE_VLAN, isLinkLocalGroup, isTagType, TAG_BYTES } from "../wire/ethernet.ts";
 import { BPDU_ADDRESS } from "./bpdu.ts";
 import * as count from "./counters.ts";
+import { Egress } from "./egress.ts";
 import { FrameQueue } from "./frame-queue.ts";
 import { MacTable, NO_PORT } from "./mac-table.ts";
 import { type PortConfig, portConfigFault } from "./port-config.ts";
 import { SpanningTree } from "./spanning-tree.ts";
 import { type PortOwner, SwitchPort } from "./switch-port.ts";
-import { TagRewriter } from "./tag-rewriter.ts";
 
 const PORTS_MAX = 1024;
 /** Frames that wait because they arrived while another one was being sent. */
@@ -48,7 +48,7 @@ export class Switch {
   private readonly vlanCounters: (Float64Array | undefined)[] = [];
   /** Ports that alone may use an address. */
   private pinned = new Map<number, SwitchPort[]>();
-  private readonly rewriter = new TagRewriter();
+  private readonly egress = new Egress();
   private queue: FrameQueue | undefined;
   private busy = false;
 
@@ -60,7 +60,7 @@ export class Switch {
       nowNs: () => clock.nowNs(),
       sendBpdu: (number, frame) => {
         const port = this.slots[number];
-        if (port !== undefined) this.transmit(port, frame);
+        if (port !== undefined) this.egress.transmit(port, frame);
       },
       stateChanged: (number, state) => {
         const port = this.slots[number];
@@ -237,7 +237,7 @@ export class Switch {
     let type = readU16(frame, 12);
     const isTagged = type === ETHERTYPE_VLAN;
     if (frame.length > port.maxFrame + (isTagged ? TAG_BYTES : 0)) return count.DROP_OVERSIZED;
-    if (port.mirrors.length > 0) this.mirror(port, frame);
+    if (port.mirrors.length > 0) this.egress.mirror(port, frame);
     const now = this.clock.nowNs();
     if (port.rate !== null && !port.rate.take(frame.length * 8, now)) return count.DROP_RATE;
     const isGroup = (frame[0]! & 1) !== 0;
@@ -284,7 +284,7 @@ export class Switch {
     const to = known === NO_PORT ? undefined : this.slots[known];
     if (to !== undefined) {
       if (to === port || !this.maySend(port, to, vlan)) return count.DROP_FILTERED;
-      this.emit(to, frame, vlan, isTagged, control, undefined);
+      this.egress.emit(to, frame, vlan, isTagged, control, undefined);
       return FORWARDED;
     }
     if (port.storm !== null && !port.storm.take(1, now)) return count.DROP_STORM;
@@ -307,7 +307,7 @@ export class Switch {
     let rewritten: Uint8Array | undefined;
     for (let i = 0; i < ports.length; i++) {
       const to = ports[i]!;
-      if (to !== from && this.maySend(from, to, vlan)) rewritten = this.emit(to, frame, vlan, isTagged, control, rewritten);
+      if (to !== from && this.maySend(from, to, vlan)) rewritten = this.egress.emit(to, frame, vlan, isTagged, control, rewritten);
     }
   }
 
@@ -319,49 +319,5 @@ export class Switch {
   private isPinnedElsewhere(mac: number, vlan: number, port: SwitchPort): boolean {
     const owners = this.pinned.get(mac);
     return owners !== undefined && !owners.includes(port) && owners.some((owner) => owner.members[vlan] === 1);
-  }
-
-  /** Sends a frame in the form that its VLAN has on a port. A flood hands the form that was made for one port on to the next. */
-  private emit(
-    to: SwitchPort,
-    frame: Uint8Array,
-    vlan: number,
-    isTagged: boolean,
-    control: number,
-    rewritten: Uint8Array | undefined,
-  ): Uint8Array | undefined {
-    const plainLength = isTagged ? frame.length - TAG_BYTES : frame.length;
-    if (plainLength > to.maxFrame) {
-      to.counters[count.DROP_OVERSIZED]!++;
-      return rewritten;
-    }
-    if (to.blockedMacs !== null && to.isBlocked(frame)) return rewritten;
-    const wantsTag = vlan !== to.untaggedVlan;
-    if (wantsTag && isTagged && (control & 0xfff) === vlan) this.transmit(to, frame);
-    else if (!wantsTag && !isTagged) this.transmit(to, frame);
-    else if (!wantsTag) this.transmit(to, this.rewriter.withoutTag(frame));
-    else {
-      const tag = (control & 0xf000) | vlan;
-      rewritten ??= isTagged ? this.rewriter.withControl(frame, tag) : this.rewriter.withTag(frame, tag);
-      this.transmit(to, rewritten);
-    }
-    return rewritten;
-  }
-
-  private transmit(port: SwitchPort, frame: Uint8Array): void {
-    const { end } = port;
-    if (end === null || !end.linkUp) return;
-    if (!end.canSend()) {
-      port.counters[count.DROP_OVERRUN]!++;
-      return;
-    }
-    port.counters[count.SENT_FRAMES]!++;
-    port.counters[count.SENT_BYTES]! += frame.length;
-    end.send(frame);
-    if (port.mirrors.length > 0) this.mirror(port, frame);
-  }
-
-  private mirror(port: SwitchPort, frame: Uint8Array): void {
-    for (const mirror of port.mirrors) this.transmit(mirror, frame);
   }
 }
