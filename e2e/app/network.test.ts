@@ -87,11 +87,12 @@ describe("network journey", { skip: noBrowser, concurrency: false }, () => {
       await page.getByTestId("add-switch").click();
       await page.getByTestId("switch-s2").waitFor();
       await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
-      await page.getByTestId("add-vlan-s2").click();
-      await page.getByTestId("add-vlan-s2").click();
-      await page.getByTestId("vlan-s2-20").waitFor();
+      for (const vlan of [10, 20]) {
+        await page.getByTestId("add-vlan-s2").click();
+        await page.getByTestId(`vlan-s2-${vlan}`).waitFor();
+        await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
+      }
       await page.getByRole("button", { name: "Close this panel" }).click();
-      await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
       const socket = (name: string, handle: string) => page.locator(`[data-testid=switch-${name}] [data-handle="${handle}"]`);
       await drag(page, socket("s1", "right"), socket("s2", "left"));
       await page.getByTestId("trunk-make").waitFor();
