@@ -1,7 +1,9 @@
 // Networks on the scripted bridge in a real browser: dragging, drawing, undo, the list by keyboard alone, captures, axe.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import type { Locator, Page } from "playwright-core";
+import { LabFile } from "../../core/api/network.ts";
 import { axeViolations } from "./axe.ts";
 import type { Site } from "./fake-page.ts";
 import { buildAndServe, skip, withPage } from "./fake-page.ts";
@@ -146,6 +148,42 @@ describe("networks", { skip, concurrency: false }, () => {
       await page.getByTestId("capture-stop").click();
       await page.getByTestId("capture-save").click();
       await page.getByTestId("capture-path").getByText(".pcapng").waitFor();
+    }));
+
+  test("things are moved and removed by keyboard, and what was removed comes back", () =>
+    withPage(site, { scenario: "lab" }, async (page) => {
+      await openNetworks(page);
+      const node = page.locator(".react-flow__node[data-id='switch:s2']");
+      const before = await node.evaluate((e) => e.style.transform);
+      await node.focus();
+      await page.keyboard.press("Enter");
+      await page.keyboard.press("ArrowRight");
+      await page.waitForFunction((old) => document.querySelector<HTMLElement>(".react-flow__node[data-id='switch:s2']")?.style.transform !== old, before);
+      await page.locator(".react-flow__node[data-id='gateway:office']").focus();
+      await page.keyboard.press("Enter");
+      await page.getByTestId("gateway-network").waitFor();
+      await page.keyboard.press("Delete");
+      await page.getByTestId("gateway-office").waitFor({ state: "detached" });
+      await page.keyboard.press("Control+z");
+      await page.getByTestId("gateway-office").waitFor();
+    }));
+
+  test("a lab is loaded from a file and saved as one, the drawing as a picture; what is no lab is refused", () =>
+    withPage(site, { scenario: "lab" }, async (page) => {
+      await openNetworks(page);
+      const load = (text: string) => page.getByTestId("lab-file").setInputFiles({ name: "lab.json", mimeType: "application/json", buffer: Buffer.from(text) });
+      await load(JSON.stringify({ machines: [{ name: "dave", nics: [{ switch: "x", vlan: 5 }] }], switches: [{ name: "x" }] }));
+      await place(page, "dave", "x/5");
+      await load('{"machines": 5}');
+      await page.getByText("lab.json is not a lab file").waitFor();
+      const saved = async (item: string): Promise<string> => {
+        await page.getByTestId("net-file").click();
+        const [download] = await Promise.all([page.waitForEvent("download"), page.getByTestId(item).click()]);
+        return readFileSync(await download.path(), "utf8");
+      };
+      const lab = LabFile.parse(JSON.parse(await saved("net-export")));
+      assert.ok(lab.machines.some((machine) => machine.name === "dave"));
+      assert.match(await saved("net-picture"), /^<svg .*>dave<.*<\/svg>\n$/s);
     }));
 
   test("machine settings have the cards, and a new machine gets a network of its own where there is none", () =>

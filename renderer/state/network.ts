@@ -79,7 +79,11 @@ export function followNetwork(store: NetworkStore, bridge: Bridge): () => void {
       if (event.name === "net.changed") store.setState({ topology: event.data.topology, loaded: true });
       if (event.name === "net.packets") applyPackets(store, event.data.capture, event.data.rows);
     }),
-    bridge.onResync(read),
+    bridge.onResync(() => {
+      // A capture ends with the connection that began it; one that goes on says so with its next packets.
+      store.setState(({ captures }) => ({ captures: Object.fromEntries(Object.entries(captures).map(([id, c]) => [id, { ...c, info: { ...c.info, isRunning: false } }])) }));
+      read();
+    }),
   ];
   read();
   return () => {

@@ -10,10 +10,10 @@ import { watchNetwork } from "../../state/network.ts";
 import { CaptureView } from "./CaptureView.tsx";
 import type { End } from "./drawn-connection.ts";
 import { drawn } from "./drawn-connection.ts";
-import { addGateway, addSwitch, addTrunk, arrange, connectNic } from "./edits.ts";
+import { addGateway, addSwitch, addTrunk, arrange, connectNic, removalOf } from "./edits.ts";
 import { EmptyNetworks, StarterLabButton } from "./EmptyNetworks.tsx";
 import { Inspector } from "./Inspector.tsx";
-import { download, edit as doEdit, exportLab, importLab, redo, undo } from "./network-actions.ts";
+import { currentDoc, download, edit as doEdit, exportLab, importLab, redo, undo } from "./network-actions.ts";
 import { NetworkCanvas } from "./NetworkCanvas.tsx";
 import { docOf, freeName, machineOf, vlansOf } from "./network-doc.ts";
 import { NetworkList } from "./NetworkList.tsx";
@@ -67,13 +67,18 @@ export function NetworksPage() {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
       const isField = event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement;
+      const { networkSelected } = services.view.getState();
+      if (event.key === "Delete" && !isField && networkSelected !== null && event.target instanceof Element && event.target.closest(".rf-net-stage") !== null) {
+        const removal = removalOf(currentDoc(services), networkSelected);
+        if (removal !== null) void doEdit(services, t("net.done.removed"), removal);
+      }
       if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || isField) return;
       event.preventDefault();
       void (event.shiftKey ? redo(services) : undo(services));
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
-  }, [services]);
+  }, [services, t]);
   const makeSwitch = (): void => {
     const name = freeName(doc, "s", true);
     ui.edit(t("net.done.switchAdded", { name }), addSwitch(doc, name));

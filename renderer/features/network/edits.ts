@@ -311,6 +311,19 @@ export function setRules(doc: NetworkDoc, rules: readonly FirewallRule[]): Edite
   return withTopology(doc, { rules: [...rules] });
 }
 
+/** What the Delete key does to a thing of the drawing: machines and cards are disconnected, the rest is removed. */
+export function removalOf(doc: NetworkDoc, what: string): Edited | null {
+  const rest = what.slice(what.indexOf(":") + 1);
+  if (what.startsWith("link:trunk:")) return removeTrunk(doc, what.slice(11));
+  if (what.startsWith("gateway:")) return removeGateway(doc, rest);
+  if (what.startsWith("switch:")) return removeSwitch(doc, rest);
+  const slash = rest.lastIndexOf("/");
+  if (what.startsWith("vlan:")) return removeVlan(doc, rest.slice(0, slash), Number(rest.slice(slash + 1)));
+  if (what.startsWith("vm:")) return moveMachine(doc, rest, null, () => 0);
+  if (what.startsWith("link:") && slash > 0) return connectNic(doc, rest.slice(0, slash), rest.slice(slash + 1), null);
+  return null;
+}
+
 // ---- places ------------------------------------------------------------------------------------
 
 export const setPlaces = (doc: NetworkDoc, moved: Readonly<Record<string, { x: number; y: number }>>): Edited =>

@@ -7,9 +7,10 @@ import { doPower } from "../../app/actions.ts";
 import type { Services } from "../../app/services.ts";
 import { addNotice, errorNotice } from "../../state/notices.ts";
 import { applyPackets } from "../../state/network.ts";
+import { isOn } from "../../state/power.ts";
 import type { Edited } from "./edits.ts";
 import type { NetworkDoc } from "./network-doc.ts";
-import { docOf, Refusal } from "./network-doc.ts";
+import { docOf, machineOf, Refusal } from "./network-doc.ts";
 import type { Patch } from "./network-editor.ts";
 import { NetworkEditor } from "./network-editor.ts";
 import { STARTER_LAB } from "./starter-lab.ts";
@@ -57,7 +58,10 @@ export async function edit(services: Services, label: string, edited: Edited): P
     services.view.setState({ announcement: title });
     return false;
   }
+  const before = currentDoc(services);
+  const waiting = edited.machines.find((m) => isOn(m.status) && (machineOf(before, m.id)?.nics.length ?? 0) < m.nics.length);
   const isDone = await services.editor.apply(label, edited);
+  if (isDone && waiting !== undefined) addNotice(services.notices, { level: "info", title: i18next.t("net.waits", { name: waiting.name }) });
   if (isDone) services.view.setState({ announcement: label });
   return isDone;
 }
