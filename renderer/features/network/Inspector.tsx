@@ -7,6 +7,7 @@ import { useTranslation } from "react-i18next";
 import type { TrunkConfig } from "../../../core/api/network.ts";
 import { useMachines, useNetwork, useServices } from "../../app/services.ts";
 import { StatusMark } from "../../components/StatusMark.tsx";
+import { formatBytes, formatNumber } from "../../i18n/format.ts";
 import { requestPower } from "../../app/actions.ts";
 import { whyNot } from "../../state/power.ts";
 import { startCapture } from "./network-actions.ts";
@@ -20,7 +21,7 @@ import { GatewayInspector } from "./GatewayInspector.tsx";
 import { FaultFields, LinkCounters } from "./LinkFields.tsx";
 import { linkTitle } from "./link-text.ts";
 import type { DocMachine } from "./network-doc.ts";
-import { freeVlan, hueOf, leasesOf, machineOf, Refusal, vlanName, vlansOf } from "./network-doc.ts";
+import { freeVlan, hueOf, leasesOf, machineOf, portsOf, Refusal, vlanName, vlansOf } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 import { NicInspector } from "./NicInspector.tsx";
 
@@ -140,6 +141,7 @@ function SwitchInspector({ name }: { name: string }) {
         ))}
         <AddVlan key={vlansOf(doc, name).join()} name={name} />
       </fieldset>
+      <Ports name={name} />
       <Button
         leftSection={<Trash2 size={13} aria-hidden="true" />}
         onClick={() => {
@@ -150,6 +152,42 @@ function SwitchInspector({ name }: { name: string }) {
         {t("net.removeSwitch")}
       </Button>
     </>
+  );
+}
+
+/** What is plugged into a switch, with what each has sent and lost. */
+function Ports({ name }: { name: string }) {
+  const { t, i18n } = useTranslation();
+  const { doc, select } = useNetworkUi();
+  const links = useNetwork((state) => state.links);
+  const ports = portsOf(doc, name);
+  const dropped = (link: string): number => Object.values(links[link]?.drops ?? {}).reduce((sum, count) => sum + count, 0);
+  if (ports.length === 0) return null;
+  return (
+    <table className="rf-net-counters">
+      <thead>
+        <tr>
+          <th scope="col">{t("net.port")}</th>
+          <th scope="col">{t("net.received")}</th>
+          <th scope="col">{t("net.sent")}</th>
+          <th scope="col">{t("net.droppedColumn")}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {ports.map((link) => (
+          <tr key={link}>
+            <th scope="row">
+              <button type="button" className="rf-net-link" onClick={() => select(`link:${link}`)}>
+                {linkTitle(doc, link)}
+              </button>
+            </th>
+            <td>{formatBytes(links[link]?.receivedBytes ?? 0, i18n.language)}</td>
+            <td>{formatBytes(links[link]?.sentBytes ?? 0, i18n.language)}</td>
+            <td>{formatNumber(dropped(link), i18n.language)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -1,5 +1,6 @@
 // What can be done to the thing under the pointer, or with the keyboard to the thing that has the focus.
 import { Menu } from "@mantine/core";
+import { Check } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { useTranslation } from "react-i18next";
 import { requestPower } from "../../app/actions.ts";
@@ -7,7 +8,7 @@ import { useMachines, useServices } from "../../app/services.ts";
 import type { PowerAction } from "../../state/power.ts";
 import { whyNot } from "../../state/power.ts";
 import {
-  addGateway, addNic, addVlan, connectNic, moveMachine, removeGateway, removeSwitch, removeTrunk, removeVlan, setCable, setFaults, setGateway,
+  addGateway, addNic, addVlan, connectNic, moveMachine, removeGateway, removeSwitch, removeTrunk, removeVlan, setCable, setFaults, setGateway, setGuards,
 } from "./edits.ts";
 import { FAULT_PRESETS, hasFaults, linkTitle, PRESET_NAMES } from "./link-text.ts";
 import { startCapture } from "./network-actions.ts";
@@ -87,6 +88,25 @@ function LinkItems({ link }: { link: string }) {
       <Menu.Item disabled={!hasFaults(own.faults)} onClick={() => edit(t("net.done.faults", { name }), setFaults(doc, link, {}))} data-testid="menu-fault-none">
         {t("fault.none")}
       </Menu.Item>
+      {trunk === undefined && (
+        <>
+          <Menu.Divider />
+          <Menu.Label>{t("guard.title")}</Menu.Label>
+          {GUARDS.map((guard) => {
+            const guards = nicOf(doc, vm, card)?.guards ?? {};
+            const isSet = guards[guard] === true;
+            return (
+              <Menu.Item
+                key={guard}
+                leftSection={isSet ? <Check size={14} aria-label={t("net.isOn")} /> : <span className="rf-net-unchecked" />}
+                onClick={() => edit(t("net.done.guards", { name }), setGuards(doc, vm, card, { ...guards, [guard]: !isSet }))}
+              >
+                {t(`guard.${guard}`)}
+              </Menu.Item>
+            );
+          })}
+        </>
+      )}
       <Menu.Divider />
       {trunk === undefined ? (
         <Menu.Item onClick={() => edit(t("net.done.disconnected", { name }), connectNic(doc, vm, card, null))}>{t("net.disconnect")}</Menu.Item>
@@ -105,6 +125,7 @@ function LinkItems({ link }: { link: string }) {
   );
 }
 
+const GUARDS = ["antiSpoofing", "isolated"] as const;
 const POWER: readonly PowerAction[] = ["start", "pause", "resume", "shutdown", "powerOff"];
 
 function MachineItems({ id }: { id: string }) {

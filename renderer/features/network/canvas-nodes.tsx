@@ -146,16 +146,18 @@ export function MachineNode({ data: { node, isOver } }: Props) {
     >
       <StatusShape status={machine.status} size={13} />
       <div>
-        <strong title={machine.name}>{machine.name}</strong>
-        <span className={addresses.length > 0 ? "rf-mono" : "rf-dim"}>{below}</span>
-      </div>
-      <div className="rf-net-marks">
-        <span className="rf-net-icons">
-          {isCaptured && <CircleDot size={13} aria-label={t("net.capturing")} className="rf-net-live" />}
-          {machine.nics.some((nic) => hasFaults(nic.faults)) && <Zap size={13} aria-label={t("net.faulty")} className="rf-net-fault" />}
-          {isUnplugged && <Unplug size={13} aria-label={t("net.unplugged")} className="rf-net-fault" />}
-        </span>
-        {bits > 0 && <span className="rf-net-rate">{formatRate(bits, i18n.language)}</span>}
+        <div className="rf-net-line-of">
+          <strong title={machine.name}>{machine.name}</strong>
+          <span className="rf-net-icons">
+            {isCaptured && <CircleDot size={13} aria-label={t("net.capturing")} className="rf-net-live" />}
+            {machine.nics.some((nic) => hasFaults(nic.faults)) && <Zap size={13} aria-label={t("net.faulty")} className="rf-net-fault" />}
+            {isUnplugged && <Unplug size={13} aria-label={t("net.unplugged")} className="rf-net-fault" />}
+          </span>
+        </div>
+        <div className="rf-net-line-of">
+          <span className={addresses.length > 0 ? "rf-mono" : "rf-dim"}>{below}</span>
+          {bits > 0 && <span className="rf-net-rate">{formatRate(bits, i18n.language)}</span>}
+        </div>
       </div>
       <Handles node={node} />
     </div>

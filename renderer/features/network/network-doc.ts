@@ -72,6 +72,15 @@ export function berthOf({ topology }: NetworkDoc, machine: DocMachine): Berth {
   return { kind: "area", switch: only.connection.switch, vlan: only.connection.vlans.vlan, nic: only.id };
 }
 
+/** Links that end at a switch: trunks, gateways, cards. */
+export function portsOf({ topology, machines }: NetworkDoc, name: string): string[] {
+  return [
+    ...topology.trunks.filter((trunk) => trunk.ends.includes(name)).map((trunk) => `trunk:${trunk.name}`),
+    ...topology.gateways.filter((gateway) => gateway.switch === name).map((gateway) => `gateway:${gateway.name}`),
+    ...machines.flatMap((machine) => machine.nics.filter((nic) => nic.connection?.switch === name).map((nic) => `${machine.id}/${nic.id}`)),
+  ];
+}
+
 /** Colours are told apart by number, the same everywhere: VLAN 1 is plain, 10, 20, 30... follow one another, as do 2, 3, 4... */
 export const HUES = 8;
 export const hueOf = (vlan: number): number => (vlan === 1 ? 0 : 1 + ((vlan % 10 === 0 ? vlan / 10 - 1 : vlan) % (HUES - 1)));

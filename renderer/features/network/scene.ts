@@ -200,9 +200,11 @@ export function sceneOf(doc: NetworkDoc): Scene {
     const bottom = Math.max(...boxes.map((box) => box.y + box.height), 0);
     const step = CARD.width + AREA.gap;
     const room = boxes.length === 0 ? SHELF_COLUMNS : Math.max(2, Math.floor((right - left - 2 * AREA.pad + AREA.gap) / step));
-    const columns = Math.max(1, Math.min(room, SHELF_COLUMNS, Math.max(2, loose.length)));
-    const at = place("shelf", { x: boxes.length === 0 ? 0 : left, y: bottom + ROW_GAP / 2 });
+    const columns = Math.min(Math.max(room, Math.ceil(Math.sqrt(loose.length))), SHELF_COLUMNS, Math.max(2, loose.length));
     const size = { width: AREA.pad * 2 + columns * step - AREA.gap, height: areaHeight(Math.ceil(loose.length / columns)) };
+    // Wider than the rest, it stands under the middle of it.
+    const x = boxes.length === 0 ? 0 : left - Math.max(0, (size.width - (right - left)) / 2);
+    const at = place("shelf", { x, y: bottom + ROW_GAP / 2 });
     nodes.push({ id: "shelf", parent: null, ...at, ...size, kind: "shelf", members: loose.length });
     loose.forEach((machine, n) => {
       const spot = { x: AREA.pad + (n % columns) * step, y: AREA.head + Math.floor(n / columns) * (CARD.height + CARD.gap) };
