@@ -151,7 +151,7 @@ export const Topology = z.strictObject({
   rules: z.array(FirewallRule).max(256).default([]),
   /** Names of VLANs, by number. */
   vlanNames: z.record(z.string().regex(/^\d{1,4}$/), z.string().max(40)).default({}),
-  /** Where things are drawn, by "switch:NAME", "gateway:NAME", "vm:ID". */
+  /** Where things are drawn, by "switch:NAME", "gateway:NAME", "vm:ID", "internet", "shelf". "vlan:SWITCH/NUMBER" keeps a VLAN drawn that nothing is on. */
   places: z.record(z.string().max(120), Place).default({}),
 });
 export type Topology = z.infer<typeof Topology>;
