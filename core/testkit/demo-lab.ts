@@ -6,6 +6,8 @@ import { Cable, type NetPort } from "../network/port.ts";
 import { FakeSockets } from "../network/stack/testbed.ts";
 import { MachineBench } from "./machine-bench.ts";
 
+export type { NicConnection };
+
 const image = new Uint8Array(readFileSync(new URL("../../assets/guests/demo/demo.elf", import.meta.url)));
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is removed
 const escapes = /\x1b\[[0-9;?]*[A-Za-z]/g;

@@ -147,9 +147,10 @@ test("the network of a library is drawn, listed, broken and exported by commands
   assert.equal(await does("fault", "list"), "No link has faults.\n");
   await does("net", "remove", "s1");
   await does("link", "remove", "web/nic1");
-  const { topology, machines } = JSON.parse(await does("net", "show", "--json"));
+  const network = JSON.parse(await does("net", "show", "--json")) as { topology: { trunks: object[]; gateways: object[] }; machines: { name: string; nics: object[] }[] };
+  const { topology, machines } = network;
   assert.deepEqual([topology.trunks.length, topology.gateways.length], [1, 1]);
-  const counts = machines.map(({ name, nics }: { name: string; nics: object[] }) => `${name} ${nics.length}`);
+  const counts = machines.map(({ name, nics }) => `${name} ${nics.length}`);
   assert.deepEqual(counts.sort(), ["web 1", "web 2 2"]);
   const path = join(folder, "web.pcapng");
   assert.equal(await does("capture", "web", path), "up\n");

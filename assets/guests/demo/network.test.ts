@@ -1,8 +1,7 @@
 // The demo guest's network on our own engine: guests, a switch with VLANs and gateways in one thread and in fake time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { NicConnection } from "../../../core/api/network.ts";
-import { DemoLab } from "../../../core/testkit/demo-lab.ts";
+import { DemoLab, type NicConnection } from "../../../core/testkit/demo-lab.ts";
 import { SeededRandom } from "../../../core/testkit/seeded-random.ts";
 
 const access = (vlan: number): NicConnection => ({ switch: "lan", vlans: { mode: "access", vlan } });

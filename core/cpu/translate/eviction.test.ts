@@ -57,7 +57,7 @@ test("modules of dropped translations are collected", async () => {
   const made: WeakRef<WebAssembly.Module>[] = [];
   const { Module } = WebAssembly;
   WebAssembly.Module = class extends Module {
-    constructor(bytes: BufferSource) {
+    constructor(bytes: ConstructorParameters<typeof WebAssembly.Module>[0]) {
       super(bytes);
       made.push(new WeakRef(this));
     }
