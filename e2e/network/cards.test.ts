@@ -10,6 +10,7 @@ const KIBIBYTES = 1024;
 const peer = (own: string, other: string): string => `
 lease eth0
 mkdir /tmp/www; head -c ${KIBIBYTES * 1024} /dev/urandom > /tmp/www/file
+echo "@@SIZE $(wc -c < /tmp/www/file)"
 echo "@@OWN ${own} $(sha256sum /tmp/www/file)"
 httpd -p 80 -h /tmp/www
 patiently ping -c 1 -w 2 ${other} && echo "@@PING ${other}"
@@ -31,6 +32,7 @@ test("e1000 and ne2000 cards: leases, pings and files between them", { skip: mis
   const digest = async (pattern: RegExp) => (await session.expect(pattern, 700))[1];
   assert.equal(await digest(/\[old\] @@GOT intel (\w{64})/), await digest(/\[intel\] @@OWN intel (\w{64})/));
   assert.equal(await digest(/\[intel\] @@GOT old (\w{64})/), await digest(/\[old\] @@OWN old (\w{64})/));
+  for (const name of ["intel", "old"]) assert.match(session.output, new RegExp(`\\[${name}\\] @@SIZE ${KIBIBYTES * 1024}\\b`));
   for (const name of ["intel", "old"]) session.type(`${name}: done\n`);
   assert.equal(await session.exit(), 0, `${session.errors}\n${session.output.slice(-3000)}`);
   assert.deepEqual(session.output.match(/@@(FAILED|TROUBLE).*/g), null);

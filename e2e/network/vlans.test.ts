@@ -16,6 +16,7 @@ const WEB = `
 lease eth0
 mkdir /tmp/www; head -c ${MEGABYTES * 1048576} /dev/urandom > /tmp/www/big
 echo "of VLAN 10" > /tmp/www/page
+echo "@@SIZE $(wc -c < /tmp/www/big)"
 echo "@@DIGEST $(sha256sum /tmp/www/big)"
 httpd -p 80 -h /tmp/www
 echo @@SERVING
@@ -71,6 +72,7 @@ test("VLANs of a lab: leases, names and pages within, nothing across, both on a 
   assert.equal(await session.exit(), 0, `${session.errors}\n${session.output.slice(-3000)}`);
   const { output } = session;
   assert.equal(got, digest, "the page arrives byte-exact");
+  assert.match(output, new RegExp(`@@SIZE ${MEGABYTES * 1048576}\\b`));
   assert.deepEqual(output.match(/@@(FAILED|LEAK).*/g), null);
   assert.match(output, /\[web\] @@LEASE eth0 10\.0\.10\.2 router ?(10\.0\.10\.1)? dns 10\.0\.10\.1 domain lab/);
   assert.match(output, /\[client\] @@LEASE eth0 10\.0\.10\.\d+ /);

@@ -133,12 +133,19 @@ export class Dp8390 {
     } else if (page === 1) {
       this.page1[offset] = value;
     } else if (page === 0) {
-      if (offset === ISR) this.page0[ISR] = this.at(ISR) & (~value | ISR_RESET);
+      if (offset === ISR) this.acknowledge(value);
       else this.page0[offset] = value;
       if (offset === RSAR || offset === RSAR + 1) this.address = this.word(RSAR);
       if (offset === ISR || offset === IMR) this.updateIrq();
       else if (offset === BNRY || offset === PSTOP || offset === RCR) this.roomFreed();
     }
+  }
+
+  /** Drivers take ten frames or so and acknowledge; a wire would soon bring another, but here frames come at once, and then wait for room.
+   *  So reception stays pending while frames are unread. */
+  private acknowledge(causes: number): void {
+    const unread = (causes & ISR_RECEIVED) !== 0 && this.hasUnread ? ISR_RECEIVED : 0;
+    this.page0[ISR] = (this.at(ISR) & (~causes | ISR_RESET)) | (this.at(ISR) & unread);
   }
 
   private writeCommand(value: number): void {
@@ -226,6 +233,13 @@ export class Dp8390 {
     const current = this.page1[7] as number;
     if (start < MEMORY_AT >> 8 || stop > MEMORY_END >> 8 || current < start || current >= stop) return 0;
     return Math.min(stop - start, current < boundary ? boundary - current : stop - start - (current - boundary));
+  }
+
+  /** By either custom: the boundary is the last page read, or the first one not read. */
+  private get hasUnread(): boolean {
+    const start = this.at(PSTART), stop = this.at(PSTOP), boundary = this.at(BNRY);
+    const current = this.page1[7] as number;
+    return this.isReceiving && this.freePages > 0 && current !== boundary && current !== (boundary + 1 >= stop ? start : boundary + 1);
   }
 
   hasRoom(): boolean {
