@@ -1,23 +1,5 @@
-// `npm run --silent cli -- ARGS`.
-import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
-import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
-import { defaultLibraryPath, demoKernelPath, networkEntry, workerEntry } from "../platform/places.ts";
-import { setEngineFlags } from "../platform/v8-flags.ts";
-import { runCli } from "./cli.ts";
+// `npm run --silent cli -- ARGS`. What it takes to start is compiled once on this host and found by every later start.
+import { enableCompileCache } from "node:module";
 
-setEngineFlags();
-const { stdin, stdout, stderr } = process;
-const status = await runCli(process.argv.slice(2), {
-  streams: { stdin, stdout, stderr },
-  spawn: workerSpawner(workerEntry()),
-  spawnNetwork: networkSpawner(networkEntry()),
-  demoKernel: demoKernelPath(),
-  libraryPath: defaultLibraryPath(),
-  replayVectors: async (lines, onFailure, engine) => {
-    const { replayVectors } = await import("../../core/debug/vectors.ts");
-    return replayVectors(lines, onFailure, engine);
-  },
-});
-// An open stdin would keep the process; what was written goes out first.
-await Promise.all([stdout, stderr].map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve()))));
-process.exit(status);
+enableCompileCache();
+await import("./process.ts");
