@@ -129,6 +129,19 @@ test("frames come in round the ring, and a sender waits for room", () => {
   assert.ok(peer.ready > before);
 });
 
+test("reception stays pending while frames are unread, though the driver has acknowledged it", () => {
+  const { bench, cable, out, read, take } = started();
+  for (let i = 0; i < 12; i++) cable.b.send(frameTo(MAC, 300 + i));
+  for (let i = 0; i < 10; i++) assert.equal(take()?.length, 300 + i);
+  out(7, 0x01);
+  assert.equal(read(7) & 0x01, 0x01);
+  assert.equal(bench.irq().level, true);
+  for (let i = 10; i < 12; i++) assert.equal(take()?.length, 300 + i);
+  assert.equal(take(), null);
+  out(7, 0x01);
+  assert.equal(read(7) & 0x01, 0);
+});
+
 test("a started card stays so until it is stopped", () => {
   const { out, read, cable } = started();
   out(0, 0);
