@@ -1,5 +1,6 @@
 // Drawing to edits, what is refused, undo, layout, the lab and the picture: all of the editor that needs no browser.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Nic, NicConnection } from "../../../core/api/network.ts";
 import { EMPTY_TOPOLOGY, LabFile, Topology } from "../../../core/api/network.ts";
@@ -21,6 +22,14 @@ import { absolute, nodeAt, sceneOf, sides } from "./scene.ts";
 import { STARTER_LAB } from "./starter-lab.ts";
 
 const random = (): number => 0.5;
+
+test("the lab that is offered is the one that lies ready for the command line", () => {
+  const path = new URL("../../../assets/labs/three-machines.json", import.meta.url);
+  const { $schema: _, ...file } = LabFile.parse(JSON.parse(readFileSync(path, "utf8")));
+  const machines = file.machines.map((machine) => ({ ...machine, nics: machine.nics.map(({ mac, ...nic }) => nic) }));
+  assert.deepEqual(STARTER_LAB, { ...file, machines });
+});
+
 const on = (name: string, vlan: number): NicConnection => ({ switch: name, vlans: { mode: "access", vlan } });
 const card = (n: number, connection: NicConnection | null, id = "nic0"): Nic => ({ id, model: "virtio", mac: `52:54:00:00:00:0${n}`, connection, cable: true });
 

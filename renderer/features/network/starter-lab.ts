@@ -1,7 +1,8 @@
-// The lab that a newcomer is offered: three demo machines on two VLANs, so that isolation is seen within a minute.
+// The lab that a newcomer is offered: three demo machines on two VLANs, so that isolation is seen within a minute. The same is in
+// assets/labs for the command line, with addresses for its cards.
 import { LabFile } from "../../../core/api/network.ts";
 
-const demo = (name: string, vlan: number) => ({ name, memory: 32, nics: [{ switch: "s1", vlan }] });
+const demo = (name: string, vlan: number) => ({ name, append: `name=${name}`, memory: 32, nics: [{ switch: "s1", vlan }] });
 
 export const STARTER_LAB: LabFile = LabFile.parse({
   name: "Three machines on two VLANs",
