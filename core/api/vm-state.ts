@@ -9,7 +9,7 @@ export type VmStatus = z.infer<typeof VmStatus>;
 /** Codes that the user interface translates; `message` is English and has the details. */
 export const ErrorCode = z.enum([
   "badRequest", "notFound", "wrongState", "configUnreadable", "configNewer", "libraryBusy", "diskFull", "ioFailed",
-  "fileMissing", "notAKernel", "initrdTooLarge", "notEnoughMemory", "tripleFault", "workerCrashed", "unsupported", "downloadFailed", "internal",
+  "fileMissing", "notAKernel", "initrdTooLarge", "notEnoughMemory", "tripleFault", "workerCrashed", "networkFailed", "unsupported", "downloadFailed", "internal",
 ]);
 export type ErrorCode = z.infer<typeof ErrorCode>;
 

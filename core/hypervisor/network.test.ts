@@ -177,7 +177,7 @@ test("a thread that dies is started anew with all that was there, but not for ev
   assert.match(problems()[2]!, /machines go on without a network/);
   assert.equal(ports.length, 3);
   await guest("c", 3, access(10));
-  await assert.rejects(network.startCapture("a-id/nic0", null, true), { code: "workerCrashed" });
+  await assert.rejects(network.startCapture("a-id/nic0", null, true), { code: "networkFailed" });
 });
 
 test("where no thread can be made, machines start without a network", async (t) => {

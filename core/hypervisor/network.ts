@@ -206,7 +206,7 @@ export class VirtualNetwork implements NicJoiner {
 
   private async running(): Promise<NetworkThread> {
     const thread = await this.start();
-    if (thread === undefined) throw new VmError("workerCrashed", "The network does not run.");
+    if (thread === undefined) throw new VmError("networkFailed", "The network does not run.");
     return thread;
   }
 
@@ -295,7 +295,7 @@ export class VirtualNetwork implements NicJoiner {
   }
 
   private check(fault: string | null, code: "badRequest" | "ioFailed" = "badRequest"): void {
-    if (fault !== null) throw new VmError(this.thread === undefined ? "workerCrashed" : code, fault);
+    if (fault !== null) throw new VmError(this.thread === undefined ? "networkFailed" : code, fault);
   }
 
   private problem(message: string): void {

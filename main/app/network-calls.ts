@@ -60,7 +60,7 @@ export class NetworkCalls {
         this.owners.get(change.capture.id)?.send("net.packets", { capture: change.capture, rows: change.rows });
         break;
       case "problem":
-        for (const peer of peers) peer.send("app.notice", { level: "error", code: "workerCrashed", message: change.message });
+        for (const peer of peers) peer.send("app.notice", { level: "error", code: "networkFailed", message: change.message });
         break;
     }
   }
