@@ -13,10 +13,10 @@ import { defineRefill } from "../mmu/refill.ts";
 import { definePageEntry, defineWalk } from "../mmu/walker.ts";
 import * as L from "../state/layout.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
+import type { Signature } from "../wasm/module-format.ts";
 import { c32, c64, call, I32, i32, i64 } from "../wasm/nodes.ts";
 import { defineFindPages } from "../translate/find-pages.ts";
 import { defineKeepFlags } from "../translate/keep-flags.ts";
-import type { Signature } from "../translate/region-module.ts";
 import { defineEvents } from "../system/native-events.ts";
 import { defineTransfers } from "./transfer.ts";
 

@@ -2,13 +2,11 @@
 // immutable global with the place of their data, one exported function a region. Imports are named as they are first used, so
 // that a module carries only what it needs.
 import { ByteWriter } from "../wasm/byte-writer.ts";
+import {
+  type MemoryPages, ModuleWriter, type Signature, SignatureTable, writeFunctionExport, writeFunctionImport, writeImportName, writeMemoryImport, writeTableImport,
+} from "../wasm/module-format.ts";
 import { type Callee, I32, local, type Node, NodeKind, type Type } from "../wasm/nodes.ts";
 import type { CodeBuffer } from "./code-buffer.ts";
-
-export interface Signature {
-  params: readonly Type[];
-  results: readonly Type[];
-}
 
 export interface FinishedBody {
   locals: readonly Type[];
@@ -19,8 +17,7 @@ export interface FinishedBody {
 export const REGION_EXPORT = "r";
 
 export class RegionModule {
-  private readonly types: Signature[] = [];
-  private readonly typeKeys = new Map<string, number>();
+  private readonly signatures = new SignatureTable();
   private readonly imports: { name: string; type: number; callee: Callee }[] = [];
   private readonly bodies: FinishedBody[] = [];
   private readonly runtime: ReadonlyMap<string, Signature>;
@@ -32,13 +29,7 @@ export class RegionModule {
   }
 
   typeIndex(params: readonly Type[], results: readonly Type[]): number {
-    const key = `${params.join()}>${results.join()}`;
-    let index = this.typeKeys.get(key);
-    if (index === undefined) {
-      index = this.types.push({ params, results }) - 1;
-      this.typeKeys.set(key, index);
-    }
-    return index;
+    return this.signatures.indexOf(params, results);
   }
 
   /** The runtime function of that name, imported when first asked for; undefined if there is none. */
@@ -65,62 +56,28 @@ export class RegionModule {
     return this.imports.map((i) => i.name);
   }
 
-  build(memoryPages: { initial: number; maximum: number }, tableSize: number): Uint8Array<ArrayBuffer> {
-    const out = new ByteWriter();
-    out.raw(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-    const section = (id: number, write: (w: ByteWriter) => void) => {
-      const w = new ByteWriter();
-      write(w);
-      out.byte(id);
-      out.vector(w);
-    };
-    section(1, (w) => {
-      w.u32(this.types.length);
-      for (const t of this.types) {
-        w.byte(0x60);
-        w.u32(t.params.length);
-        for (const p of t.params) w.byte(p);
-        w.u32(t.results.length);
-        for (const r of t.results) w.byte(r);
-      }
-    });
-    section(2, (w) => {
+  build(memoryPages: MemoryPages, tableSize: number): Uint8Array<ArrayBuffer> {
+    const module = new ModuleWriter();
+    module.section(1, this.signatures.write);
+    module.section(2, (w) => {
       w.u32(this.imports.length + 3);
-      const named = (name: string): void => {
-        w.name("env");
-        w.name(name);
-      };
-      for (const i of this.imports) {
-        named(i.name);
-        w.byte(0);
-        w.u32(i.type);
-      }
-      named("memory");
-      w.raw(Uint8Array.of(2, 3));
-      w.u32(memoryPages.initial);
-      w.u32(memoryPages.maximum);
-      named("table");
-      w.raw(Uint8Array.of(1, 0x70, 1));
-      w.u32(tableSize);
-      w.u32(tableSize);
-      named("data");
+      for (const { name, type } of this.imports) writeFunctionImport(w, name, type);
+      writeMemoryImport(w, memoryPages);
+      writeTableImport(w, tableSize);
+      writeImportName(w, "data");
       w.raw(Uint8Array.of(3, I32, 0));
     });
-    section(3, (w) => {
+    module.section(3, (w) => {
       w.u32(this.bodies.length);
       for (const _ of this.bodies) w.u32(this.handlerType);
     });
-    section(7, (w) => {
+    module.section(7, (w) => {
       w.u32(this.bodies.length);
-      this.bodies.forEach((_, n) => {
-        w.name(REGION_EXPORT + n);
-        w.byte(0);
-        w.u32(this.imports.length + n);
-      });
+      for (const n of this.bodies.keys()) writeFunctionExport(w, REGION_EXPORT + n, this.imports.length + n);
     });
     const finished = this.bodies.map(finish);
     // Branch hints come before the code section: WebAssembly branch hinting proposal.
-    section(0, (w) => {
+    module.section(0, (w) => {
       w.name("metadata.code.branch_hint");
       w.u32(finished.length);
       finished.forEach(({ unlikely }, n) => {
@@ -132,11 +89,11 @@ export class RegionModule {
         }
       });
     });
-    section(10, (w) => {
+    module.section(10, (w) => {
       w.u32(finished.length);
       for (const { bytes } of finished) w.vector(bytes);
     });
-    return out.take();
+    return module.take();
   }
 }
 
