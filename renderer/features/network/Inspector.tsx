@@ -1,28 +1,25 @@
 // The panel for what is selected. With nothing selected it says what can be done, and holds what belongs to no one thing: rules
 // between networks, and what the network has to tell.
-import { ActionIcon, Button, NumberInput, Select, Switch, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Select, Switch, Tooltip } from "@mantine/core";
 import { Ellipsis, Plus, Trash2, X } from "lucide-react";
-import { useId, useState } from "react";
+import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { TrunkConfig } from "../../../core/api/network.ts";
 import { useMachines, useNetwork, useServices } from "../../app/services.ts";
 import { StatusMark } from "../../components/StatusMark.tsx";
-import { formatBytes, formatNumber } from "../../i18n/format.ts";
 import { requestPower } from "../../app/actions.ts";
 import { whyNot } from "../../state/power.ts";
 import { startCapture } from "./network-actions.ts";
 import { NumberField, TextField } from "./CommitField.tsx";
 import { ConnectSelect } from "./ConnectSelect.tsx";
-import {
-  addGateway, addNic, addVlan, connectNic, nameVlan, parseVlans, removeSwitch, removeTrunk, removeVlan, renameSwitch, renumberVlan, setCable, setFaults, setRules,
-  setTrunk, vlansText,
-} from "./edits.ts";
+import { addNic, connectNic, parseVlans, removeTrunk, setCable, setFaults, setRules, setTrunk, vlansText } from "./edits.ts";
 import { GatewayInspector } from "./GatewayInspector.tsx";
 import { FaultFields, LinkCounters } from "./LinkFields.tsx";
 import { linkTitle } from "./link-text.ts";
 import type { DocMachine } from "./network-doc.ts";
-import { freeVlan, hueOf, leasesOf, machineOf, portsOf, Refusal, vlanName, vlansOf } from "./network-doc.ts";
+import { leasesOf, machineOf, Refusal, vlanName, vlansOf } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
+import { SwitchInspector, VlanInspector } from "./SwitchInspector.tsx";
 import { NicInspector } from "./NicInspector.tsx";
 
 interface Shown {
@@ -105,163 +102,6 @@ function useShown(): Shown {
   const nic = machine?.nics.find((n) => n.id === nicId);
   if (machine === undefined || nic === undefined) return nothing;
   return { title: linkTitle(doc, rest), kind: t("net.card"), body: <NicInspector machine={machine} nic={nic} /> };
-}
-
-function SwitchInspector({ name }: { name: string }) {
-  const { t } = useTranslation();
-  const { doc, edit, select } = useNetworkUi();
-  return (
-    <>
-      <TextField
-        label={t("net.name")}
-        value={name}
-        maxLength={31}
-        onCommit={(wanted) => {
-          edit(t("net.done.renamed", { name: wanted }), renameSwitch(doc, name, wanted));
-          select(`switch:${wanted}`);
-        }}
-        testId="switch-name"
-      />
-      <fieldset className="rf-net-fields">
-        <legend>{t("net.vlans")}</legend>
-        {vlansOf(doc, name).map((vlan) => (
-          <div key={vlan} className="rf-net-vlan-row" data-hue={hueOf(vlan)}>
-            <button type="button" className="rf-net-tag" onClick={() => select(`vlan:${name}/${vlan}`)} aria-label={t("net.showVlan", { vlan })}>
-              {vlan}
-            </button>
-            <TextField isBare label={t("net.nameOfVlan", { vlan })} value={vlanName(doc, vlan)} placeholder={t("net.vlanNumber", { vlan })} maxLength={40} onCommit={(text) => edit(t("net.done.vlanNamed", { vlan }), nameVlan(doc, vlan, text))} />
-            <ActionIcon
-              aria-label={t("net.removeVlan", { vlan })}
-              title={t("net.removeVlan", { vlan })}
-              onClick={() => edit(t("net.done.vlanRemoved", { vlan }), removeVlan(doc, name, vlan))}
-            >
-              <X size={14} aria-hidden="true" />
-            </ActionIcon>
-          </div>
-        ))}
-        <AddVlan key={vlansOf(doc, name).join()} name={name} />
-      </fieldset>
-      <Ports name={name} />
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(null);
-          edit(t("net.done.switchRemoved", { name }), removeSwitch(doc, name));
-        }}
-      >
-        {t("net.removeSwitch")}
-      </Button>
-    </>
-  );
-}
-
-/** What is plugged into a switch, with what each has sent and lost. */
-function Ports({ name }: { name: string }) {
-  const { t, i18n } = useTranslation();
-  const { doc, select } = useNetworkUi();
-  const links = useNetwork((state) => state.links);
-  const ports = portsOf(doc, name);
-  const dropped = (link: string): number => Object.values(links[link]?.drops ?? {}).reduce((sum, count) => sum + count, 0);
-  if (ports.length === 0) return null;
-  return (
-    <table className="rf-net-counters">
-      <thead>
-        <tr>
-          <th scope="col">{t("net.port")}</th>
-          <th scope="col">{t("net.received")}</th>
-          <th scope="col">{t("net.sent")}</th>
-          <th scope="col">{t("net.droppedColumn")}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {ports.map((link) => (
-          <tr key={link}>
-            <th scope="row">
-              <button type="button" className="rf-net-link" onClick={() => select(`link:${link}`)}>
-                {linkTitle(doc, link)}
-              </button>
-            </th>
-            <td>{formatBytes(links[link]?.receivedBytes ?? 0, i18n.language)}</td>
-            <td>{formatBytes(links[link]?.sentBytes ?? 0, i18n.language)}</td>
-            <td>{formatNumber(dropped(link), i18n.language)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function AddVlan({ name }: { name: string }) {
-  const { t } = useTranslation();
-  const { doc, edit } = useNetworkUi();
-  const [vlan, setVlan] = useState<number | string>(freeVlan(doc, name));
-  const number = typeof vlan === "number" ? vlan : 0;
-  return (
-    <form
-      className="rf-net-row"
-      onSubmit={(event) => {
-        event.preventDefault();
-        edit(t("net.done.vlanAdded", { vlan: number, name }), addVlan(doc, name, number));
-      }}
-    >
-      <NumberInput aria-label={t("net.vlanField")} value={vlan} min={1} max={4094} allowDecimal={false} onChange={setVlan} />
-      <Button type="submit" leftSection={<Plus size={12} aria-hidden="true" />} data-testid="add-vlan">
-        {t("net.addVlan")}
-      </Button>
-    </form>
-  );
-}
-
-function VlanInspector({ switchName, vlan }: { switchName: string; vlan: number }) {
-  const { t } = useTranslation();
-  const { doc, edit, select } = useNetworkUi();
-  const gateway = doc.topology.gateways.find((g) => g.switch === switchName && g.vlan === vlan);
-  const members = doc.machines.filter((m) => m.nics.some((n) => n.connection?.switch === switchName && n.connection.vlans.mode === "access" && n.connection.vlans.vlan === vlan));
-  return (
-    <>
-      <TextField label={t("net.name")} value={vlanName(doc, vlan)} placeholder={t("net.vlanNumber", { vlan })} maxLength={40} onCommit={(text) => edit(t("net.done.vlanNamed", { vlan }), nameVlan(doc, vlan, text))} testId="vlan-name" />
-      <NumberField
-        label={t("net.vlanField")}
-        value={vlan}
-        min={1}
-        max={4094}
-        onCommit={(wanted) => {
-          if (wanted === undefined) return;
-          edit(t("net.done.vlanNumbered", { vlan: wanted }), renumberVlan(doc, switchName, vlan, wanted));
-          select(`vlan:${switchName}/${wanted}`);
-        }}
-      />
-      <fieldset className="rf-net-fields">
-        <legend>{t("net.gateway")}</legend>
-        {gateway === undefined ? (
-          <Button leftSection={<Plus size={12} aria-hidden="true" />} onClick={() => edit(t("net.done.gatewayAdded", { vlan }), addGateway(doc, switchName, vlan))} data-testid="add-gateway">
-            {t("net.addGateway")}
-          </Button>
-        ) : (
-          <Button onClick={() => select(`gateway:${gateway.name}`)}>
-            {gateway.name} · {gateway.network}
-          </Button>
-        )}
-      </fieldset>
-      <fieldset className="rf-net-fields">
-        <legend>{t("net.members", { count: members.length })}</legend>
-        {members.map((machine) => (
-          <Button key={machine.id} variant="subtle" justify="flex-start" onClick={() => select(`vm:${machine.id}`)}>
-            {machine.name}
-          </Button>
-        ))}
-      </fieldset>
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(`switch:${switchName}`);
-          edit(t("net.done.vlanRemoved", { vlan }), removeVlan(doc, switchName, vlan));
-        }}
-      >
-        {t("net.removeVlan", { vlan })}
-      </Button>
-    </>
-  );
 }
 
 function MachineInspector({ machine }: { machine: DocMachine }) {
