@@ -10,6 +10,8 @@ import type { TcpSegment } from "./tcp-segment.ts";
 const NOTHING = new Uint8Array(0);
 export const WINDOW_SCALE = 7;
 const DELAYED_ACK_NS = 20 * MS;
+/** A peer that sends a whole window within this time, to a reader that keeps up, is given a larger one. */
+const FAST_WINDOW_NS = 250 * MS;
 
 export class TcpReceiver {
   /** Every position below has come. 0 until the SYN has. */
@@ -28,6 +30,10 @@ export class TcpReceiver {
   private advertisedEdge = 0;
   private lastEarly = -1;
   private unackedSegments = 0;
+  private tookNs = 0;
+  /** Where and when the window was looked at last for growing it. */
+  private lookedAt = 1;
+  private lookedNs = 0;
 
   constructor(mss: number, base: number, maximum: number, budget: BufferBudget) {
     this.mss = mss;
@@ -71,9 +77,12 @@ export class TcpReceiver {
 
   consumed(length: number): void {
     const { buffer } = this;
-    const wasFull = this.next - buffer.start >= buffer.capacity / 2;
     buffer.start += length;
-    if (wasFull && buffer.start === this.next) buffer.grow(this.bufferMaximum);
+    if (buffer.start === this.next && this.next - this.lookedAt >= buffer.capacity) {
+      if (this.tookNs - this.lookedNs <= FAST_WINDOW_NS) buffer.grow(this.bufferMaximum);
+      this.lookedAt = this.next;
+      this.lookedNs = this.tookNs;
+    }
     // Tell of more room once it is worth a segment (RFC 9293 section 3.8.6.2.2).
     const gain = Math.min(buffer.limit, this.next + (0xffff << this.scale)) - this.advertisedEdge;
     const isWorthIt = gain >= Math.min(2 * this.mss, buffer.capacity / 2);
@@ -109,7 +118,9 @@ export class TcpReceiver {
         this.early.trim(this.next);
       }
     }
-    this.unackedSegments++;
+    this.tookNs = nowNs;
+    // A segment larger than the MSS is many that a card was to cut.
+    this.unackedSegments += segment.dataLength > this.mss ? 2 : 1;
     if (this.unackedSegments >= 2) this.ackNow = true;
     else this.ackDeadline = Math.min(this.ackDeadline, nowNs + DELAYED_ACK_NS);
   }
