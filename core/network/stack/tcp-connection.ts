@@ -235,6 +235,11 @@ export class TcpConnection {
     if (receiver.takeFin()) this.closedByGuest(nowNs);
   }
 
+  /** Whether what a received segment calls for may wait for others in the same row: data in order, and nothing else. */
+  mayWait(segment: TcpSegment): boolean {
+    return this.state === "established" && segment.dataLength > 0 && !(segment.flags & (FIN | SYN | RST)) && this.receiver.isInOrder;
+  }
+
   private receiveInSynSent(segment: TcpSegment, nowNs: number): void {
     const ackOk = (segment.flags & ACK) !== 0 && segment.acknowledgement === (this.iss + 1) >>> 0;
     if (segment.flags & RST) {

@@ -22,6 +22,8 @@ export class TcpReceiver {
   ackNow = false;
   ackDeadline = Infinity;
   scale = WINDOW_SCALE;
+  /** The last segment's data were the next ones, and no gap was there. */
+  isInOrder = false;
   private readonly buffer: StreamBuffer;
   private readonly bufferMaximum: number;
   private readonly mss: number;
@@ -99,6 +101,7 @@ export class TcpReceiver {
     const limit = this.finPosition >= 0 ? Math.min(windowEnd, this.finPosition) : windowEnd;
     const from = Math.max(start, this.next);
     const to = Math.min(start + segment.dataLength, limit, this.buffer.limit);
+    this.isInOrder = from === start && from === this.next && to === start + segment.dataLength && this.early.ranges.length === 0;
     if (from > start || to <= from) this.ackNow = true;
     if (to <= from) return;
     if (from > this.next) {

@@ -95,8 +95,11 @@ export class TcpSplices implements SpliceOwner {
         this.close(splice);
         return;
       }
+      if (segment.flags & RST) splice.pump(nowNs);
       splice.connection.receive(segment, nowNs);
-      this.settle(splice, nowNs);
+      // A row of data goes to the host in one piece and is acknowledged once, at the poll that follows it: a guest pays for each answer.
+      if (splice.connection.mayWait(segment)) this.ready(splice);
+      else this.settle(splice, nowNs);
       return;
     }
     if (isOpening) this.open(packet, segment, nowNs);
