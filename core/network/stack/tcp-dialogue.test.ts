@@ -95,6 +95,36 @@ test("data is acknowledged after two segments or 20 ms, and reaches the host", (
   assert.equal(new TextDecoder().decode(Uint8Array.from(d.socket.received)), "hello");
 });
 
+test("a row of segments is acknowledged once and whole, and what a reset follows reaches the host", () => {
+  const d = new Dialogue();
+  const segment = (n: number, flags = ACK, text = `${n}`.repeat(1000)): Uint8Array =>
+    tcp4(OUTSIDE, { sequence: 1001 + n * 1000, acknowledgement: d.at(0), flags }, new TextEncoder().encode(text));
+  const received = (): string => new TextDecoder().decode(Uint8Array.from(d.socket.received));
+  for (let n = 0; n < 7; n++) d.bed.cable.clients[0]?.receive(segment(n));
+  const answers = segments(d.bed.exchange(segment(7)));
+  assert.deepEqual(answers.map(({ acknowledgement }) => acknowledgement), [9001]);
+  assert.equal(received(), Array.from("01234567", (digit) => digit.repeat(1000)).join(""));
+  d.bed.cable.clients[0]?.receive(segment(8));
+  d.bed.exchange(segment(9, RST | ACK, ""));
+  assert.equal(received().length, 9000);
+});
+
+test("a fast sender is offered a megabyte, wherever in the window its data end, and a slow one is not", () => {
+  for (const [pauseNs, expected] of [[1 * MS, 1 << 20], [400 * MS, 1 << 14]] as const) {
+    const d = new Dialogue({ windowScale: 7 });
+    let position = 0, window = 0;
+    const text = new Uint8Array(1460);
+    for (let round = 0; round < 600; round++) {
+      // Never half a window at once.
+      for (let n = 0; n < 4; n++, position += text.length) d.bed.cable.clients[0]?.receive(tcp4(OUTSIDE, { sequence: 1001 + position, acknowledgement: d.at(0), flags: ACK }, text));
+      const answer = d.wait(pauseNs).at(-1);
+      assert.equal(answer?.acknowledgement, 1001 + position);
+      window = (answer?.window ?? 0) << 7;
+    }
+    assert.ok(Math.abs(window - expected) < 4096, `${window} after pauses of ${pauseNs / MS} ms`);
+  }
+});
+
 test("data out of order is reported by SACK at once and delivered in order", () => {
   const d = new Dialogue();
   const [first] = d.say({ sequence: 1006, acknowledgement: d.at(0) }, "world");
