@@ -149,8 +149,9 @@ test("programs of Debian within a VLAN, nothing across, and a guest that moves",
     assert.equal(status, 7, errors);
     assert.match(errors, /@@STATUS/);
     assert.ok(Buffer.concat(received).equals(sent), "a megabyte comes back byte-exact");
-    const stranger = spawnSync(...programs.command("dbclient", "-p", `${hostPort}`, "root@127.0.0.1", "true"), { env: { HOME: work }, stdio: "ignore", timeout: 200_000 });
+    const stranger = spawnSync(...programs.command("dbclient", "-p", `${hostPort}`, "root@127.0.0.1", "true"), { env: { HOME: work, DROPBEAR_PASSWORD: "guess" }, timeout: 200_000 });
     assert.notEqual(stranger.status, 0, "nobody enters without the key");
+    assert.match(stranger.stderr.toString(), /No auth methods|[Pp]assword|[Aa]uth/);
   });
 
   session.type("!link connect client/nic0 s1 20\n");
