@@ -102,7 +102,7 @@ test("run: the screen is printed and written at the end, and at a timeout", asyn
   assert.deepEqual([end.status, end.stdout], [0, "on screen\n"]);
   assert.equal(readFileSync(png).toString("latin1", 1, 4), "PNG");
   const late = join(folder, "late.png");
-  const timeout = await cli(["run", "--kernel", kernel("graphics 30 20", "idle"), "--timeout", "0.5", "--screen-text", "--screenshot", late]);
+  const timeout = await cli(["run", "--kernel", kernel("graphics 30 20", "idle"), "--timeout", "4", "--screen-text", "--screenshot", late]);
   assert.equal(timeout.status, 124);
   assert.match(timeout.stderr, /graphics mode/);
   assert.equal(readFileSync(late).readUInt32BE(16), 30);
