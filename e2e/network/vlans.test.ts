@@ -42,8 +42,8 @@ read line
 const ROUTER = `
 ip link set eth0 up
 for id in 10 20; do vconfig add eth0 $id >/dev/null; lease eth0.$id; done
-ping -c 1 -w 3 10.0.10.1 >/dev/null && echo "@@PING 10"
-ping -c 1 -w 3 10.0.20.1 >/dev/null && echo "@@PING 20"
+patiently ping -c 1 -w 2 10.0.10.1 >/dev/null && echo "@@PING 10"
+patiently ping -c 1 -w 2 10.0.20.1 >/dev/null && echo "@@PING 20"
 patiently wget -q -O /tmp/page http://10.0.10.2/page; echo "@@PAGE $(cat /tmp/page)"
 read line
 `;
