@@ -4,8 +4,6 @@
 
 /** Destination, source and type: less than this is no frame and is dropped by whoever receives it. */
 export const FRAME_HEADER_BYTES = 14;
-/** The largest frame without a tag and with the usual MTU of 1,500. */
-export const FRAME_BYTES = 1514;
 /** The largest frame any port carries: a jumbo payload of 9,000 octets with two tags. Longer ones are dropped and counted. */
 export const FRAME_MAX_BYTES = 9022;
 
@@ -37,12 +35,6 @@ export interface NetPort {
   connect(client: NetPortClient | null): void;
   /** Tells the far end that canReceive() is true again after having been false. */
   receiveReady(): void;
-}
-
-/** A network to which cards are joined: the NAT stack, a switch, none. */
-export interface NetBackend {
-  /** The end for a new card with this address (6 octets), or a refusal as a sentence for the user. */
-  open(mac: Uint8Array): NetPort | string;
 }
 
 /** A cable with both its ends; it delivers at once, so each end has to expect receive() within its own send(). */

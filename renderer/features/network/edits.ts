@@ -1,6 +1,6 @@
 // Every change that can be drawn, as a function from one network to the next, or to the reason why not. Nothing here acts: the
 // editor compares the two and tells the app what differs.
-import type { FirewallRule, GatewayConfig, LinkFaults, Nic, NicConnection, PortGuards, PortVlans, Topology, TrunkConfig } from "../../../core/api/network.ts";
+import type { FirewallRule, GatewayConfig, LinkFaults, Nic, NicConnection, PortGuards, Topology, TrunkConfig } from "../../../core/api/network.ts";
 import { MacText, NetName, Network6Text, NICS_MAX } from "../../../core/api/network.ts";
 import type { DocMachine, NetworkDoc } from "./network-doc.ts";
 import {
@@ -72,10 +72,6 @@ export function moveMachine(doc: NetworkDoc, id: string, to: NicConnection | nul
   const nic = joined[0] ?? machine.nics[0];
   return nic === undefined ? addNic(doc, id, to, random) : connectNic(doc, id, nic.id, to);
 }
-
-const sameVlans = (a: PortVlans, b: PortVlans): boolean => JSON.stringify(a) === JSON.stringify(b);
-export const sameConnection = (a: NicConnection | null, b: NicConnection | null): boolean =>
-  a === b || (a !== null && b !== null && a.switch === b.switch && sameVlans(a.vlans, b.vlans));
 
 // ---- links -------------------------------------------------------------------------------------
 
