@@ -12,7 +12,7 @@ export interface OwnFiles {
 }
 
 /** The part of a thread's start that the configuration says. */
-export function startOf(config: VmConfig, folder: string, own: OwnFiles): Omit<VmWorkerStart, "control" | "screen"> {
+export function startOf(config: Pick<VmConfig, "memoryMiB" | "cpu" | "boot" | "firmware" | "drives" | "devices">, folder: string, own: OwnFiles): Omit<VmWorkerStart, "control" | "screen"> {
   const { memoryMiB, cpu, boot, drives, devices } = config;
   return {
     memoryMiB,

@@ -1,7 +1,7 @@
 // A lab file as a network and cards, and back: pure conversions. Names that a lab leaves out are made from what they name; addresses
 // of cards are made from the machine's name, so that the same lab has the same addresses each time.
 import type { LabFile, LabMachine, LabNic, Nic, NicConnection, Topology, TrunkConfig } from "../api/network.ts";
-import type { VmConfig } from "../api/vm-config.ts";
+import type { BootSource, Drive, VmConfig } from "../api/vm-config.ts";
 
 const NAME_MAX = 31;
 
@@ -156,6 +156,20 @@ export function labOf(topology: Topology, machines: readonly { config: VmConfig;
     machines: machines.map(({ config, folder }) => machineOf(config, names.get(config.id) ?? netName(config.name), (path) => absolute(path, folder))),
     switches, trunks, gateways, rules, vlanNames, places: Object.fromEntries(places),
   };
+}
+
+/** What a machine of a lab is made of and starts from. `file` gives the path on the host of a file that the lab names, or throws; `what` it is. */
+export function labMachineParts(machine: LabMachine, file: (path: string, what: string) => string): { memoryMiB: number; drives: Drive[]; boot: BootSource } {
+  const { memory: memoryMiB, kernel, initrd, append, modules = [], disk, cdrom, boot } = machine;
+  const drives: Drive[] = [];
+  if (cdrom !== undefined) drives.push({ id: "cd0", kind: "cd", controller: "ide", slot: 2, path: file(cdrom, "CD image"), readOnly: true, throwAway: false });
+  if (disk !== undefined) drives.push({ id: "disk0", kind: "disk", controller: "ide", slot: 0, path: file(disk, "disk image"), readOnly: false, throwAway: false });
+  if (kernel !== undefined) {
+    const files = { kernel: file(kernel, "kernel"), append: append ?? "", modules: modules.map((text) => text.trim().replace(/^\S+/, (path) => file(path, "module"))) };
+    return { memoryMiB, drives, boot: { kind: "kernel", ...files, ...(initrd === undefined ? {} : { initrd: file(initrd, "initial RAM disk") }) } };
+  }
+  if (drives.length === 0 && boot === undefined) return { memoryMiB, drives, boot: { kind: "demo", ...(append === undefined ? {} : { append }) } };
+  return { memoryMiB, drives, boot: { kind: "firmware", order: boot ?? ["cd", "disk", "network"] } };
 }
 
 function machineOf(config: VmConfig, name: string, absolute: (path: string) => string): LabMachine {

@@ -1,11 +1,10 @@
 // Labs and links across the fleet: what concerns machines and the network at once.
-import type { LabFile, LabMachine, LinkFaults, LinkId, Nic } from "../api/network.ts";
+import type { LabFile, LinkFaults, LinkId, Nic } from "../api/network.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { hostPath } from "./host-path.ts";
-import { joinLab, labFault, labOf } from "./lab-file.ts";
+import { joinLab, labFault, labMachineParts, labOf } from "./lab-file.ts";
 import type { VirtualNetwork } from "./network.ts";
 import { VmError } from "./vm-error.ts";
-import type { NewVm } from "./vm-library.ts";
 
 /** Makes a lab's machines and joins its network to what is there; paths in it are relative to `folder`. Ids in the lab's order. Rejects with
  *  VmError, and nothing of it is left. */
@@ -33,7 +32,9 @@ export async function createLab(hypervisor: Hypervisor, network: VirtualNetwork,
       const cards = (nics.get(machine.name) ?? []).map((nic) => (nic.rom === undefined ? nic : { ...nic, rom: hostPath(nic.rom, folder) }));
       const present = own[i];
       if (present === undefined) {
-        const { id } = await hypervisor.create({ ...newVm(machine, folder), name: freeTitle(machine.name, taken), nics: cards });
+        const { id } = await hypervisor.create({
+          ...labMachineParts(machine, (path) => hostPath(path, folder)), name: freeTitle(machine.name, taken), notes: "", capPercent: 100, nics: cards,
+        });
         made.push(id);
         ids.push(id);
       } else {
@@ -132,19 +133,4 @@ function freeTitle(name: string, taken: Set<string>): string {
   for (let n = 2; taken.has(title.toLowerCase()); n++) title = `${name} ${n}`;
   taken.add(title.toLowerCase());
   return title;
-}
-
-function newVm(machine: LabMachine, folder: string): Omit<NewVm, "name" | "nics"> {
-  const { memory, kernel, initrd, append, modules = [], disk, cdrom, boot } = machine;
-  const file = (path: string): string => hostPath(path, folder);
-  const drives: NonNullable<NewVm["drives"]> = [];
-  if (cdrom !== undefined) drives.push({ id: "cd0", kind: "cd", controller: "ide", slot: 2, path: file(cdrom), readOnly: true, throwAway: false });
-  if (disk !== undefined) drives.push({ id: "disk0", kind: "disk", controller: "ide", slot: 0, path: file(disk), readOnly: false, throwAway: false });
-  const common = { notes: "", capPercent: 100, memoryMiB: memory, drives };
-  if (kernel !== undefined) {
-    const files = { kernel: file(kernel), append: append ?? "", modules: modules.map((text) => text.trim().replace(/^\S+/, file)), ...(initrd === undefined ? {} : { initrd: file(initrd) }) };
-    return { ...common, boot: { kind: "kernel", ...files } };
-  }
-  if (drives.length === 0 && boot === undefined) return { ...common, boot: { kind: "demo", ...(append === undefined ? {} : { append }) } };
-  return { ...common, boot: { kind: "firmware", order: boot ?? ["cd", "disk", "network"] } };
 }

@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type CaptureInfo, LabFile, type LabMachine, type Nic } from "../../core/api/network.ts";
-import type { BootFiles, VmWorkerStart } from "../../core/api/worker-protocol.ts";
+import { VmConfig } from "../../core/api/vm-config.ts";
+import type { VmWorkerStart } from "../../core/api/worker-protocol.ts";
 import { startOf } from "../../core/hypervisor/boot-source.ts";
-import { firmwareFilesFor } from "../../core/hypervisor/firmware-files.ts";
-import { labFault, labNics, labTopology } from "../../core/hypervisor/lab-file.ts";
+import { labFault, labMachineParts, labNics, labTopology } from "../../core/hypervisor/lab-file.ts";
 import type { LockFile } from "../../core/hypervisor/lock-file.ts";
 import { type VirtualNetwork, wiringOf } from "../../core/hypervisor/network.ts";
 import { messageOf, VmError } from "../../core/hypervisor/vm-error.ts";
@@ -83,27 +83,16 @@ async function partsOf(lab: LabFile, folder: string, library: VmLibrary, host: C
   return parts;
 }
 
+/** As a new machine of the app would be. Throws UsageError for a file that is missing. */
 function startOfMachine(machine: LabMachine, folder: string, host: CliHost): Start {
-  const { name, memory: memoryMiB, kernel, initrd, append = "", modules = [], disk, cdrom, boot } = machine;
-  const file = (path: string, what: string): string => {
+  const parts = labMachineParts(machine, (path, what) => {
     const absolute = resolve(folder, path);
-    if (!existsSync(absolute)) throw new UsageError(`Machine ${name}: there is no ${what} ${absolute}.`);
+    if (!existsSync(absolute)) throw new UsageError(`Machine ${machine.name}: there is no ${what} ${absolute}.`);
     return absolute;
-  };
-  const common = { memoryMiB, cpuModel: "ringfence64", engine: "translator", capPercent: 100, devices: { tablet: true, balloon: true, entropy: true, paravirtual: true } } as const;
-  const drives: Start["drives"] = [];
-  if (cdrom !== undefined) drives.push({ id: "cd0", kind: "cd", controller: "ide", slot: 2, path: file(cdrom, "CD image"), readOnly: true, throwAway: false });
-  if (disk !== undefined) drives.push({ id: "disk0", kind: "disk", controller: "ide", slot: 0, path: file(disk, "disk image"), readOnly: false, throwAway: false });
-  if (kernel === undefined && drives.length === 0 && boot === undefined) return { ...common, boot: { ...demoGuest(host), append } };
-  if (kernel === undefined) {
-    const order = boot ?? ["cd", "disk", "network"];
-    return { ...common, drives, boot: { kind: "firmware", order }, firmware: firmwareFilesFor({ kind: "ringfence" }, folder) };
-  }
-  const files: BootFiles = {
-    kind: "kernel", kernel: file(kernel, "kernel"), append, modules: modules.map((text) => text.trim().replace(/^\S+/, (path) => file(path, "module"))),
-    ...(initrd === undefined ? {} : { initrd: file(initrd, "initial RAM disk") }),
-  };
-  return { ...common, drives, boot: files };
+  });
+  if (parts.boot.kind === "demo") demoGuest(host);
+  const { cpu, devices, firmware } = VmConfig.shape;
+  return startOf({ ...parts, cpu: cpu.parse({}), devices: devices.parse(undefined), firmware: firmware.parse(undefined) }, folder, host);
 }
 
 /** A machine of the library: its own cards, unless the lab gives it some. */
