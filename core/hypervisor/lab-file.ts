@@ -57,7 +57,7 @@ export function labFault(lab: LabFile): string | undefined {
 }
 
 /** The network of a lab, with all names. `absolute` makes paths of it ones of the host. */
-export function labTopology(lab: LabFile, absolute: (path: string) => string = (path) => path): Topology {
+export function labTopology(lab: LabFile, absolute: (path: string) => string): Topology {
   const trunkNames = new Set(lab.trunks.flatMap((trunk) => (Array.isArray(trunk) ? [] : [trunk.name.toLowerCase()])));
   const gatewayNames = new Set(lab.gateways.flatMap((gateway) => (gateway.name === undefined ? [] : [gateway.name.toLowerCase()])));
   return {
@@ -109,7 +109,7 @@ function connectionOf(nic: LabNic): NicConnection {
 }
 
 /** A lab's network beside what is there: names that are taken get a number, everywhere they occur. */
-export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>, absolute?: (path: string) => string): { topology: Topology; nics: Map<string, Nic[]> } {
+export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>, absolute: (path: string) => string): { topology: Topology; nics: Map<string, Nic[]> } {
   const added = labTopology(lab, absolute);
   const rename = (there: readonly { name: string }[], fresh: readonly { name: string }[]): Map<string, string> => {
     const taken = new Set(there.map((each) => each.name.toLowerCase()));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { copyFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { Session } from "../fixtures/cli.ts";
 import { type CardModel, labFile, missingNetworkGuest, networkGuest } from "../fixtures/network-guest.ts";
@@ -30,7 +30,8 @@ for (const model of ["virtio", "e1000", "ne2000"] as const) {
     copyFileSync(guest.kernel, join(folder, "vmlinuz"));
     copyFileSync(guest.initrd, join(folder, "initrd.img"));
     writeFileSync(join(folder, "boot.ipxe"), `#!ipxe\nkernel vmlinuz console=ttyS0 quiet panic=-1 random.trust_cpu=on marker=\${net0/ip}\ninitrd initrd.img\nboot\n`);
-    const session = new Session(["lab", "run", lab(model, folder, "boot.ipxe", 512), "--timeout", "550"]);
+    // The folder is meant from the lab file, which has a temporary folder of its own.
+    const session = new Session(["lab", "run", lab(model, join("..", basename(folder)), "boot.ipxe", 512), "--timeout", "550"]);
     // The address is its own: the guest's kernel has the same card, so that the lease is the same one.
     const [, address] = await session.expect(/\[pc\] @@LEASE eth0 (\S+)/, 550);
     await session.expect(new RegExp(`\\[pc\\] @@BOOTED .*marker=${address?.replaceAll(".", "\\.")}`), 60);

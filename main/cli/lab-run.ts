@@ -46,11 +46,12 @@ interface Outcome {
 /** Gives the exit status. */
 export async function runLab(o: LabRunOptions, library: VmLibrary, host: CliHost): Promise<number> {
   const lab = readLab(o.file);
-  const parts = await partsOf(lab, dirname(o.file), library, host);
+  const folder = dirname(o.file);
+  const parts = await partsOf(lab, folder, library, host);
   if (o.captureFolder !== undefined) mkdirSync(o.captureFolder, { recursive: true });
   const network = networkOf(null, host);
   try {
-    await network.update(labTopology(lab));
+    await network.update(labTopology(lab, (path) => resolve(folder, path)));
     return await new LabRun(o, parts, network, host).run();
   } finally {
     await network.close();
