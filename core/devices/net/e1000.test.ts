@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { foldChecksum, sumView } from "../../network/wire/checksum.ts";
-import { Cable, type NetPortClient } from "../../network/port.ts";
+import { Cable } from "../../network/port.ts";
 import { DeviceBench } from "../../testkit/device-bench.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
+import { NetPeer } from "../../testkit/net-peer.ts";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
 import { VirtioBench } from "../../testkit/virtio-bench.ts";
 import * as reg from "./e1000-registers.ts";
@@ -16,28 +17,11 @@ const RING = 16;
 const RCTL_ON = 0x8002 | 0x04000000;
 const EOP = 1, IC = 4, TSE = 4, RS = 8, DEXT = 0x20, VLE = 0x40;
 
-class Peer implements NetPortClient {
-  readonly frames: Uint8Array[] = [];
-  room = Infinity;
-  ready = 0;
-  receive(frame: Uint8Array): void {
-    this.frames.push(frame.slice());
-    this.room--;
-  }
-  canReceive(): boolean {
-    return this.room > 0;
-  }
-  linkChanged(): void {}
-  sendReady(): void {
-    this.ready++;
-  }
-}
-
 /** A card with a driver that has set up rings of 16 descriptors. */
 function started() {
   const pc = new VirtioBench(new DeviceBench(), 4 << 20);
   const cable = new Cable();
-  const peer = new Peer();
+  const peer = new NetPeer();
   cable.b.connect(peer);
   const device: E1000 = pc.plug(new E1000("net", pc.ports(() => device), { mac: MAC, port: cable.a }));
   pc.fn.writeConfig(4, 2, pc.fn.readConfig(4, 2) | 4);
@@ -394,7 +378,7 @@ deviceConformance(
   (bench) => {
     const pc = new VirtioBench(bench);
     const cable = new Cable();
-    cable.b.connect(new Peer());
+    cable.b.connect(new NetPeer());
     const device: E1000 = pc.insert(new E1000("net", pc.ports(() => device), { mac: MAC, port: cable.a }));
     return device;
   },

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Cable, type NetPortClient } from "../../network/port.ts";
+import { Cable } from "../../network/port.ts";
 import { DeviceBench } from "../../testkit/device-bench.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
+import { NetPeer } from "../../testkit/net-peer.ts";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
 import { VirtioBench } from "../../testkit/virtio-bench.ts";
 import { NE2000_PORTS } from "./dp8390.ts";
@@ -12,26 +13,9 @@ const MAC = Uint8Array.of(0x52, 0x54, 0, 1, 2, 3);
 const BROADCAST = [255, 255, 255, 255, 255, 255];
 const START = 0x46, STOP = 0x80;
 
-class Peer implements NetPortClient {
-  readonly frames: Uint8Array[] = [];
-  room = Infinity;
-  ready = 0;
-  receive(frame: Uint8Array): void {
-    this.frames.push(frame.slice());
-    this.room--;
-  }
-  canReceive(): boolean {
-    return this.room > 0;
-  }
-  linkChanged(): void {}
-  sendReady(): void {
-    this.ready++;
-  }
-}
-
 function started(bench = new DeviceBench()) {
   const cable = new Cable();
-  const peer = new Peer();
+  const peer = new NetPeer();
   cable.b.connect(peer);
   const card: Ne2000Isa = new Ne2000Isa("net", bench.irq(), { mac: MAC, timers: bench.timers(() => card), port: cable.a });
   const out = (port: number, value: number): void => card.writeReg(0, port, 1, value);

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { foldChecksum, sumView } from "../../network/wire/checksum.ts";
 import { TcpSegmenter } from "../../network/offload/tcp-segmenter.ts";
-import { tcpFrame } from "../../network/offload/tcp-segmenter.test.ts";
 import { Cable, type NetPort, type NetPortClient } from "../../network/port.ts";
 import { deviceConformance } from "../../testkit/device-conformance.ts";
 import { DeviceBench } from "../../testkit/device-bench.ts";
+import { NetPeer } from "../../testkit/net-peer.ts";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
 import { VirtioBench } from "../../testkit/virtio-bench.ts";
+import { tcpFrame } from "../../testkit/tcp-frame.ts";
 import { type StartOptions, VirtioDriver } from "../../testkit/virtio-driver.ts";
 import { MODERN_BYTES, legacyBytes } from "./virtio-pci.ts";
 import { VirtioNet } from "./virtio-net.ts";
@@ -15,28 +16,10 @@ import { VirtioNet } from "./virtio-net.ts";
 const MAC = Uint8Array.of(0x52, 0x54, 0, 1, 2, 3);
 const F_MERGEABLE = 15, F_CONTROL = 17, F_CONTROL_RX = 18, F_CONTROL_VLAN = 19, F_CONTROL_MAC = 23, F_EVENT_IDX = 29;
 
-/** The other end of the cable: keeps what comes, and may be full. */
-class Peer implements NetPortClient {
-  readonly frames: Uint8Array[] = [];
-  room = Infinity;
-  ready = 0;
-  receive(frame: Uint8Array): void {
-    this.frames.push(frame.slice());
-    this.room--;
-  }
-  canReceive(): boolean {
-    return this.room > 0;
-  }
-  linkChanged(): void {}
-  sendReady(): void {
-    this.ready++;
-  }
-}
-
 function machine(mtu?: number) {
   const pc = new VirtioBench(new DeviceBench(), 8 << 20);
   const cable = new Cable();
-  const peer = new Peer();
+  const peer = new NetPeer();
   cable.b.connect(peer);
   const device: VirtioNet = pc.plug(new VirtioNet("net", pc.ports(() => device), { mac: MAC, port: cable.a, ...(mtu ? { mtu } : {}) }));
   return { pc, device, cable, peer };
@@ -209,7 +192,7 @@ test("without carrier frames go nowhere, and the driver hears of the cable", () 
   device.attach(null);
   assert.equal(driver.config(6, 2), 0);
   const other = new Cable();
-  const otherPeer = new Peer();
+  const otherPeer = new NetPeer();
   other.b.connect(otherPeer);
   device.attach(other.a);
   assert.equal(driver.config(6, 2), 1);
@@ -321,7 +304,7 @@ deviceConformance(
   (bench) => {
     const pc = new VirtioBench(bench);
     const cable = new Cable();
-    cable.b.connect(new Peer());
+    cable.b.connect(new NetPeer());
     const device: VirtioNet = pc.insert(new VirtioNet("net", pc.ports(() => device), { mac: MAC, port: cable.a }));
     return device;
   },
