@@ -4,13 +4,13 @@
 // nat.test.ts moves less. Prints how long each took and the memory of the `ringfence` process meanwhile (Linux).
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { Readable } from "node:stream";
 import { parseArgs } from "node:util";
 import { Session } from "../fixtures/cli.ts";
+import { listening } from "../fixtures/free-port.ts";
 import { labFile, missingNetworkGuest, networkGuest } from "../fixtures/network-guest.ts";
 import { trafficProgram, trafficStream } from "./traffic.ts";
 
@@ -26,12 +26,6 @@ const [host, gateway] = values.ipv6 ? ["::1", "fd00:2::1"] : ["127.0.0.1", "10.0
 const started = Date.now();
 function say(text: string): void {
   console.log(`${String(Math.round((Date.now() - started) / 1000)).padStart(5)} s  ${text}`);
-}
-
-async function listening(server: Server): Promise<number> {
-  server.listen(0, host);
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port; // of a TCP server
 }
 
 /** Resident memory of a process in MiB; 0 where the system does not say. */
@@ -68,7 +62,7 @@ const sink = createServer({ allowHalfOpen: true }, (socket) => {
   socket.on("end", () => socket.end(hash.digest("hex")));
   socket.on("error", (error) => say(`the guest's upload: ${error.message}`));
 });
-const hostServices = [{ port: 8000, hostAddress: host, hostPort: await listening(web) }, { port: 8001, hostAddress: host, hostPort: await listening(sink) }];
+const hostServices = [{ port: 8000, hostAddress: host, hostPort: await listening(web, host) }, { port: 8001, hostAddress: host, hostPort: await listening(sink, host) }];
 const script = `
 lease eth0
 has_address6() { ip -6 addr show dev eth0 scope global | grep -v tentative | grep -q inet6; }

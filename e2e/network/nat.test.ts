@@ -2,11 +2,11 @@
 // a port of the host that leads to the guest's web server, and a cable that is pulled and plugged while the guest runs.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createServer as createHttpServer, get } from "node:http";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import { Session } from "../fixtures/cli.ts";
+import { freePort, listening } from "../fixtures/free-port.ts";
 import { labFile, missingNetworkGuest, networkGuest } from "../fixtures/network-guest.ts";
 
 const BYTES = 100 * 1024 * 1024;
@@ -36,20 +36,6 @@ read line
 `;
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-
-async function listening(server: Server): Promise<number> {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port; // of a TCP server
-}
-
-/** A port that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 test("NAT: 100 MB from and to the host's loopback, a port forward, and a cable pulled and plugged", { skip: missingNetworkGuest() ?? false, timeout: 900_000 }, async (t) => {
   const content = randomBytes(BYTES);

@@ -5,7 +5,6 @@ import { spawn, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -13,6 +12,7 @@ import { tool } from "../fixtures/apt-archive.ts";
 import { Session } from "../fixtures/cli.ts";
 import { type CpioEntry, FILE, FOLDER } from "../fixtures/cpio.ts";
 import { DebianPrograms } from "../fixtures/debian-programs.ts";
+import { freePort } from "../fixtures/free-port.ts";
 import { labFile, missingNetworkGuest, networkGuest } from "../fixtures/network-guest.ts";
 import { missingTools } from "../fixtures/packages.ts";
 import { readPcapng } from "../fixtures/pcapng.ts";
@@ -62,15 +62,6 @@ function programsOrReason(): DebianPrograms | string {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // of a TCP server
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Source addresses of a capture's frames in order; by tshark, which must find no fault in them, where it is. */

@@ -1,12 +1,11 @@
 // `node e2e/perf/network-guests.ts`: TCP between two Debian guests and from a guest to the host, by iperf3, in Ringfence and in QEMU's TCG.
 // All four guests run at once and idle while another measures, so that in each round the engines see the same load of the host.
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { Session } from "../fixtures/cli.ts";
 import { DebianPrograms } from "../fixtures/debian-programs.ts";
+import { freePort } from "../fixtures/free-port.ts";
 import { labFile, missingNetworkGuest, networkGuest } from "../fixtures/network-guest.ts";
 import { qemuVersion } from "./engines.ts";
 
@@ -108,15 +107,6 @@ async function qemu(initrd: Guest, joined: number): Promise<Lab> {
 }
 
 type Guest = ReturnType<typeof networkGuest>;
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // of a TCP server
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
