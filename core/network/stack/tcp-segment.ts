@@ -3,13 +3,10 @@
 import { readU16, readU32, writeU16, writeU32 } from "../wire/bytes.ts";
 import type { Range } from "./range-set.ts";
 
-export const FIN = 1;
-export const SYN = 2;
-export const RST = 4;
-export const PSH = 8;
-export const ACK = 16;
+export { TCP_ACK as ACK, TCP_FIN as FIN, TCP_PSH as PSH, TCP_RST as RST, TCP_SYN as SYN } from "../wire/tcp.ts";
 
-export interface TcpSegment {
+/** What a header says, apart from SACK. */
+interface TcpFields {
   sourcePort: number;
   destinationPort: number;
   sequence: number;
@@ -21,6 +18,9 @@ export interface TcpSegment {
   /** -1 when the option is absent. */
   windowScale: number;
   sackPermitted: boolean;
+}
+
+export interface TcpSegment extends TcpFields {
   /** Left and right edges as 32-bit numbers, in the order received. */
   sack: number[];
   data: Uint8Array;
@@ -74,17 +74,8 @@ export function parseSegment(into: TcpSegment, bytes: Uint8Array, at: number, le
   return true;
 }
 
-export interface TcpHeader {
-  sourcePort: number;
-  destinationPort: number;
-  sequence: number;
-  acknowledgement: number;
-  flags: number;
-  window: number;
-  /** Options: left out when 0, -1, false and empty. */
-  mss: number;
-  windowScale: number;
-  sackPermitted: boolean;
+export interface TcpHeader extends TcpFields {
+  /** Left out when empty. */
   sack: readonly Range[];
 }
 
