@@ -38,6 +38,15 @@ test("guests of a VLAN have addresses, names, pings and pages, and nothing of th
   assert.deepEqual(stations(ofCarol), [3]);
 });
 
+test("a guest that waits for a visitor goes on when its page has been fetched to the end", () => {
+  const lab = new DemoLab(drawing);
+  const alice = lab.add("alice", access(10), 'run="wait visitor; poweroff"');
+  const bob = lab.add("bob", access(10), 'run="wait 5; http get alice/bytes/100000"');
+  assert.ok(lab.run(() => alice.text.includes("Powering off.")), alice.text);
+  assert.match(alice.text, /wait visitor\nA page was fetched\.\n/);
+  assert.match(bob.text, /200 OK: 100000 bytes/);
+});
+
 test("a guest that is moved to another VLAN gets an address there", () => {
   const lab = new DemoLab(drawing);
   const bob = lab.add("bob", access(10));

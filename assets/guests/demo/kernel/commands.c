@@ -202,7 +202,7 @@ const struct command commands[] = {
     {"http", "get URL|serve on|off", "fetch a page; our own pages", command_http, GROUP_NETWORK},
     {"flood", "HOST|broadcast [N [BYTES]]", "many frames, and their rate", command_flood, GROUP_NETWORK},
     {"vlan", "ID|off", "tag our frames by IEEE 802.1Q", command_vlan, GROUP_NETWORK},
-    {"wait", "SECONDS|net|[gone] HOST [S]", "until later, an address, an answer, none", command_wait, GROUP_NETWORK},
+    {"wait", "SECONDS|net|visitor|[gone] HOST", "until later, an address, a guest of our page, an answer, none", command_wait, GROUP_NETWORK},
     {"crash", "", "triple fault: the machine dies, its neighbours do not", command_crash, GROUP_GENERAL},
     {"panic", "", "a fault inside the kernel", command_panic, GROUP_GENERAL},
     {"reboot", "", "restart the machine", command_reboot, GROUP_GENERAL},

@@ -107,7 +107,21 @@ static void wait_for_host(const char *host, bool gone, u64 deadline) {
   kprintf(gone ? "%s still answers.\n" : "%s does not answer.\n", host);
 }
 
-// `wait 5`, `wait net`, `wait 10.0.10.3`, `wait bob 20`, `wait gone bob`
+// Until somebody has fetched a page here and has all of it: the next command may power off.
+static void wait_for_visitor(u64 deadline) {
+  while (now_ns() < deadline) {
+    bool on = net_lock(), done = http_requests && !tcp_serves();
+    net_unlock(on);
+    if (done) {
+      kprintf("A page was fetched.\n");
+      return;
+    }
+    if (!wait_until(now_ns() + 100 * MS)) return;
+  }
+  kprintf("Nobody fetched a page.\n");
+}
+
+// `wait 5`, `wait net`, `wait visitor`, `wait 10.0.10.3`, `wait bob 20`, `wait gone bob`
 void command_wait(const char *arguments) {
   char host[NAME_MAX];
   u64 number = 60, seconds;
@@ -115,7 +129,7 @@ void command_wait(const char *arguments) {
   bool gone = strcmp(host, "gone") == 0;
   if (gone) arguments = next_word(arguments, host, sizeof host);
   if ((*arguments && !parse_u64(arguments, &number)) || number > 86400 || !host[0]) {
-    kprintf("Say wait SECONDS, wait net, wait HOST [SECONDS], or wait gone HOST [SECONDS].\n");
+    kprintf("Say wait SECONDS, wait net, wait visitor [SECONDS], wait HOST [SECONDS], or wait gone HOST [SECONDS].\n");
     return;
   }
   if (parse_u64(host, &seconds)) {
@@ -125,6 +139,8 @@ void command_wait(const char *arguments) {
   u64 deadline = now_ns() + number * SECOND;
   if (!net_up(number * 1000)) {
     if (!command_stop) net_ready();
+  } else if (!gone && strcmp(host, "visitor") == 0) {
+    wait_for_visitor(deadline);
   } else if (strcmp(host, "net") != 0) {
     wait_for_host(host, gone, deadline);
   }

@@ -165,6 +165,7 @@ u32 tcp_readable(const struct tcp *c);
 void tcp_close(struct tcp *c);
 void tcp_release(struct tcp *c); // whatever its state
 u32 tcp_open_count(void);
+bool tcp_serves(void); // a client of ours is not done with yet
 
 // tcp-segment.c
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };

@@ -187,3 +187,9 @@ u32 tcp_open_count(void) {
   for (u32 i = 0; i < TCP_CONNECTIONS; i++) count += connections[i].state != TCP_FREE;
   return count;
 }
+
+bool tcp_serves(void) {
+  for (u32 i = 0; i < TCP_CONNECTIONS; i++)
+    if (connections[i].is_server && connections[i].state != TCP_FREE && connections[i].state != TCP_TIME_WAIT) return true;
+  return false;
+}
