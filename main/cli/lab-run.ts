@@ -1,7 +1,7 @@
 // `ringfence lab run`: boots the machines of a lab file, joined by its network, until all have ended.
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { type CaptureInfo, LabFile, type LabMachine, type Nic } from "../../core/api/network.ts";
+import { type CaptureInfo, LabFile, type LabMachine, type LinkId, type Nic } from "../../core/api/network.ts";
 import { VmConfig } from "../../core/api/vm-config.ts";
 import type { VmWorkerStart } from "../../core/api/worker-protocol.ts";
 import { startOf } from "../../core/hypervisor/boot-source.ts";
@@ -25,7 +25,7 @@ type Start = Omit<VmWorkerStart, "control" | "screen">;
 export interface LabRunOptions {
   file: string;
   timeoutSeconds?: number;
-  /** Folder for `name.0.pcapng` of each card. */
+  /** Folder for `name.0.pcapng` of each card and `name.gateway.pcapng` of each gateway's port. */
   captureFolder?: string;
   json: boolean;
 }
@@ -145,6 +145,8 @@ class LabRun {
     let captures: CaptureInfo[];
     try {
       const ends: Promise<Outcome>[] = [];
+      const { gateways } = await this.network.get();
+      for (const { name } of gateways) await this.capture(`gateway:${name}`, `${name}.gateway`);
       for (const part of this.parts) ends.push((await this.start(part)).outcome);
       typed.begin();
       outcomes = await Promise.all(ends);
@@ -163,15 +165,12 @@ class LabRun {
 
   /** Settles when the machine's thread is on its way. */
   private async start({ name, start, nics }: Part): Promise<{ outcome: Promise<Outcome> }> {
-    const { network, host, o } = this;
+    const { network, host } = this;
     const control = newControl();
     const cards: NonNullable<Start["nics"]> = [];
     for (const [i, nic] of nics.entries()) {
       cards.push(await network.attach(name, name, nic, control));
-      if (o.captureFolder === undefined) continue;
-      const link = `${name}/${nic.id}`;
-      const path = join(o.captureFolder, `${name}.${i}.pcapng`);
-      this.captures.push(await network.startCapture(link, path, false));
+      await this.capture(`${name}/${nic.id}`, `${name}.${i}`);
     }
     const events = {
       serial: (data: Uint8Array) => this.outlet.write(name, data),
@@ -186,6 +185,12 @@ class LabRun {
       return this.outcomeOf(name, end);
     });
     return { outcome };
+  }
+
+  /** If captures are wanted. */
+  private async capture(link: LinkId, name: string): Promise<void> {
+    const { captureFolder } = this.o;
+    if (captureFolder !== undefined) this.captures.push(await this.network.startCapture(link, join(captureFolder, `${name}.pcapng`), false));
   }
 
   private outcomeOf(name: string, end: ThreadEnd): Outcome {

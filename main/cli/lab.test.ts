@@ -1,7 +1,7 @@
 // Labs and the network's commands as a process, around scripted machines.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -38,7 +38,7 @@ function cli(args: string[], options: { stdin?: string; library?: string } = {})
 const SWITCH = { switches: [{ name: "s1" }] };
 const NIC = { nics: [{ switch: "s1", vlan: 10 }] };
 
-test("each machine's lines have its name in front, what is begun is ended, and a capture of each card is left", async () => {
+test("each machine's lines have its name in front, what is begun is ended, and a capture of each card and gateway is left", async () => {
   const captures = join(folder, "captures");
   const path = lab(
     [
@@ -50,7 +50,9 @@ test("each machine's lines have its name in front, what is begun is ended, and a
   const { status, stdout, stderr } = await cli(["lab", "run", path, "--capture", captures, "--timeout", "120"]);
   assert.deepEqual([status, stderr], [0, ""]);
   assert.deepEqual(stdout.split("\n").sort(), ["", "[one] a", "[one] b", "[two] c"]);
-  for (const name of ["one.0.pcapng", "one.1.pcapng", "two.0.pcapng"]) assert.equal(readFileSync(join(captures, name)).readUInt32LE(0), 0x0a0d0d0a, name);
+  const names = ["one.0.pcapng", "one.1.pcapng", "s1-10.gateway.pcapng", "two.0.pcapng"];
+  assert.deepEqual(readdirSync(captures).sort(), names);
+  for (const name of names) assert.equal(readFileSync(join(captures, name)).readUInt32LE(0), 0x0a0d0d0a, name);
 });
 
 test("a line of stdin goes to the machine that it names", async () => {

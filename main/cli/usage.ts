@@ -73,7 +73,8 @@ lab run FILE              Boot the machines of a lab file, joined by its network
                           change the running network.
                           The file is described by assets/lab.schema.json.
   --timeout SECONDS       give up after so long
-  --capture DIR           write what passes on each network card into DIR as NAME.0.pcapng, NAME.1.pcapng, ...
+  --capture DIR           write what passes on each network card into DIR as NAME.0.pcapng, NAME.1.pcapng, ...,
+                          and at each gateway's port as NAME.gateway.pcapng
   --library DIR           where machines are that the file names by "vm"
   --json                  each line as {"machine", "line"}, and how it ended as the last
   Status: 0 all powered off, 124 timeout, 125 a triple fault, 1 a machine that could not start or go on, 2 wrong usage.
