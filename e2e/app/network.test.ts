@@ -4,59 +4,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import type { Locator, Page } from "playwright-core";
 import { axeViolations } from "../../renderer/checks/axe.ts";
-import { serialShows, typeOnSerial } from "./console-text.ts";
+import { ask, drag, dragOntoVlan, isAt, isDrawn, showDrawing } from "./network-drawing.ts";
 import { noBrowser, withApp } from "./running-app.ts";
-
-const openPage = (page: Page, name: "machines" | "networks") => page.locator(`[data-page=${name}]`).click();
-
-async function showDrawing(page: Page): Promise<void> {
-  await openPage(page, "networks");
-  await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
-}
-
-async function centre(of: Locator): Promise<{ x: number; y: number }> {
-  const box = await of.boundingBox();
-  assert.ok(box, `${of} is not drawn`);
-  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-}
-
-/** Lets go only when the drawing says that it would be taken there, or where `to` is a socket. */
-async function drag(page: Page, from: Locator, to: Locator, isTaken?: Locator): Promise<void> {
-  const [a, b] = [await centre(from), await centre(to)];
-  await page.mouse.move(a.x, a.y);
-  await page.mouse.down();
-  await page.mouse.move(a.x + 8, a.y + 8, { steps: 3 });
-  await page.mouse.move(b.x, b.y, { steps: 10 });
-  await isTaken?.waitFor();
-  await page.mouse.up();
-}
-
-const dragOntoVlan = (page: Page, name: string, vlan: string) => {
-  const area = page.getByTestId(`vlan-${vlan}`);
-  return drag(page, page.getByTestId(`card-${name}`), area.locator("header"), area.and(page.locator("[data-over=true]")));
-};
-
-/** The machine is drawn at `where` and has an address of `network`. */
-async function isAt(page: Page, name: string, where: string, network: string): Promise<string> {
-  const card = page.locator(`[data-testid="card-${name}"][data-place="${where}"]`);
-  await card.waitFor();
-  const address = card.getByText(new RegExp(`^${network.replaceAll(".", "\\.")}\\.\\d+$`));
-  await address.waitFor({ timeout: 60_000 });
-  return (await address.textContent()) ?? "";
-}
-
-/** Types a command in the machine's console and waits for its answer, on the machines page. */
-async function ask(page: Page, name: string, command: string, answer: RegExp): Promise<void> {
-  await openPage(page, "machines");
-  await page.getByRole("option", { name: new RegExp(`^${name} `) }).click();
-  await page.getByRole("tab", { name: "Console" }).click();
-  await page.getByTestId("console-view").getByText("Serial", { exact: true }).click();
-  await serialShows(page, /ringfence>/);
-  await typeOnSerial(page, `${command}\r`);
-  await serialShows(page, answer, 60_000);
-}
 
 describe("network journey", { skip: noBrowser, concurrency: false }, () => {
   test("a newcomer starts the lab, drags a machine to another VLAN, draws a trunk, breaks a link and watches packets", { timeout: 600_000 }, () =>
@@ -67,7 +17,7 @@ describe("network journey", { skip: noBrowser, concurrency: false }, () => {
       await isAt(page, "alice", "s1/10", "10.0.10");
       await isAt(page, "bob", "s1/10", "10.0.10");
       const carol = await isAt(page, "carol", "s1/20", "10.0.20");
-      await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
+      await isDrawn(page);
       await picture("lab");
       assert.deepEqual(await axeViolations(page), [], "axe finds faults on the drawing");
 
@@ -86,11 +36,11 @@ describe("network journey", { skip: noBrowser, concurrency: false }, () => {
       await page.getByTestId("net-add").click();
       await page.getByTestId("add-switch").click();
       await page.getByTestId("switch-s2").waitFor();
-      await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
+      await isDrawn(page);
       for (const vlan of [10, 20]) {
         await page.getByTestId("add-vlan-s2").click();
         await page.getByTestId(`vlan-s2-${vlan}`).waitFor();
-        await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
+        await isDrawn(page);
       }
       await page.getByRole("button", { name: "Close this panel" }).click();
       const socket = (name: string, handle: string) => page.locator(`[data-testid=switch-${name}] [data-handle="${handle}"]`);
@@ -100,7 +50,7 @@ describe("network journey", { skip: noBrowser, concurrency: false }, () => {
       await page.getByTestId("trunk-make").click();
       const trunk = page.locator(".react-flow__edge[data-id='trunk:trunk1']");
       await trunk.waitFor({ state: "attached" });
-      await page.locator("[data-testid=net-canvas][data-fitted=true]").waitFor();
+      await isDrawn(page);
       await dragOntoVlan(page, "carol", "s2-20");
       const moved = await isAt(page, "carol", "s2/20", "10.0.20");
       await picture("trunk");
