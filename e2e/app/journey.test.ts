@@ -238,6 +238,7 @@ describe("journey", { skip: noBrowser, concurrency: false }, () => {
       await typeOnScreen(page, "ring\n");
       await page.getByTestId("console-view").locator("label").nth(1).click();
       await serialShows(page, /19 of 19 attempts were refused\./);
+      await serialShows(page, /net0: 10\.0\.2\.\d+\/24 from 10\.0\.2\.1/);
       await page.getByTestId("console-view").locator("label").first().click();
       await picture("console");
       await isAccessible(page, "the console in Korean");

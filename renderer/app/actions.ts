@@ -4,8 +4,7 @@ import i18next from "i18next";
 import type { CallRequest } from "../../core/api/contract.ts";
 import type { Drive } from "../../core/api/vm-config.ts";
 import type { VmRecord } from "../../core/api/vm-state.ts";
-import { DEFAULT_MEMORY_MIB } from "../features/create/wizard-state.ts";
-import { machineName, uniqueName } from "../state/machines.ts";
+import { machineName } from "../state/machines.ts";
 import { fileName } from "../state/paths.ts";
 import { withRecent } from "../state/preferences.ts";
 import { BridgeError } from "../bridge/bridge.ts";
@@ -76,15 +75,6 @@ export async function createMachine(services: Services, request: CallRequest<"vm
   const { vm } = await services.bridge.call("vm.create", request);
   services.view.setState({ page: "machines", selected: vm.id, tab: start ? "console" : "overview" });
   if (start) await doPower(services, vm, "start");
-}
-
-export async function bootDemo(services: Services): Promise<void> {
-  const name = uniqueName(i18next.t("empty.demoName"), services.machines.getState().machines);
-  try {
-    await createMachine(services, { name, memoryMiB: DEFAULT_MEMORY_MIB.demo, boot: { kind: "demo" } }, true);
-  } catch (error) {
-    addNotice(services.notices, errorNotice(i18next.t("create.failed"), error));
-  }
 }
 
 export async function updateMachine(

@@ -29,6 +29,10 @@ describe("user interface", { skip, concurrency: false }, () => {
       await page.getByRole("button", { name: "Boot the demo guest" }).click();
       await status(page, "Running");
       assert.equal(await page.getByRole("tab", { name: "Console" }).getAttribute("aria-selected"), "true");
+      const made = (await calls(page)).find(({ method }) => method === "vm.create")?.params as { nics?: { model: string; connection: object }[] };
+      assert.deepEqual(made.nics?.map(({ model, connection }) => ({ model, connection })), [
+        { model: "virtio", connection: { switch: "lan", vlans: { mode: "access", vlan: 1 } } },
+      ]);
       await page.locator('[data-testid=screen][data-width="640"]').waitFor();
       await page.getByTestId("screen").click();
       await page.getByTestId("capture-hint").filter({ hasText: "Right Ctrl" }).waitFor();

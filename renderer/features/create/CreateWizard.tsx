@@ -2,7 +2,6 @@
 import { Button, Modal, Stepper } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Nic } from "../../../core/api/network.ts";
 import type { KnownSystem } from "../../../core/api/known-systems.ts";
 import { createMachine } from "../../app/actions.ts";
 import { useServices, useView } from "../../app/services.ts";
@@ -10,10 +9,9 @@ import { BridgeError } from "../../bridge/bridge.ts";
 import { uniqueName } from "../../state/machines.ts";
 import { addNotice } from "../../state/notices.ts";
 import type { WizardStart } from "../../state/view.ts";
-import { currentDoc } from "../network/network-actions.ts";
-import { Refusal } from "../network/network-doc.ts";
 import { DiskFields } from "./DiskFields.tsx";
-import { connectionOf, defaultNetwork, modelFor, natNetwork, newNic } from "./network-choice.ts";
+import { modelFor } from "./network-choice.ts";
+import { joinNetwork } from "./new-machine.ts";
 import { ResourceFields } from "./ResourceFields.tsx";
 import { SourceFields } from "./SourceFields.tsx";
 import { WizardSummary } from "./WizardSummary.tsx";
@@ -69,21 +67,6 @@ export function CreateWizard({ start, onClose }: { start: WizardStart; onClose: 
     setFailure(null);
     change({ type: "step", step });
   };
-  /** The card of the new machine; makes the network that it leads to, where that was chosen. */
-  const joinNetwork = async (): Promise<Nic[]> => {
-    const { topology, loaded } = services.network.getState();
-    const choice = draft.network ?? defaultNetwork(topology, loaded);
-    const doc = currentDoc(services);
-    const model = modelFor(systemOf(systems, draft.system));
-    if (model === null) return [];
-    const connection = connectionOf(choice);
-    if (connection !== null) return [newNic(doc, connection, model, Math.random)];
-    if (choice !== "nat") return [];
-    const made = natNetwork(doc);
-    if (made.edited instanceof Refusal) return [];
-    await services.bridge.call("net.update", { topology: made.edited.topology });
-    return [newNic(doc, made.connection, model, Math.random)];
-  };
   const forward = async (): Promise<void> => {
     if (problem !== null) {
       setTried(true);
@@ -97,7 +80,7 @@ export function CreateWizard({ start, onClose }: { start: WizardStart; onClose: 
     setCreating(true);
     setFailure(null);
     try {
-      const nics = await joinNetwork();
+      const nics = await joinNetwork(services, draft.network, modelFor(systemOf(systems, draft.system)));
       await createMachine(services, { ...requestOf(draft, systems), ...(nics.length > 0 ? { nics } : {}) }, draft.startNow);
       onClose();
     } catch (error) {

@@ -3,9 +3,9 @@ import { Button } from "@mantine/core";
 import { Play, Plus } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { bootDemo } from "../../app/actions.ts";
 import { useServices } from "../../app/services.ts";
 import { Logo } from "../../components/Logo.tsx";
+import { bootDemo } from "../create/new-machine.ts";
 import { StarterLabButton } from "../network/EmptyNetworks.tsx";
 
 export function EmptyLibrary() {
