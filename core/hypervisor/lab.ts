@@ -1,5 +1,5 @@
 // Labs and links across the fleet: what concerns machines and the network at once.
-import type { LabFile, LinkFaults, LinkId, Nic } from "../api/network.ts";
+import type { LabFile, LinkFaults, LinkId, Nic, Topology } from "../api/network.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { hostPath } from "./host-path.ts";
 import { joinLab, labFault, labMachineParts, labOf } from "./lab-file.ts";
@@ -77,23 +77,14 @@ const MACHINES_MAX = 64;
 
 /** Faults of a card, kept in its machine's configuration, or of a trunk or a gateway's cable, kept in the network. */
 export async function setLinkFaults(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId, faults: LinkFaults): Promise<void> {
-  const [kind, name = ""] = link.split(/:(.*)/s);
-  if (kind === "trunk" || kind === "gateway") {
-    const topology = await network.get();
-    const { trunks, gateways } = topology;
-    const isThere = (things: readonly { name: string }[]): boolean => things.some((each) => each.name === name);
-    if (!isThere(kind === "trunk" ? trunks : gateways)) throw new VmError("notFound", `There is no ${kind} ${name}.`);
-    const set = <T extends { name: string; faults?: LinkFaults | undefined }>(things: T[]): T[] => things.map((each) => (each.name === name ? withFaults(each, faults) : each));
-    await network.update(kind === "trunk" ? { ...topology, trunks: set(trunks) } : { ...topology, gateways: set(gateways) });
+  const owner = await ownerOf(hypervisor, network, link);
+  if (owner.kind === "card") {
+    await hypervisor.update(owner.id, { nics: owner.nics.map((each) => (each.id === owner.nic ? withFaults(each, faults) : each)) });
     return;
   }
-  const { id, nic } = cardOf(link);
-  const record = (await hypervisor.list()).find((each) => each.id === id);
-  const nics = record?.config?.nics ?? [];
-  if (!nics.some((each) => each.id === nic)) throw new VmError("notFound", `There is no link ${link}.`);
-  await hypervisor.update(id, {
-    nics: nics.map((each) => (each.id === nic ? withFaults(each, faults) : each)),
-  });
+  const { kind, name, topology } = owner;
+  const set = <T extends { name: string; faults?: LinkFaults | undefined }>(things: T[]): T[] => things.map((each) => (each.name === name ? withFaults(each, faults) : each));
+  await network.update(kind === "trunk" ? { ...topology, trunks: set(topology.trunks) } : { ...topology, gateways: set(topology.gateways) });
 }
 
 function withFaults<T extends { faults?: LinkFaults | undefined }>(thing: T, faults: LinkFaults): T {
@@ -104,21 +95,24 @@ function withFaults<T extends { faults?: LinkFaults | undefined }>(thing: T, fau
 
 /** Throws VmError if there is nothing by this name, running or not. */
 export async function checkLink(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId): Promise<void> {
-  const [kind, name = ""] = link.split(/:(.*)/s);
-  const topology = await network.get();
-  let isThere: boolean;
-  if (kind === "trunk") isThere = topology.trunks.some((each) => each.name === name);
-  else if (kind === "gateway") isThere = topology.gateways.some((each) => each.name === name);
-  else {
-    const { id, nic } = cardOf(link);
-    isThere = (await hypervisor.list()).some((each) => each.id === id && each.config?.nics.some((card) => card.id === nic) === true);
-  }
-  if (!isThere) throw new VmError("notFound", `There is no link ${link}.`);
+  await ownerOf(hypervisor, network, link);
 }
 
-function cardOf(link: LinkId): { id: string; nic: string } {
-  const at = link.lastIndexOf("/");
-  return { id: link.slice(0, Math.max(0, at)), nic: link.slice(at + 1) };
+type LinkOwner = { kind: "trunk" | "gateway"; name: string; topology: Topology } | { kind: "card"; id: string; nic: string; nics: readonly Nic[] };
+
+/** What a link is kept with. Throws VmError if there is none. */
+async function ownerOf(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId): Promise<LinkOwner> {
+  const [kind, name = ""] = link.split(/:(.*)/s);
+  if (kind === "trunk" || kind === "gateway") {
+    const topology = await network.get();
+    if (topology[`${kind}s`].some((each) => each.name === name)) return { kind, name, topology };
+  } else {
+    const at = link.lastIndexOf("/");
+    const [id, nic] = [link.slice(0, Math.max(0, at)), link.slice(at + 1)];
+    const nics = (await hypervisor.list()).find((each) => each.id === id)?.config?.nics ?? [];
+    if (nics.some((each) => each.id === nic)) return { kind: "card", id, nic, nics };
+  }
+  throw new VmError("notFound", `There is no link ${link}.`);
 }
 
 /** Those of machines, by the names of the lab, and the others. */

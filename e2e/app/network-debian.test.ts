@@ -116,6 +116,7 @@ test("Debian guests within a VLAN, nothing across, and the reverse after a drag 
     await showSerial(page, "server");
     await serialShows(page, /@@SERVING/, PATIENCE_MS);
     await showSerial(page, "client");
+    await serialShows(page, /@@LEASE/);
     await typeOnSerial(page, `${demo}\r`);
     await ask(page, "demo", "flood broadcast 200", /frames/);
     await ask(page, "demo", "ping 10.0.10.2 2 10", /2 sent, 0 received, 100% loss/);
@@ -136,6 +137,7 @@ test("Debian guests within a VLAN, nothing across, and the reverse after a drag 
     const moved = await isAt(page, "client", "s1/20", "10.0.20", PATIENCE_MS);
     await picture("dragged");
     await showSerial(page, "server");
+    await serialShows(page, /@@SERVING/);
     await typeOnSerial(page, `${client}\r`);
     await showSerial(page, "client");
     await serialShows(page, /@@MOVED/, PATIENCE_MS);

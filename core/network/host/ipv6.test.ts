@@ -7,73 +7,35 @@ import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { test } from "node:test";
-import { Cable } from "../port.ts";
 import { parseIpv6 } from "../stack/address.ts";
 import type { GatewaySettings } from "../stack/gateway.ts";
-import { Gateway } from "../stack/gateway.ts";
 import { parseIpv6 as parsePacket } from "../stack/ip-packet.ts";
 import {
-  FakeTcp, GATEWAY_ADDRESS6, gatewaySettings, GUEST_ADDRESS6, ip6, solicitGateway, StackGuest, Testbed, udpDatagram,
+  FakeTcp, GATEWAY_ADDRESS6, GUEST_ADDRESS6, ip6, solicitGateway, Testbed, udpDatagram,
 } from "../stack/testbed.ts";
 import { readU16 } from "../wire/bytes.ts";
-import { NodeHostSockets } from "./node-host-sockets.ts";
+import { clock, LoopbackPair, until } from "./loopback-pair.ts";
 
 const LOOPBACK6 = parseIpv6("::1") as Uint8Array;
 const OUTSIDE6 = parseIpv6("2001:db8::7") as Uint8Array;
-const clock = { nowNs: () => Number(process.hrtime.bigint()) };
-const random32 = (): number => Math.floor(Math.random() * 2 ** 32);
 const skip = !Object.values(networkInterfaces()).flat().some((each) => each?.address === "::1") && "this host has no ::1";
 
-class Pair {
-  readonly gateway: Gateway;
-  readonly guest: StackGuest;
-  readonly cable = new Cable();
-  readonly toGuest: Uint8Array[] = [];
-  readonly datagrams: Uint8Array[] = [];
-  private isStopped = false;
-
-  constructor(change: Partial<GatewaySettings>) {
-    const sockets = new NodeHostSockets({ outside: false });
-    this.gateway = new Gateway(gatewaySettings(change), this.cable.a, { sockets, clock, random32, event: () => {}, wake: () => {} });
-    this.guest = new StackGuest(this.cable.b, clock, random32);
-    this.cable.b.connect({
-      receive: (frame) => this.toGuest.push(frame.slice()),
-      canReceive: () => this.toGuest.length < 512, linkChanged: () => {}, sendReady: () => {},
-    });
-    this.cable.b.send(solicitGateway());
-    this.turn();
-  }
-
-  private readonly turn = (): void => {
-    if (this.isStopped) return;
-    const wasFull = this.toGuest.length >= 512;
-    for (const frame of this.toGuest.splice(0)) {
-      if (readU16(frame, 12) === 0x86dd && frame[20] === 17) this.datagrams.push(frame);
-      else this.guest.receive(frame);
-    }
-    if (wasFull) this.cable.b.receiveReady();
-    for (const part of [this.gateway, this.guest]) if (part.nextDeadline() <= clock.nowNs()) part.poll(clock.nowNs());
-    setImmediate(this.turn);
+/** A guest that has asked for the gateway, and the datagrams that come to it. */
+function pairOf(change: Partial<GatewaySettings>) {
+  const datagrams: Uint8Array[] = [];
+  const pair = new LoopbackPair(change);
+  pair.seen = (frame) => {
+    if (readU16(frame, 12) === 0x86dd && frame[20] === 17) datagrams.push(frame);
   };
-
-  [Symbol.dispose](): void {
-    this.isStopped = true;
-    this.gateway.close();
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const end = Date.now() + 30_000; !condition(); ) {
-    assert.ok(Date.now() < end, "timed out");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
+  pair.cable.b.send(solicitGateway());
+  return Object.assign(pair, { datagrams });
 }
 
 test("a stream to a service on ::1 comes back byte for byte", { skip }, async (t) => {
   const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(0, "::1");
   await once(server, "listening");
   t.after(() => server.close());
-  using pair = new Pair({ hostServices: [{ protocol: "tcp", port: 80, host: { address: LOOPBACK6, port: (server.address() as AddressInfo).port } }] });
+  using pair = pairOf({ hostServices: [{ protocol: "tcp", port: 80, host: { address: LOOPBACK6, port: (server.address() as AddressInfo).port } }] });
   const client = new FakeTcp();
   client.outgoing = Uint8Array.from({ length: 1 << 20 }, (_, i) => i * 31 + (i >> 9));
   const sent = client.outgoing;
@@ -88,7 +50,7 @@ test("datagrams reach a service on ::1 and come back", { skip }, async (t) => {
   await once(echo, "listening");
   t.after(() => echo.close());
   echo.on("message", (data, from) => echo.send(Buffer.concat([data, Buffer.from("!")]), from.port, from.address));
-  using pair = new Pair({ hostServices: [{ protocol: "udp", port: 7, host: { address: LOOPBACK6, port: echo.address().port } }] });
+  using pair = pairOf({ hostServices: [{ protocol: "udp", port: 7, host: { address: LOOPBACK6, port: echo.address().port } }] });
   pair.cable.b.send(ip6(GUEST_ADDRESS6, GATEWAY_ADDRESS6, 17, udpDatagram(GUEST_ADDRESS6, 5000, GATEWAY_ADDRESS6, 7, [1, 2, 3])));
   await until(() => pair.datagrams.length > 0);
   const frame = pair.datagrams[0] as Uint8Array;
@@ -103,7 +65,7 @@ test("a forward from ::1 that nobody in the guest listens for is refused", { ski
   await once(probe, "listening");
   const { port } = probe.address() as AddressInfo;
   await new Promise((resolve) => probe.close(resolve));
-  using pair = new Pair({ forwards: [{ protocol: "tcp", host: { address: LOOPBACK6, port }, guest: { address: GUEST_ADDRESS6, port: 22 } }] });
+  using pair = pairOf({ forwards: [{ protocol: "tcp", host: { address: LOOPBACK6, port }, guest: { address: GUEST_ADDRESS6, port: 22 } }] });
   await until(() => pair.gateway.nextDeadline() > -Infinity);
   const socket = connect(port, "::1");
   const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];

@@ -5,64 +5,18 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { Cable } from "../port.ts";
 import { parseIpv4 } from "../stack/address.ts";
-import type { GatewaySettings } from "../stack/gateway.ts";
-import { Gateway } from "../stack/gateway.ts";
-import { FakeTcp, GATEWAY_ADDRESS, gatewaySettings, GUEST_ADDRESS, ip4, OUTSIDE, StackGuest, udpDatagram } from "../stack/testbed.ts";
-import { NodeHostSockets } from "./node-host-sockets.ts";
+import { FakeTcp, GATEWAY_ADDRESS, GUEST_ADDRESS, ip4, OUTSIDE, udpDatagram } from "../stack/testbed.ts";
+import { clock, LoopbackPair, until } from "./loopback-pair.ts";
 
 const LOOPBACK = parseIpv4("127.0.0.1") as Uint8Array;
-const clock = { nowNs: () => Number(process.hrtime.bigint()) };
-const random32 = (): number => Math.floor(Math.random() * 2 ** 32);
-
-/** Gateway and guest on a direct cable, polled until disposed of. */
-class Pair {
-  readonly sockets = new NodeHostSockets({ outside: false });
-  readonly gateway: Gateway;
-  readonly guest: StackGuest;
-  readonly cable = new Cable();
-  readonly toGuest: Uint8Array[] = [];
-  private isStopped = false;
-
-  constructor(change: Partial<GatewaySettings>) {
-    this.gateway = new Gateway(gatewaySettings(change), this.cable.a, { sockets: this.sockets, clock, random32, event: () => {}, wake: () => {} });
-    this.guest = new StackGuest(this.cable.b, clock, random32);
-    this.cable.b.connect({
-      receive: (frame) => this.toGuest.push(frame.slice()),
-      canReceive: () => this.toGuest.length < 512, linkChanged: () => {}, sendReady: () => {},
-    });
-    this.turn();
-  }
-
-  private readonly turn = (): void => {
-    if (this.isStopped) return;
-    const wasFull = this.toGuest.length >= 512;
-    for (const frame of this.toGuest.splice(0)) this.guest.receive(frame);
-    if (wasFull) this.cable.b.receiveReady();
-    for (const part of [this.gateway, this.guest]) if (part.nextDeadline() <= clock.nowNs()) part.poll(clock.nowNs());
-    setImmediate(this.turn);
-  };
-
-  [Symbol.dispose](): void {
-    this.isStopped = true;
-    this.gateway.close();
-  }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const end = Date.now() + 10_000; !condition(); ) {
-    assert.ok(Date.now() < end, "timed out");
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
 
 test("a guest and a loopback server exchange a stream, byte for byte, with half-close", async () => {
   const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  using pair = new Pair({ hostServices: [{ protocol: "tcp", port: 80, host: { address: LOOPBACK, port } }] });
+  using pair = new LoopbackPair({ hostServices: [{ protocol: "tcp", port: 80, host: { address: LOOPBACK, port } }] });
   const client = new FakeTcp();
   const data = Uint8Array.from({ length: 4 << 20 }, (_, i) => (i * 31 + (i >> 11)) & 255);
   client.outgoing = data;
@@ -80,7 +34,7 @@ test("a closed port refuses, the outside is denied", async () => {
   const { port } = probe.address() as AddressInfo;
   probe.close();
   await once(probe, "close");
-  using pair = new Pair({ hostServices: [{ protocol: "tcp", port: 80, host: { address: LOOPBACK, port } }] });
+  using pair = new LoopbackPair({ hostServices: [{ protocol: "tcp", port: 80, host: { address: LOOPBACK, port } }] });
   for (const far of [GATEWAY_ADDRESS, OUTSIDE]) {
     const client = new FakeTcp();
     pair.guest.splices.openToGuest(client, GUEST_ADDRESS, far, 80, clock.nowNs());
@@ -95,7 +49,7 @@ test("a forwarded port of the loopback interface reaches the guest, which refuse
   const { port } = probe.address() as AddressInfo;
   probe.close();
   await once(probe, "close");
-  using pair = new Pair({ forwards: [{ protocol: "tcp", host: { address: LOOPBACK, port }, guest: { address: GUEST_ADDRESS, port: 22 } }] });
+  using pair = new LoopbackPair({ forwards: [{ protocol: "tcp", host: { address: LOOPBACK, port }, guest: { address: GUEST_ADDRESS, port: 22 } }] });
   const client = connect(port, "127.0.0.1");
   client.on("error", () => {});
   await new Promise((resolve) => client.once("close", resolve));
@@ -108,12 +62,9 @@ test("datagrams go to a loopback service and come back", async () => {
   service.bind(0, "127.0.0.1");
   await once(service, "listening");
   const { port } = service.address();
-  using pair = new Pair({ hostServices: [{ protocol: "udp", port: 99, host: { address: LOOPBACK, port } }] });
+  using pair = new LoopbackPair({ hostServices: [{ protocol: "udp", port: 99, host: { address: LOOPBACK, port } }] });
   const frames: Uint8Array[] = [];
-  pair.guest.receive = (frame) => {
-    frames.push(frame);
-    StackGuest.prototype.receive.call(pair.guest, frame);
-  };
+  pair.seen = (frame) => frames.push(frame);
   pair.cable.b.send(ip4(GUEST_ADDRESS, GATEWAY_ADDRESS, 17, udpDatagram(GUEST_ADDRESS, 5000, GATEWAY_ADDRESS, 99, [1, 2, 3])));
   await until(() => frames.some((frame) => frame[23] === 17));
   assert.deepEqual([...(frames.find((frame) => frame[23] === 17) ?? []).slice(-3)], [3, 2, 1]);
