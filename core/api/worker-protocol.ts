@@ -36,6 +36,8 @@ export interface VmWorkerStart {
   debugConsolePort?: number;
   /** Where printed bytes go; without it there is no printer. */
   printerFile?: string;
+  /** Folder for generated code of earlier runs; without it none is kept. */
+  codeCache?: string;
   /** Adds a screenshot to the last message. */
   finalScreenshot?: boolean;
   /** Words of ControlWord, shared. */

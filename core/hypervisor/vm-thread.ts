@@ -22,9 +22,10 @@ export interface VmWorkerPort {
 }
 export type SpawnVmWorker = (start: VmWorkerStart) => VmWorkerPort;
 
-/** Spawns real threads from the entry file at `entry`. */
-export function workerSpawner(entry: URL): SpawnVmWorker {
-  return (start) => new Worker(entry, { workerData: start, name: "vm", resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } });
+/** Spawns real threads from the entry file at `entry`. `codeCache`: folder where they keep generated code for later ones. */
+export function workerSpawner(entry: URL, codeCache?: string): SpawnVmWorker {
+  const kept = codeCache === undefined ? {} : { codeCache };
+  return (start) => new Worker(entry, { workerData: { ...kept, ...start }, name: "vm", resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } });
 }
 
 export type ThreadEnd =

@@ -128,6 +128,19 @@ function decodeInfo(form: Form): number {
 }
 
 const formInfo = Int32Array.from(forms, decodeInfo);
+
+/** Bytes of the immediate or branch displacement that ends an instruction of that form; none for a whole address. */
+export function immediateBytes(form: number): number {
+  return IMM_BYTES[(formInfo[form] ?? 0) & 15] ?? 0;
+}
+/** Whether the immediate is sign-extended from 32 bits. */
+export function isSigned32(form: number): boolean {
+  return ((formInfo[form] ?? 0) & 15) === IMM_S32;
+}
+/** Whether the form has an address of its own in place of ModR/M. */
+export function isWholeAddress(form: number): boolean {
+  return ((formInfo[form] ?? 0) & 15) === IMM_MOFFS;
+}
 const formSize = Int32Array.from(forms, (form) => form.opSize);
 
 // Prefix bytes: PREFIX_ bits, CLASS_SEGMENT + number, CLASS_REX (in long mode), CLASS_ESCAPE; 0 for an opcode.

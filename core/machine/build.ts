@@ -1,10 +1,11 @@
 // Composition root of one virtual machine: memory, CPU, board and clock joined, a kernel loaded, and the slice loop round them.
 import type { InputEvent } from "../api/vm-state.ts";
-import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
+import { buildInterpreter, compileInterpreter, type InterpreterImage, writeInterpreter } from "../cpu/interp/build.ts";
 import { Engine, type EngineHooks, type RunOutcome } from "../cpu/interp/engine.ts";
 import { CPU_MODELS, type CpuModel, findCpuModel, TSC_HZ } from "../cpu/models/cpu-model.ts";
 import { cpuid, cpuSignature } from "../cpu/models/cpuid.ts";
 import * as L from "../cpu/state/layout.ts";
+import type { CodeCache, GeneratedCode } from "../cpu/translate/code-cache.ts";
 import { dumpRegisters } from "../cpu/system/dump.ts";
 import { dumpCode } from "../cpu/system/dump-code.ts";
 import { resetCpu } from "../cpu/system/reset.ts";
@@ -44,8 +45,10 @@ const TSC_IS_NS = TSC_HZ === 1e9;
 let image: InterpreterImage | undefined;
 
 /** The generated interpreter, made once in each thread. */
-export function interpreterImage(): InterpreterImage {
-  image ??= buildInterpreter();
+export function interpreterImage(cache?: CodeCache): InterpreterImage {
+  if (image) return image;
+  const kept = cache?.interpreter(writeInterpreter);
+  image = kept ? compileInterpreter(kept.parts, kept.module) : buildInterpreter();
   return image;
 }
 
@@ -164,7 +167,7 @@ class PcMachine implements Machine {
         lapic.cr8 = value;
       },
     };
-    this.engine = new Engine(memory, interpreterImage(), model, hooks, config.engine);
+    this.engine = new Engine(memory, interpreterImage(ports.codeCache), model, hooks, config.engine, ports.codeCache);
     engine = this.engine;
     this.engine.setInterruptLine(this.board.interrupts.hasInterrupt());
     this.map.remap([
@@ -338,6 +341,9 @@ class PcMachine implements Machine {
     this.board.reset("warm");
     this.engine.isHalted = false;
     this.boot();
+  }
+  generatedCode(): GeneratedCode {
+    return this.engine.generatedCode();
   }
   counters(): Record<string, number> {
     return this.engine.counters();

@@ -2,6 +2,7 @@
 import type { Nic } from "../api/network.ts";
 import type { BootDevice, Drive, VmConfig } from "../api/vm-config.ts";
 import type { ErrorCode, InputEvent } from "../api/vm-state.ts";
+import type { CodeCache, GeneratedCode } from "../cpu/translate/code-cache.ts";
 import type { DisplaySource } from "../display/display.ts";
 import type { NetPort } from "../network/port.ts";
 import type { BlockBackend } from "../storage/block.ts";
@@ -73,7 +74,12 @@ export interface MachinePorts {
   poll?(): number;
   /** The guest has ejected the medium of a drive, which is empty now. */
   driveEjected?(drive: MachineDrive): void;
+  /** Generated code of earlier runs. */
+  codeCache?: CodeCache;
 }
+
+export type { CodeCache, GeneratedCode, KeptTranslation, MadeModule, MadeTranslation, PortableTranslation } from "../cpu/translate/code-cache.ts";
+export type { InterpreterParts } from "../cpu/interp/build.ts";
 
 export type ExitReason =
   | { kind: "poweredOff" }
@@ -110,6 +116,8 @@ export interface Machine {
   /** Puts a medium into a CD or floppy drive, or takes it out (null). The one before is no longer used. Throws MachineError: no such
    *  drive, not a medium for it, `wrongState` while the guest holds the tray shut and `force` is not given. */
   setMedium(driveId: string, medium: BlockBackend | null, force: boolean): void;
+  /** What a code cache may keep for a later run. */
+  generatedCode(): GeneratedCode;
   /** What the engine's tiers have done since power-on, by name. */
   counters(): Record<string, number>;
   /** Registers and the last code bytes, for error reports. */

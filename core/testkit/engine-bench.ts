@@ -4,6 +4,7 @@ import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts"
 import { Engine, type EngineKind, type FoundFault } from "../cpu/interp/engine.ts";
 import { DEFAULT_CPU_MODEL } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
+import type { CodeCache } from "../cpu/translate/code-cache.ts";
 import type { Tiering } from "../cpu/translate/translator.ts";
 import type { Cpu } from "../cpu/system/cpu.ts";
 import { newAddressSpace, updateMode } from "../cpu/system/mode.ts";
@@ -24,7 +25,7 @@ export class EngineBench {
   readonly deviceWrites: number[] = [];
   private readonly view: DataView;
 
-  constructor(ramBytes = 0x400000, engine: EngineKind | Tiering = "interpreter") {
+  constructor(ramBytes = 0x400000, engine: EngineKind | Tiering = "interpreter", cache?: CodeCache) {
     image ??= buildInterpreter();
     const memory = new WebAssembly.Memory({ initial: (L.RAM + ramBytes) / 65536, maximum: 65536, shared: true });
     const buffer = memory.buffer as SharedArrayBuffer;
@@ -49,7 +50,7 @@ export class EngineBench {
       ioRead: () => 0xffffffff,
       ioWrite: () => {},
       cr8: 0,
-    }, engine);
+    }, engine, cache);
     this.map.onCodeWritten = (gpa, length) => this.engine.blocks.written(gpa, length);
     this.map.onRemapped = (codePages) => this.engine.remapped(codePages);
     this.cpu = this.engine.cpu;

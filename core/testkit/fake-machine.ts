@@ -33,6 +33,9 @@ class FakeMachine implements Machine {
   private received: number[] = [];
   private isButtonPressed = false;
 
+  generatedCode() {
+    return { interpreter: () => undefined, translations: [] };
+  }
   counters(): Record<string, number> {
     return { retired: 0 };
   }

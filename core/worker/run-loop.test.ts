@@ -48,7 +48,7 @@ function bench(slice: (b: Bench) => SliceResult, capPercent = 100) {
         reset: () => undefined,
     setMedium: () => undefined,
         setBalloon: () => undefined,
-        counters: () => ({}), dump: () => "dump",
+        generatedCode: () => ({ interpreter: () => undefined, translations: [] }), counters: () => ({}), dump: () => "dump",
       };
       const due = () => {
         for (const plan of plans.splice(0).sort((x, y) => x.atNs - y.atNs)) {

@@ -39,6 +39,8 @@ export interface RunLoopOptions {
   media?: Media;
   /** What has worked since the last look; the machine's ports fill it. */
   lights?: Set<ActivityLight>;
+  /** Called twice a second. */
+  onStats?(): void;
 }
 
 const SLICE_NS = 2e6;
@@ -293,6 +295,7 @@ export class RunLoop {
       counters: this.o.machine.counters(),
     };
     this.o.host.post({ kind: "stats", stats });
+    this.o.onStats?.();
     this.sample = { nowNs, cpuNs, instructions: 0, haltedNs: 0 };
   }
 

@@ -7,6 +7,7 @@ import type { ActivityLight, Failure } from "../api/vm-state.ts";
 import { ControlWord, type FromVmWorker, type ToVmWorker, type VmWorkerStart } from "../api/worker-protocol.ts";
 import { type Machine, type MachineConfig, MachineError, type MachinePorts } from "../machine/machine.ts";
 import { readBootImage, readFirmware } from "./boot-files.ts";
+import { CodeCacheFile } from "./code-cache-file.ts";
 import { IoClient } from "./io-client.ts";
 import { Media } from "./media.ts";
 import { NetworkCards } from "./network-cards.ts";
@@ -30,6 +31,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
   const media = new Media(start.drives ?? [], () => IoClient.start({ control, holder: `process ${process.pid}` }));
   const cards = new NetworkCards(start.nics ?? []);
   const printer = start.printerFile === undefined ? undefined : new PrinterFile(start.printerFile);
+  const codeCache = start.codeCache === undefined ? undefined : CodeCacheFile.open(start.codeCache);
   let sampledNs = 0;
   const ports: MachinePorts = {
     hostNowNs: () => (sampledNs = performance.now() * 1e6),
@@ -52,6 +54,7 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
             return count;
           },
         }),
+    ...(codeCache ? { codeCache } : {}),
     driveActivity: ({ kind }) => lights.add(kind),
     driveEjected: ({ id }) => {
       media.letGo(id);
@@ -94,7 +97,9 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
     const { capPercent } = start;
     const finalScreenshot = start.finalScreenshot === true;
     try {
-      new RunLoop({ machine, host, control, screen, serial, debugConsole, capPercent, finalScreenshot, media, lights }).run();
+      const onStats = () => codeCache?.tend(machine.generatedCode());
+      new RunLoop({ machine, host, control, screen, serial, debugConsole, capPercent, finalScreenshot, media, lights, onStats }).run();
+      codeCache?.close(machine.generatedCode());
     } catch (error) {
       throw new Error(error instanceof Error ? error.message : String(error), { cause: { error, dump: dumpOf(machine) } });
     }

@@ -1,7 +1,7 @@
 // The command as a process: its streams, its threads, its status.
 import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
-import { defaultLibraryPath, demoKernelPath, networkEntry, workerEntry } from "../platform/places.ts";
+import { codeCachePath, defaultLibraryPath, demoKernelPath, networkEntry, workerEntry } from "../platform/places.ts";
 import { setEngineFlags } from "../platform/v8-flags.ts";
 import { runCli } from "./cli.ts";
 
@@ -9,7 +9,7 @@ setEngineFlags();
 const { stdin, stdout, stderr } = process;
 const status = await runCli(process.argv.slice(2), {
   streams: { stdin, stdout, stderr },
-  spawn: workerSpawner(workerEntry()),
+  spawn: workerSpawner(workerEntry(), codeCachePath()),
   spawnNetwork: networkSpawner(networkEntry()),
   demoKernel: demoKernelPath(),
   libraryPath: defaultLibraryPath(),

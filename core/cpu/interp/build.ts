@@ -35,9 +35,10 @@ export interface PseudoSlots {
   address: number;
 }
 
-export interface InterpreterImage {
-  module: WebAssembly.Module;
-  byteLength: number;
+/** The interpreter before it is compiled. */
+export interface InterpreterParts {
+  /** WebAssembly module. */
+  wire: Uint8Array<ArrayBuffer>;
   /** [form id * 6 + variant] -> table slot, -1 where there is none. */
   slots: Int32Array;
   pseudo: PseudoSlots;
@@ -47,6 +48,10 @@ export interface InterpreterImage {
   runtime: ReadonlyMap<string, Signature>;
   /** Names of the system operations by the number that generated code passes. */
   systemNames: string[];
+}
+export interface InterpreterImage extends Omit<InterpreterParts, "wire"> {
+  module: WebAssembly.Module;
+  byteLength: number;
 }
 
 /** REC_EXTRA of an address record: segment 7:0, address size code 9:8 (0: 16, 1: 32, 2: 64 bits), no segment 10, bytes 23:16, write 24. */
@@ -58,6 +63,14 @@ export const MEMORY_PAGES_MAX = 65536;
 export const TABLE_SIZE = 0x8000;
 
 export function buildInterpreter(): InterpreterImage {
+  return compileInterpreter(writeInterpreter());
+}
+
+export function compileInterpreter({ wire, ...rest }: InterpreterParts, module = new WebAssembly.Module(wire)): InterpreterImage {
+  return { ...rest, module, byteLength: wire.length };
+}
+
+export function writeInterpreter(): InterpreterParts {
   const m = new ModuleBuilder({ initial: L.RAM >>> 16, maximum: MEMORY_PAGES_MAX }, TABLE_SIZE);
   const imports = {
     mmioRead: m.import("mmioRead", [I32, I32, I32], []),
@@ -180,8 +193,7 @@ export function buildInterpreter(): InterpreterImage {
     m.export(name, callee);
     runtime.set(name, { params: callee.params, results: callee.results });
   }
-  const bytes = m.build();
-  return { module: new WebAssembly.Module(bytes), byteLength: bytes.length, slots, slotCount: m.slotCount, pseudo, runtime, systemNames };
+  return { wire: m.build(), slots, slotCount: m.slotCount, pseudo, runtime, systemNames };
 }
 
 function liftForm(l: Lift, lifter: Lifter): void {

@@ -15,6 +15,7 @@ import { hasBreakpoints, matchBreakpoints, watchesData } from "../system/debug-r
 import { deliver, deliverDebugTrap } from "../system/interrupts.ts";
 import { forgetSites, MODE_CODE_64, MODE_CODE_SIZE, newAddressSpace } from "../system/mode.ts";
 import { operations } from "../system/operations.ts";
+import type { CodeCache, GeneratedCode } from "../translate/code-cache.ts";
 import { DEFAULT_TIERING, type Tiering, Translator } from "../translate/translator.ts";
 import { type InterpreterImage, TABLE_SIZE } from "./build.ts";
 import { BlockCache } from "./block-cache.ts";
@@ -79,7 +80,7 @@ export class Engine {
     return this.cpu.get(L.SCRATCH + 16) + this.cpu.getHigh(L.SCRATCH + 16) * TWO_32;
   };
 
-  constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks, engine: EngineKind | Tiering = "interpreter") {
+  constructor(memory: WebAssembly.Memory, image: InterpreterImage, model: CpuModel, hooks: EngineHooks, engine: EngineKind | Tiering = "interpreter", cache?: CodeCache) {
     const buffer = memory.buffer as SharedArrayBuffer;
     this.words = new Int32Array(buffer);
     this.ticks = new Float64Array(buffer);
@@ -133,13 +134,16 @@ export class Engine {
         const entry = this.words[(L.PAGE_MAP >> 2) + (gpa >>> 12)] as number;
         return entry === 0 ? 0 : ((entry & -4096) >>> 0) + (gpa & 4095);
       };
-      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder, fetch, peek, forgetAll: () => newAddressSpace(this.cpu) };
+      const parts = { memory, table: sharedTable, image, exports: instance.exports, blocks, predecoder: blocks.predecoder, fetch, peek, forgetAll: () => newAddressSpace(this.cpu), cache };
       this.translator = new Translator(parts, engine === "translator" ? DEFAULT_TIERING : engine);
       blocks.listener = this.translator;
     }
     this.flushTlbs();
   }
 
+  generatedCode(): GeneratedCode {
+    return { interpreter: this.exports.enter as () => unknown, translations: this.translator?.made() ?? [] };
+  }
   /** What the tiers have done since power-on, by name. */
   counters(): Record<string, number> {
     const { blocks, translator } = this;

@@ -27,7 +27,7 @@ function isRefused(form: Form, flavour: "long" | "flat", isMemory: boolean): boo
   const instruction = { offset: 0, length: 4, form, decoded, isPlain: true };
   const block = { start: 0, instructions: [instruction], end: { kind: "leave", to: { offset: 4, block: -1 } } } as const;
   const region = { blocks: [block], instructionCount: 1, ranges: [{ from: 0, to: 4 }], pages: [] };
-  const writer = new RegionWriter(new RegionModule(runtime), region, { flavour, isRefused: () => false });
+  const writer = new RegionWriter(new RegionModule(runtime), region, { flavour, origin: undefined, isRefused: () => false });
   return writer.write().calls.length > 0;
 }
 

@@ -62,6 +62,8 @@ export class RegionLift extends Lift {
   // ---- the instruction -------------------------------------------------------------------------
 
   override imm(): Node {
+    const moving = this.w.movingValue("immediate");
+    if (moving) return moving;
     return c64((BigInt(this.d[D_IMM_HI] as number) << 32n) | BigInt((this.d[D_IMM_LO] as number) >>> 0));
   }
   override extra(): Node {
@@ -250,7 +252,8 @@ export class RegionLift extends Lift {
       const scaled = i64.shl(w.register(index), c64(this.d[D_SCALE] as number));
       sum = sum ? i64.add(sum, scaled) : scaled;
     }
-    const offset = c64(this.flavour === "flat" && !sum ? displacement >>> 0 : displacement);
+    const moving = base === BASE_RIP ? undefined : w.movingValue("displacement");
+    const offset = moving ?? c64(this.flavour === "flat" && !sum ? displacement >>> 0 : displacement);
     sum = sum ? i64.add(sum, offset) : offset;
     const segment = this.d[D_SEG] as number;
     if (this.flavour === "flat" && this.form.lift !== "lea" && segment >= L.FS) {

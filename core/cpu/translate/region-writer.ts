@@ -2,7 +2,7 @@
 // on to another, or returns to the run loop. In between the guest's registers are locals, control flow is structured, and nothing
 // is stored but what the guest stores. Whatever cannot be done here (a fault, a device, a page crossing, a store to code) leaves the
 // instruction undone to the interpreter; whole instructions that only a handler can do are called as one.
-import { BASE_RIP, D_ADDRSIZE, D_BASE, D_DISP_HI, D_DISP_LO, D_IS_MEM, D_RM } from "../../isa/decoder.ts";
+import { BASE_RIP, D_ADDRSIZE, D_BASE, D_DISP_HI, D_DISP_LO, D_IMM_LO, D_IS_MEM, D_RM } from "../../isa/decoder.ts";
 import type { Form } from "../../isa/form.ts";
 import { forms } from "../../isa/forms.ts";
 import { HANDLER_PARAMS, HANDLER_RESULTS, type Flavour, type Runtime } from "../lift/lift.ts";
@@ -21,6 +21,7 @@ import { type BranchState, RegionBuilder } from "./region-builder.ts";
 import { RegionLift, regionRuntime } from "./region-lift.ts";
 import type { FinishedBody, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_KEY, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
+import { type MovingFields, movingFields } from "./moving-fields.ts";
 import { PLACES, RegionX87, X87_M, X87_SE } from "./region-x87.ts";
 import { type Structure, structureOf } from "./structure.ts";
 
@@ -45,6 +46,8 @@ export interface WrittenRegion {
   dataBytes: number;
   /** Where in the data the sites and records begin. */
   sitesAt: number;
+  /** Offsets of the fields of its code that hold addresses relative to the head's. */
+  moving: readonly number[];
   calls: readonly CalledInstruction[];
   tables: readonly JumpBytes[];
 }
@@ -57,6 +60,8 @@ export interface JumpBytes {
 
 export interface WriteOptions {
   flavour: Exclude<Flavour, "seg">;
+  /** See movingFields(). */
+  origin: number | undefined;
   /** Raises an exception in this mode instead of running. */
   isRefused(form: Form): boolean;
 }
@@ -117,6 +122,7 @@ export class RegionWriter implements BranchState<Saved> {
   private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
   private readonly tables: JumpBytes[] = [];
+  private readonly moving = new Set<number>();
   private lastLift: RegionLift | undefined;
   private exitLabel!: Label;
   private undoneLabel!: Label;
@@ -206,7 +212,7 @@ export class RegionWriter implements BranchState<Saved> {
         ),
       ],
     ]);
-    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, calls: this.calls, tables: this.tables };
+    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, moving: [...this.moving], calls: this.calls, tables: this.tables };
   }
 
   /** Goes on as the head's own handler if another page of the region is not where it was. */
@@ -564,6 +570,8 @@ export class RegionWriter implements BranchState<Saved> {
     const records = instruction.isPlain && !instruction.form.lift.startsWith("maskmov") ? 1 : 2;
     for (let n = 0; n < records; n++) f.store(this.data.get, this.ripAt(instruction.offset), at + n * L.REC_SIZE + L.REC_RIP);
     const { decoded: d } = instruction;
+    const { displacement: displacementAt, immediate } = movingFields(d, this.options.origin);
+    for (const field of [displacementAt, immediate]) if (field >= 0) this.moving.add(instruction.offset + field);
     if (d[D_BASE] === BASE_RIP && this.isMemory(instruction)) {
       const displacement = (d[D_DISP_HI] as number) * TWO_32 + ((d[D_DISP_LO] as number) >>> 0);
       f.store(this.data.get, this.ripAt(instruction.offset + instruction.length + displacement), at + L.REC_DISP);
@@ -592,6 +600,14 @@ export class RegionWriter implements BranchState<Saved> {
   }
   ripAt(offset: number): Node {
     return this.cutAddress(i64.add(this.base.get, c64(offset)));
+  }
+  /** The field of the instruction being lifted, if it holds an address that moves with the code. */
+  movingValue(field: keyof MovingFields): Node | undefined {
+    const { offset, decoded } = this.instruction;
+    const at = movingFields(decoded, this.options.origin)[field];
+    if (at < 0) return undefined;
+    this.moving.add(offset + at);
+    return this.f.let(this.ripAt((decoded[field === "immediate" ? D_IMM_LO : D_DISP_LO] as number) - (this.options.origin as number)));
   }
   private place(n: number): Variable {
     let place = this.places[n];

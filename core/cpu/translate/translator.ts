@@ -12,7 +12,9 @@ import { findRegion, type Instruction, LARGE_REGION, type Region, type RegionLim
 import { REGION_EXPORT, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_PAGE_COUNT, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
 import { RegionSpace } from "./region-space.ts";
-import { CALL_RECORDS, type CalledInstruction, RegionWriter } from "./region-writer.ts";
+import type { CodeCache, MadeTranslation, PortableTranslation } from "./code-cache.ts";
+import { moved, movedRanges } from "./moving-fields.ts";
+import { CALL_RECORDS, RegionWriter } from "./region-writer.ts";
 
 const PAGE = 4096;
 const TWO_32 = 0x1_0000_0000;
@@ -41,6 +43,11 @@ function memoryOf(wireBytes: number): number {
   return MODULE_MEMORY + wireBytes * MEMORY_A_BYTE;
 }
 
+/** Bytes of a head in the key by which its translation is found: the least that no address in its first instruction reaches where code moves
+ *  by whole pages; and in the key of a head that cannot be translated. */
+const KEY_BYTES = 2;
+const HOPELESS_KEY_BYTES = 15;
+
 /** Each translation that a page loses doubles what the next one there takes, up to 2 to this power. */
 const MAX_CHURN = 6;
 /** Samples after which half of that is forgotten. */
@@ -54,21 +61,14 @@ const TABLE_REACH = 0x4000;
 const ENLARGED = 1.2;
 
 /** A translation, wherever it is bound. */
-interface Translation {
-  readonly instructionCount: number;
+interface Translation extends MadeTranslation {
   /** Samples in it, and those since translations were last dropped. */
   heat: number;
   recent: number;
-  readonly wireBytes: number;
   readonly dataBytes: number;
-  readonly mode: number;
   readonly slot: number;
   /** Host address of its data. */
   readonly data: number;
-  /** Pages beside the head's, counted from it. */
-  readonly pages: readonly number[];
-  /** Relative to the head, with what they must hold. */
-  readonly ranges: readonly { from: number; bytes: Uint8Array }[];
 }
 /** A translation in the place of a record. */
 interface Binding {
@@ -93,11 +93,12 @@ export interface TranslatorParts {
   forgetAll(): void;
   /** Host address of data at a linear address, or 0 if it cannot be read or is no memory. */
   peek(linear: number): number;
+  cache: CodeCache | undefined;
 }
 
 export class Translator implements CodeListener {
-  /** Regions made, enlarged and refused; bindings to records made, found again by content, and lost to stores; pages looked up anew. */
-  readonly counters = { regions: 0, enlarged: 0, refused: 0, bytes: 0, instructions: 0, bound: 0, reused: 0, lost: 0, pagesMoved: 0, evictions: 0, samples: 0, fastSamples: 0 };
+  /** Regions made, enlarged, taken from the cache and refused; bindings to records made, found again by content, and lost to stores; pages looked up anew. */
+  readonly counters = { regions: 0, enlarged: 0, revived: 0, refused: 0, bytes: 0, instructions: 0, bound: 0, reused: 0, lost: 0, pagesMoved: 0, evictions: 0, samples: 0, fastSamples: 0 };
   private readonly p: TranslatorParts;
   private readonly words: Int32Array;
   private readonly bytes: Uint8Array;
@@ -161,7 +162,7 @@ export class Translator implements CodeListener {
     binding.translation.recent++;
     if (++binding.translation.heat !== this.tiering.enlargeSamples) return;
     const region = this.find(place, LARGE_REGION);
-    if (!region || region.instructionCount < binding.translation.instructionCount * ENLARGED) return;
+    if (!region || region.instructionCount < binding.translation.portable.instructionCount * ENLARGED) return;
     const translation = this.make(region, place);
     if (!translation) return;
     this.counters.enlarged++;
@@ -186,8 +187,8 @@ export class Translator implements CodeListener {
   private translate(place: CodePlace): void {
     const host = this.hostOfPage(place.gpa);
     if (host === 0) return;
-    const key = this.keyAt(host, place.gpa % PAGE, place.mode);
-    if (this.hopeless.has(key)) return;
+    const key = this.keyAt(host, place.gpa % PAGE, place.mode, HOPELESS_KEY_BYTES);
+    if (this.hopeless.has(key) || this.revive(host, place)) return;
     const region = this.find(place, SMALL_REGION);
     if (!region || region.instructionCount < 2) {
       this.counters.refused++;
@@ -246,45 +247,85 @@ export class Translator implements CodeListener {
     const view = new CodeView(head, (at) => this.hostOfPage(at), this.p);
     const module = new RegionModule(image.runtime);
     const isRefused = (form: Form): boolean => this.p.predecoder.isRefused(form, mode);
-    const written = new RegionWriter(module, region, { flavour: isCode64(mode) ? "long" : "flat", isRefused }).write();
+    const origin = this.originOf(head);
+    const written = new RegionWriter(module, region, { flavour: isCode64(mode) ? "long" : "flat", origin, isRefused }).write();
     module.addRegion(written.body);
     const wire = module.build({ initial: L.RAM >>> 16, maximum: MEMORY_PAGES_MAX }, TABLE_SIZE);
-    const memory = memoryOf(wire.length);
+    const ranges = region.ranges.map(({ from, to }) => ({ from, bytes: view.bytesAt(this.bytes, from, to) }));
+    const portable: PortableTranslation = {
+      key: this.keyAt(this.hostOfPage(head.gpa), head.gpa % PAGE, mode), mode, instructionCount: region.instructionCount, dataBytes: written.dataBytes,
+      sitesAt: written.sitesAt, imports: module.importNames, pages: region.pages, ranges, origin, moving: written.moving, tables: written.tables, wireBytes: wire.length,
+      calls: written.calls.map(({ at, instruction }) => ({ at, decoded: instruction.decoded })),
+    };
+    const compiled = new WebAssembly.Module(wire);
+    const translation = this.install(portable, compiled, wire);
+    if (translation) {
+      this.counters.regions++;
+      this.counters.bytes += wire.length;
+      this.counters.instructions += region.instructionCount;
+    }
+    return translation;
+  }
+
+  /** Gives a translation a place in this machine. Null: there is none. */
+  private install(portable: PortableTranslation, module: WebAssembly.Module, wire: Uint8Array | null): Translation | null {
+    const { mode, dataBytes, wireBytes } = portable;
+    const memory = memoryOf(wireBytes);
     if (this.liveMemory + memory > this.tiering.codeBytes) this.evict(Math.floor(this.tiering.codeBytes / 2));
-    let place = this.space.take(written.dataBytes);
+    let place = this.space.take(dataBytes);
     if (!place) {
       // What is left may lie so that there is no piece large enough.
       this.evict(Math.floor(this.liveMemory / 2));
-      place = this.space.take(written.dataBytes);
+      place = this.space.take(dataBytes);
       if (!place) this.evict(0);
-      place ??= this.space.take(written.dataBytes);
+      place ??= this.space.take(dataBytes);
       if (!place) return null;
     }
     const { data, slot } = place;
-    const dataEnd = data + written.dataBytes;
+    const dataEnd = data + dataBytes;
     const env: Record<string, unknown> = { memory: this.p.memory, table: this.p.table, data };
-    for (const name of module.importNames) env[name] = this.p.exports[name];
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(wire), { env });
-    this.p.table.set(slot, instance.exports[`${REGION_EXPORT}0`]);
+    for (const name of portable.imports) env[name] = this.p.exports[name];
+    const instance = new WebAssembly.Instance(module, { env });
+    const entry = instance.exports[`${REGION_EXPORT}0`] as () => unknown;
+    this.p.table.set(slot, entry);
     this.words.fill(0, data >> 2, dataEnd >> 2);
-    for (let at = data + written.sitesAt; at < dataEnd; at += 16) this.words[at >> 2] = L.TLB_EMPTY;
-    this.words[(data + DATA_PAGE_COUNT) >> 2] = region.pages.length;
-    for (const [n, page] of region.pages.entries()) this.words[(data + DATA_PAGES + n * 8) >> 2] = page;
-    this.writeCalls(written.calls, data, mode);
-    for (const { at, length, entries } of written.tables) {
+    for (let at = data + portable.sitesAt; at < dataEnd; at += 16) this.words[at >> 2] = L.TLB_EMPTY;
+    this.words[(data + DATA_PAGE_COUNT) >> 2] = portable.pages.length;
+    for (const [n, page] of portable.pages.entries()) this.words[(data + DATA_PAGES + n * 8) >> 2] = page;
+    this.writeCalls(portable.calls, data, mode);
+    for (const { at, length, entries } of portable.tables) {
       this.bytes.fill(0, data + at, data + at + length);
       for (const [n, entry] of entries.entries()) this.bytes[data + at + entry] = n + 1;
     }
-    this.counters.regions++;
-    this.liveBytes += wire.length;
+    this.liveBytes += wireBytes;
     this.liveMemory += memory;
-    this.counters.bytes += wire.length;
-    this.counters.instructions += region.instructionCount;
-    const ranges = region.ranges.map(({ from, to }) => ({ from, bytes: view.bytesAt(this.bytes, from, to) }));
-    const { pages, instructionCount } = region;
-    const translation = { mode, slot, data, dataBytes: written.dataBytes, wireBytes: wire.length, ranges, pages, instructionCount, heat: 0, recent: this.tiering.hotSamples };
+    const made = wire && this.p.cache ? { wire, module, entry } : null;
+    const translation = { portable, made, slot, data, dataBytes, heat: 0, recent: this.tiering.hotSamples };
     this.live.add(translation);
     return translation;
+  }
+
+  /** Binds a translation of an earlier run. False: none is kept for this code. */
+  private revive(host: number, place: CodePlace): boolean {
+    const headAt = place.gpa % PAGE;
+    for (const kept of this.p.cache?.find(this.keyAt(host, headAt, place.mode), this.bytes, host + headAt) ?? []) {
+      if (kept.mode !== place.mode) continue;
+      const portable = movedTo(kept, this.originOf(place));
+      if (!portable || !this.isThere(portable, place)) continue;
+      const module = kept.module();
+      const translation = module && this.install(portable, module, null);
+      if (!translation) continue;
+      translation.heat = kept.heat;
+      this.remember(translation, place, false);
+      this.counters.revived++;
+      return this.bind(translation, place);
+    }
+    return false;
+  }
+
+  /** All that there is, to be kept for a later run. */
+  made(): Iterable<MadeTranslation> {
+    return this.live;
   }
 
   /** Drops the translations least met of late until the others take no more than `memory`. Not while one is running. */
@@ -295,8 +336,8 @@ export class Translator implements CodeListener {
       if (this.liveMemory <= memory) break;
       dropped.add(translation);
       this.live.delete(translation);
-      this.liveBytes -= translation.wireBytes;
-      this.liveMemory -= memoryOf(translation.wireBytes);
+      this.liveBytes -= translation.portable.wireBytes;
+      this.liveMemory -= memoryOf(translation.portable.wireBytes);
       this.p.table.set(translation.slot, null);
     }
     for (const binding of [...this.bound.values()]) if (dropped.has(binding.translation)) this.release(binding);
@@ -313,11 +354,11 @@ export class Translator implements CodeListener {
   }
 
   /** The records of the instructions that the region calls; their addresses are written by the region itself. */
-  private writeCalls(calls: readonly CalledInstruction[], data: number, mode: number): void {
-    for (const { at, instruction } of calls) {
+  private writeCalls(calls: PortableTranslation["calls"], data: number, mode: number): void {
+    for (const { at, decoded } of calls) {
       const start = data + at;
       this.words.fill(0, start >> 2, (start + CALL_RECORDS * L.REC_SIZE) >> 2);
-      const next = this.p.predecoder.instruction(instruction.decoded, start, 0, mode);
+      const next = this.p.predecoder.instruction(decoded, start, 0, mode);
       this.words[next >> 2] = this.p.image.pseudo.back;
     }
   }
@@ -328,9 +369,9 @@ export class Translator implements CodeListener {
     return (entry & -PAGE) >>> 0;
   }
   /** Of a head: its place in the page, and a hash of the mode and of its first bytes. */
-  private keyAt(host: number, headAt: number, mode: number): number {
+  private keyAt(host: number, headAt: number, mode: number, bytes = KEY_BYTES): number {
     const at = host + headAt;
-    const end = Math.min(at + 8, host + PAGE);
+    const end = Math.min(at + bytes, host + PAGE);
     let hash = mode;
     for (let n = at; n < end; n++) hash = Math.imul(hash ^ (this.bytes[n] as number), 0x0100_0193) ^ (hash >>> 15);
     return (hash >>> 0) * PAGE + headAt;
@@ -343,6 +384,8 @@ export class Translator implements CodeListener {
     const { record } = place;
     const ownHandler = this.words[record >> 2] as number;
     if (ownHandler >= this.p.image.slotCount) return false;
+    const { moving, origin } = translation.portable;
+    if (moving.length > 0 && origin !== this.originOf(place)) return false;
     const unwatch = this.follow(translation, place);
     if (!unwatch) return false;
     this.words[(translation.data + DATA_HEAD_HANDLER) >> 2] = ownHandler;
@@ -354,16 +397,14 @@ export class Translator implements CodeListener {
   /** Finds the translation's code as it is mapped now, notes where its pages are, and watches it; null if it is not all there. */
   private follow(translation: Translation, place: CodePlace): (() => void) | null {
     const view = new CodeView(place, (gpa) => this.hostOfPage(gpa), this.p);
-    for (const { from, bytes } of translation.ranges) {
-      const host = view.hostAt(from);
-      if (host === 0 || !this.holds(host, bytes)) return null;
-    }
-    translation.pages.forEach((page, n) => {
+    const { pages, ranges } = translation.portable;
+    if (!this.hasAll(ranges, view)) return null;
+    pages.forEach((page, n) => {
       this.words[(translation.data + DATA_PAGES + n * 8 + 4) >> 2] = Math.floor(view.gpaOf(page) / PAGE);
     });
     this.words[(translation.data + DATA_RECORD) >> 2] = 0;
     return this.p.blocks.watch(
-      translation.ranges.map(({ from, bytes }) => ({ gpa: view.gpaAt(from), length: bytes.length })),
+      ranges.map(({ from, bytes }) => ({ gpa: view.gpaAt(from), length: bytes.length })),
       (isWritten) => this.lost(place, isWritten),
     );
   }
@@ -375,12 +416,16 @@ export class Translator implements CodeListener {
     const linear = this.linearOf(record);
     const gpa = this.p.fetch(linear);
     if (gpa < 0) return false;
-    const unwatch = this.follow(binding.translation, { record, linear, gpa, mode: binding.translation.mode });
+    const unwatch = this.follow(binding.translation, { record, linear, gpa, mode: binding.translation.portable.mode });
     if (!unwatch) return false;
     binding.unwatch();
     binding.unwatch = unwatch;
     // The key stays an old one: findPages() notes it, with the pages that it stands for, when it finds them next.
     return true;
+  }
+  /** See movingFields(). */
+  private originOf({ record, mode }: CodePlace): number | undefined {
+    return isCode64(mode) && this.words[(record + L.REC_RIP + 4) >> 2] === -1 ? this.words[(record + L.REC_RIP) >> 2] : undefined;
   }
   private linearOf(record: number): number {
     const rip = (this.words[(record + L.REC_RIP + 4) >> 2] as number) * TWO_32 + ((this.words[(record + L.REC_RIP) >> 2] as number) >>> 0);
@@ -402,14 +447,26 @@ export class Translator implements CodeListener {
 
   /** A block has been decoded: if its code is known it is bound at once. */
   decoded(place: CodePlace): void {
-    if (this.known.size === 0) return;
+    if (this.known.size === 0 && !this.p.cache) return;
     const host = this.hostOfPage(place.gpa);
     if (host === 0) return;
-    for (const translation of this.known.get(this.keyAt(host, place.gpa % PAGE, place.mode)) ?? []) {
-      if (translation.mode !== place.mode || !this.bind(translation, place)) continue;
+    const key = this.keyAt(host, place.gpa % PAGE, place.mode);
+    for (const translation of this.known.get(key) ?? []) {
+      if (translation.portable.mode !== place.mode || !this.bind(translation, place)) continue;
       this.counters.reused++;
       return;
     }
+    this.revive(host, place);
+  }
+  private isThere({ ranges }: PortableTranslation, place: CodePlace): boolean {
+    return this.hasAll(ranges, new CodeView(place, (gpa) => this.hostOfPage(gpa), this.p));
+  }
+  private hasAll(ranges: PortableTranslation["ranges"], view: CodeView): boolean {
+    for (const { from, bytes } of ranges) {
+      const host = view.hostAt(from);
+      if (host === 0 || !this.holds(host, bytes)) return false;
+    }
+    return true;
   }
   private holds(host: number, bytes: Uint8Array): boolean {
     for (let n = 0; n < bytes.length; n++) if (this.bytes[host + n] !== bytes[n]) return false;
@@ -418,6 +475,17 @@ export class Translator implements CodeListener {
 }
 
 const isCode64 = (mode: number): boolean => (mode & MODE_CODE_SIZE) === MODE_CODE_64;
+
+/** The translation for code that lies elsewhere; null if it is not one that moves. */
+function movedTo(kept: PortableTranslation, origin: number | undefined): PortableTranslation | null {
+  const { moving } = kept;
+  if (moving.length === 0 || origin === kept.origin) return kept;
+  if (origin === undefined || kept.origin === undefined) return null;
+  const distance = (origin - kept.origin) | 0;
+  const calls = kept.calls.map(({ at, decoded }) => ({ at, decoded: moved(decoded, kept.origin, distance) }));
+  const { key, mode, instructionCount, dataBytes, sitesAt, imports, pages, tables, wireBytes } = kept;
+  return { key, mode, instructionCount, dataBytes, sitesAt, imports, pages, tables, wireBytes, moving, origin, calls, ranges: movedRanges(kept.ranges, moving, distance) };
+}
 
 /** Memory round a region's head as the guest has it mapped now, by pages counted from the head's. */
 class CodeView {

@@ -1,0 +1,269 @@
+// Generated code on disk, in a folder of this user's that nothing is ever imported into: a folder for each build of the program and of
+// Node, in it one file with the interpreter and some with translations, of which each save adds one. A machine's thread saves while
+// it runs, little by little, as it may end without warning. A file is records, then an index, then a trailer that says where that is.
+// Whatever is read is hashed first; what is damaged or of another build counts as absent. Files appear whole or not at all.
+import { createHash, randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { deserialize, serialize } from "node:v8";
+import type { CodeCache, GeneratedCode, InterpreterParts, KeptTranslation, MadeModule, MadeTranslation, PortableTranslation } from "../machine/machine.ts";
+import { type NativeCode, nativeCode } from "./native-code.ts";
+import { type Place, RecordFile, RecordWriter } from "./record-file.ts";
+import { programBuild } from "./program-build.ts";
+
+/** Bytes of records in a file, from which those not used for longest are left out. */
+const MAX_BYTES = 96 << 20;
+/** Translations that one save writes while the machine runs, so that it does not stand still for long, and the fewest that are worth a file. */
+const BATCH = 48;
+const LEAST_SAVED = 8;
+/** After so many calls without a new translation nobody asks any more whether the optimising compiler has got to the last ones. */
+const CALM = 20;
+/** More files than these are made one. */
+const MOST_FILES = 16;
+const TRANSLATIONS = "translations-";
+/** Of the interpreter's code, by length. */
+const GROWN = 1.1;
+/** Folders of other builds that have not been used for so long go. */
+const STALE_MS = 30 * 24 * 3600e3;
+
+const HEAD_BYTES = 24;
+
+interface Entry extends Place {
+  key: number;
+  mode: number;
+  instructionCount: number;
+  /** Bytes at the head, as far as they are known not to move: bit n of `moving` says that byte n may be another one. */
+  head: Uint8Array;
+  moving: number;
+  /** Runs, of those that wrote the file, since one used it. */
+  age: number;
+}
+/** What is not in the entry. */
+type Meta = Omit<PortableTranslation, "key" | "mode" | "instructionCount" | "wireBytes"> & { heat: number };
+
+export class CodeCacheFile implements CodeCache {
+  private readonly folder: string;
+  private readonly native: NativeCode;
+  private readonly files: RecordFile<Entry>[] = [];
+  private readonly byKey = new Map<number, Kept[]>();
+  private keptInterpreter: { module: WebAssembly.Module; parts: InterpreterParts; nativeBytes: number } | null = null;
+
+  /** `build` names the program's build: nothing of another one is used. */
+  private constructor(root: string, build: string, native: NativeCode) {
+    const name = createHash("sha256").update(build).digest("hex").slice(0, 32);
+    this.folder = join(root, name);
+    this.native = native;
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const now = new Date();
+    utimesSync(this.folder, now, now);
+    dropStale(root, name);
+    for (const path of readdirSync(this.folder)) {
+      const file = path.startsWith(TRANSLATIONS) ? RecordFile.open<Entry>(join(this.folder, path)) : null;
+      if (!file) continue;
+      this.files.push(file);
+      for (const entry of file.entries) this.byKey.set(entry.key, [...(this.byKey.get(entry.key) ?? []), new Kept(entry, file, native)]);
+    }
+    for (const list of this.byKey.values()) list.sort((a, b) => b.instructionCount - a.instructionCount);
+  }
+
+  /** Undefined where native code cannot be kept, or nothing can be written: then everything is made anew. */
+  static open(root: string, build = programBuild(), native = nativeCode()): CodeCacheFile | undefined {
+    if (!native) return undefined;
+    try {
+      return new CodeCacheFile(root, build, native);
+    } catch {
+      return undefined;
+    }
+  }
+
+  interpreter(build: () => InterpreterParts): { parts: InterpreterParts; module: WebAssembly.Module } {
+    let kept = this.readInterpreter();
+    if (!kept) {
+      const parts = build();
+      kept = { module: new WebAssembly.Module(parts.wire), parts, nativeBytes: 0 };
+    }
+    this.keptInterpreter = kept;
+    return kept;
+  }
+
+  find(key: number, memory: Uint8Array, host: number): readonly KeptTranslation[] {
+    return this.byKey.get(key)?.filter(({ entry }) => hasHead(entry, memory, host)) ?? NONE;
+  }
+
+  /** Called now and then: saves some of what is new when there is enough of it, or when nothing new has come since the last call. */
+  tend({ translations }: GeneratedCode): void {
+    let made = 0;
+    for (const translation of translations) if (translation.made) made++;
+    this.calm = made === this.unsaved ? this.calm + 1 : 0;
+    this.unsaved = made;
+    if (this.calm > CALM) return;
+    const fresh = this.fresh(translations, BATCH);
+    if (fresh.length >= (this.calm > 0 ? LEAST_SAVED : BATCH)) this.saveTranslations(fresh, []);
+  }
+  /** Translations that were not saved at the last call, and for how many calls that has not changed. */
+  private unsaved = 0;
+  private calm = 0;
+
+  /** At the end: saves what is left, and makes one file of the many. */
+  close({ interpreter, translations }: GeneratedCode): void {
+    this.saveInterpreter(interpreter);
+    const fresh = this.fresh(translations, Infinity);
+    const isMany = this.files.length > MOST_FILES;
+    if (isMany || fresh.length >= LEAST_SAVED) this.saveTranslations(fresh, isMany ? [...this.byKey.values()].flat() : []);
+    for (const file of this.files) {
+      file.close();
+      if (isMany) rmSync(file.path, { force: true });
+    }
+  }
+
+  private readInterpreter(): { module: WebAssembly.Module; parts: InterpreterParts; nativeBytes: number } | null {
+    const file = RecordFile.open<Place>(join(this.folder, "interpreter"));
+    const entry = file?.entries[0];
+    if (!file || !entry) return null;
+    const bytes = file.read(entry);
+    file.close();
+    if (!bytes) return null;
+    const wire = bytes.slice(entry.meta, entry.meta + entry.wire);
+    const module = this.native.deserialize(bytes.slice(entry.meta + entry.wire), wire);
+    const parts = { ...(deserialize(bytes.subarray(0, entry.meta)) as Omit<InterpreterParts, "wire">), wire };
+    return module && { module, parts, nativeBytes: entry.native };
+  }
+  private saveInterpreter(entry: () => unknown): void {
+    if (!this.keptInterpreter) return;
+    const { module, parts, nativeBytes } = this.keptInterpreter;
+    this.native.optimise(entry);
+    const native = this.native.serialize(module, entry);
+    if (!native || native.length < nativeBytes * GROWN) return;
+    const { wire, ...rest } = parts;
+    const writer = new RecordWriter(join(this.folder, "interpreter"));
+    writer.finish([writer.add(serialize(rest), wire, native)]);
+  }
+
+  /** Those that are not kept yet and that the optimising compiler has got to. */
+  private fresh(all: Iterable<MadeTranslation>, most: number): Fresh[] {
+    const fresh: Fresh[] = [];
+    for (const translation of all) {
+      const { made } = translation;
+      if (made && fresh.length < most && this.native.isOptimised(made.entry)) fresh.push(translation as Fresh);
+    }
+    return fresh;
+  }
+  private saveTranslations(fresh: readonly Fresh[], old: Kept[]): void {
+    const writer = new RecordWriter(join(this.folder, TRANSLATIONS + randomUUID()));
+    const entries: Entry[] = [];
+    let room = MAX_BYTES;
+    for (const translation of fresh) {
+      const { portable, heat, made } = translation;
+      const native = this.native.serialize(made.module, made.entry);
+      (translation as MadeTranslation).made = null;
+      if (!native) continue;
+      const { key, mode, instructionCount, wireBytes: _, ...rest } = portable;
+      const meta: Meta = { ...rest, heat };
+      const record = writer.add(serialize(meta), made.wire, native);
+      entries.push({ key, mode, instructionCount, ...record, ...headOf(portable), age: 0 });
+      room -= record.meta + record.wire + record.native;
+    }
+    for (const { entry, isUsed, file } of old.sort((a, b) => Number(b.isUsed) - Number(a.isUsed) || a.entry.age - b.entry.age)) {
+      room -= entry.meta + entry.wire + entry.native;
+      const bytes = room < 0 ? null : file.read(entry);
+      if (bytes) entries.push({ ...entry, at: writer.copy(bytes), age: isUsed ? 0 : entry.age + 1 });
+    }
+    writer.finish(entries);
+  }
+}
+type Fresh = MadeTranslation & { made: MadeModule };
+
+function hasHead({ head, moving }: Entry, memory: Uint8Array, host: number): boolean {
+  for (let n = 0; n < head.length; n++) if (memory[host + n] !== head[n] && (moving & (1 << n)) === 0) return false;
+  return true;
+}
+function headOf({ ranges, moving }: PortableTranslation): Pick<Entry, "head" | "moving"> {
+  const range = ranges.find(({ from, bytes }) => from <= 0 && from + bytes.length > 0);
+  const head = range ? range.bytes.slice(-range.from, HEAD_BYTES - range.from) : new Uint8Array();
+  let mask = 0;
+  for (const at of moving) for (let n = at; n < at + 4; n++) if (n >= 0 && n < HEAD_BYTES) mask |= 1 << n;
+  return { head, moving: mask };
+}
+const NONE: readonly KeptTranslation[] = [];
+
+class Kept implements KeptTranslation {
+  readonly entry: Entry;
+  isUsed = false;
+  readonly file: RecordFile<Entry>;
+  private readonly native: NativeCode;
+  private bytes: Uint8Array<ArrayBuffer> | null | undefined;
+  private parsed: Meta | undefined;
+
+  constructor(entry: Entry, file: RecordFile<Entry>, native: NativeCode) {
+    this.entry = entry;
+    this.file = file;
+    this.native = native;
+  }
+  get key(): number {
+    return this.entry.key;
+  }
+  get mode(): number {
+    return this.entry.mode;
+  }
+  get instructionCount(): number {
+    return this.entry.instructionCount;
+  }
+  get wireBytes(): number {
+    return this.entry.wire;
+  }
+  private get meta(): Meta {
+    if (!this.parsed) {
+      this.bytes = this.file.read(this.entry);
+      this.parsed = this.bytes ? (deserialize(this.bytes.subarray(0, this.entry.meta)) as Meta) : DAMAGED;
+    }
+    return this.parsed;
+  }
+  get dataBytes(): number {
+    return this.meta.dataBytes;
+  }
+  get sitesAt(): number {
+    return this.meta.sitesAt;
+  }
+  get imports(): readonly string[] {
+    return this.meta.imports;
+  }
+  get pages(): readonly number[] {
+    return this.meta.pages;
+  }
+  get ranges(): PortableTranslation["ranges"] {
+    return this.meta.ranges;
+  }
+  get origin(): number | undefined {
+    return this.meta.origin;
+  }
+  get moving(): readonly number[] {
+    return this.meta.moving;
+  }
+  get calls(): PortableTranslation["calls"] {
+    return this.meta.calls;
+  }
+  get tables(): PortableTranslation["tables"] {
+    return this.meta.tables;
+  }
+  get heat(): number {
+    return this.meta.heat;
+  }
+  module(): WebAssembly.Module | null {
+    const { meta, wire } = this.entry;
+    const bytes = this.bytes ?? this.file.read(this.entry);
+    this.bytes = undefined;
+    if (!bytes) return null;
+    this.isUsed = true;
+    return this.native.deserialize(bytes.slice(meta + wire), bytes.slice(meta, meta + wire));
+  }
+}
+/** Of code that stands nowhere. */
+const DAMAGED: Meta = { dataBytes: 0, sitesAt: 0, imports: [], pages: [], ranges: [{ from: 0, bytes: new Uint8Array(4096 * 2) }], origin: undefined, moving: [], calls: [], tables: [], heat: 0 };
+
+function dropStale(root: string, current: string): void {
+  for (const name of readdirSync(root)) {
+    if (name === current || !/^[0-9a-f]{32}$/.test(name)) continue;
+    const path = join(root, name);
+    if (Date.now() - statSync(path).mtimeMs > STALE_MS) rmSync(path, { recursive: true, force: true });
+  }
+}
