@@ -29,6 +29,21 @@ export function selectKeys(f: FunctionBuilder, isUser: boolean): void {
   f.store(at(L.CODE_KEY), i64.xor(state(L.CODE_KEY_SPACE), state(isUser ? L.CODE_MIX_USER : L.CODE_MIX_SUPERVISOR)));
 }
 
+/** Notes that an entry, whose tag is at `place`, has been filled from a leaf that is not global; of a page that is in LOGGED_PAGES. */
+export function logFill(f: FunctionBuilder, place: Node, page: Node): void {
+  const count = f.let(i32.load(at(L.FILL_COUNT)));
+  f.if(
+    i32.ltU(count, c32(L.FILL_LOG_ENTRIES)),
+    () => {
+      const entry = f.let(i32.shl(count, c32(3)));
+      f.store(entry, place, L.FILL_LOG);
+      f.store(entry, page, L.FILL_LOG + 4);
+      f.store(at(L.FILL_COUNT), i32.add(count, c32(1)));
+    },
+    () => f.store(at(L.FILL_COUNT), c32(L.FILL_LOG_ENTRIES + 1)),
+  );
+}
+
 export function defineInvalidation(module: ModuleBuilder): InvalidationFunctions {
   /** A member of a set of pages: its byte (i32, from the set's start) and its bit. */
   const member = (f: FunctionBuilder, page: Node): { byte: Node; bit: Node } => {
@@ -44,18 +59,8 @@ export function defineInvalidation(module: ModuleBuilder): InvalidationFunctions
       f.param(2),
       () => f.store8(byte, i32.or(i32.load8u(byte, L.GLOBAL_PAGES), bit), L.GLOBAL_PAGES),
       () => {
-        const count = f.let(i32.load(at(L.FILL_COUNT)));
-        f.if(
-          i32.ltU(count, c32(L.FILL_LOG_ENTRIES)),
-          () => {
-            f.store8(byte, i32.or(i32.load8u(byte, L.LOGGED_PAGES), bit), L.LOGGED_PAGES);
-            const entry = f.let(i32.shl(count, c32(3)));
-            f.store(entry, f.param(0), L.FILL_LOG);
-            f.store(entry, page, L.FILL_LOG + 4);
-            f.store(at(L.FILL_COUNT), i32.add(count, c32(1)));
-          },
-          () => f.store(at(L.FILL_COUNT), c32(L.FILL_LOG_ENTRIES + 1)),
-        );
+        f.store8(byte, i32.or(i32.load8u(byte, L.LOGGED_PAGES), bit), L.LOGGED_PAGES);
+        logFill(f, f.param(0), page);
       },
     );
   });
