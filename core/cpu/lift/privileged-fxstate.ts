@@ -1,7 +1,7 @@
-// FXSAVE and FXRSTOR of an image in one page of RAM, with CR4.OSFXSR set, as every switch of processes has them. All else is
-// cpu/system/fxstate.ts. AMD64 APM vol. 2, 11.4.4.
+// FXSAVE and FXRSTOR of an image in RAM, with CR4.OSFXSR set, as every switch of processes has them. An image that lies across two
+// pages, as it does in half of Linux's tasks, goes through a buffer. All else is cpu/system/fxstate.ts. AMD64 APM vol. 2, 11.4.4.
 import * as L from "../state/layout.ts";
-import { c32, call, i32, i64, type Node, select, v128 } from "../wasm/nodes.ts";
+import { c32, c64, call, I32, i32, i64, type Node, select, v128 } from "../wasm/nodes.ts";
 import type { Lift, Lifter } from "./lift.ts";
 import { orSystem } from "./privileged.ts";
 
@@ -17,13 +17,33 @@ const CW_RESET_BITS = 0x40;
 const word = (offset: number): Node => i32.load(c32(offset));
 const vectorCount = (l: Lift): number => (l.flavour === "long" ? 16 : 8);
 
-/** Host address of the image, in a local. */
-function image(l: Lift, kind: "plainRead" | "plainWrite", slow: (condition: Node) => void): Node {
+/** Bytes of the image that are read and written. */
+const usedBytes = (l: Lift): number => XMM_AREA + vectorCount(l) * 16;
+
+interface Image {
+  /** Host address of all of it, of its first part, and of the part in the second page. In locals. */
+  host: Node;
+  first: Node;
+  second: Node;
+  /** Bytes in the first page. */
+  room: Node;
+}
+/** Where `bytes` of the image are, in one page or in two; then `host` is the buffer. */
+function findImage(l: Lift, kind: "plainRead" | "plainWrite", bytes: number, slow: (condition: Node) => void): Image {
+  const { f } = l;
   const ea = l.address();
   slow(i32.or(i32.and(i32.wrap(ea), c32(15)), i32.eqz(i32.and(word(L.CR4), c32(L.CR4_OSFXSR)))));
-  const host = l.f.let(call(l.named(kind), ea, c32(IMAGE_BYTES)));
-  slow(i32.eqz(host));
-  return host;
+  if (l.flavour === "flat") slow(i64.gtU(ea, c64(0x100000000 - IMAGE_BYTES)));
+  const room = f.let(i32.sub(c32(4096), i32.and(i32.wrap(ea), c32(4095))));
+  const isWhole = f.let(i32.geU(room, c32(bytes)));
+  const first = f.let(call(l.named(kind), ea, select(isWhole, c32(bytes), room)));
+  slow(i32.eqz(first));
+  const second = f.variable(I32, c32(0));
+  f.if(i32.eqz(isWhole), () => {
+    f.set(second, call(l.named(kind), i64.add(ea, i64.extendU(room)), i32.sub(c32(bytes), room)));
+    slow(i32.eqz(second.get));
+  });
+  return { host: f.let(select(isWhole, first, c32(L.FPU_IMAGE))), first, second: second.get, room };
 }
 /** Address of ST(i) in the state block, less FPU_REGS. */
 function place(l: Lift, top: Node, i: number): Node {
@@ -34,7 +54,8 @@ const fxsave: Lifter = (l) => {
   if (l.flavour === "seg") return l.system("fxsave");
   const { f } = l;
   orSystem(l, "fxsave", (slow) => {
-    const host = image(l, "plainWrite", slow);
+    // All 512 bytes have to be writable.
+    const { host, first, second, room } = findImage(l, "plainWrite", IMAGE_BYTES, slow);
     const top = f.let(word(L.FPU_TOP));
     f.store16(host, word(L.FPU_CW));
     f.store16(host, i32.or(i32.and(word(L.FPU_SW), c32(~SW_TOP)), i32.shl(top, c32(11))), 2);
@@ -55,6 +76,11 @@ const fxsave: Lifter = (l) => {
       f.store(host, i64.load16u(from, L.FPU_REGS + 8), ST_AREA + i * 16 + 8);
     }
     for (let i = 0; i < vectorCount(l); i++) f.store(host, v128.load(c32(0), L.XMM + i * 16), XMM_AREA + i * 16);
+    f.if(second, () => {
+      const inFirst = f.let(select(i32.ltU(room, c32(usedBytes(l))), room, c32(usedBytes(l))));
+      f.memoryCopy(first, c32(L.FPU_IMAGE), inFirst);
+      f.memoryCopy(second, i32.add(c32(L.FPU_IMAGE), inFirst), i32.sub(c32(usedBytes(l)), inFirst));
+    });
     l.next();
   });
 };
@@ -63,7 +89,11 @@ const fxrstor: Lifter = (l) => {
   if (l.flavour === "seg") return l.system("fxrstor");
   const { f } = l;
   orSystem(l, "fxrstor", (slow) => {
-    const host = image(l, "plainRead", slow);
+    const { host, first, second, room } = findImage(l, "plainRead", usedBytes(l), slow);
+    f.if(second, () => {
+      f.memoryCopy(c32(L.FPU_IMAGE), first, room);
+      f.memoryCopy(i32.add(c32(L.FPU_IMAGE), room), second, i32.sub(c32(usedBytes(l)), room));
+    });
     const mxcsr = f.let(i32.load(host, 24));
     slow(i32.and(mxcsr, c32(~MXCSR_MASK)));
     const cw = f.let(i32.or(i32.load16u(host), c32(CW_RESET_BITS)));

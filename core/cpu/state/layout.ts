@@ -155,6 +155,8 @@ export const SCRATCH = 0x700;
 /** Accesses of the instruction being stepped, WATCH_ENTRIES of 16 bytes: linear address i64, then i32: size, 256 if a write. */
 export const WATCH_LOG = 0x800;
 export const WATCH_ENTRIES = 16;
+/** Where an image of FXSAVE and FXRSTOR that lies across two pages is put together, 512 bytes. */
+export const FPU_IMAGE = 0x900;
 
 /** Bit n set: a large page covers part of the 4 MiB range n, of 1024 in either half of the address space, and may be cached. */
 export const LARGE_RANGES = 0x1000;

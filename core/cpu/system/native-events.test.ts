@@ -18,6 +18,8 @@ const TSS = 0x6000;
 const TABLES_END = 0x8000;
 const STACKS = 0x30000;
 const STACKS_END = 0x3f000;
+/** RAM, and what 64-bit cases map, ends here. */
+const MAPPED_END = 0x400000;
 const UNTOUCHED = 0x12345;
 const UNMAPPED = 0x7000_0000;
 
@@ -65,11 +67,12 @@ const msr = (c: Case): void => {
   c.gpr(1, FS_AND_NEIGHBOURS[c.r.below(FS_AND_NEIGHBOURS.length)] as number, c.r.below(2));
   c.gpr(2, c.r.below(3) === 0 ? c.r.next() : c.r.below(0x8000), 7);
 };
-/** RBX to a random image; MXCSR is good most of the time. */
+/** RBX to a random image, often across two pages and sometimes across the end of memory; MXCSR is good most of the time. */
 const imagePlace = (c: Case): void => {
-  const at = STACKS + (c.r.below(0x1000) & (c.r.below(10) ? ~15 : ~0));
+  const near = c.r.below(3) === 0 ? c.r.below(0x1000) : 0xe00 + c.r.below(0x200);
+  const at = c.r.below(20) === 0 ? MAPPED_END - 512 + c.r.below(512) : STACKS + (near & (c.r.below(10) ? ~15 : ~0));
   c.gpr(3, at);
-  for (let n = 0; n < 512; n += 4) c.write(at + n, n === 24 && c.r.below(8) !== 0 ? c.r.below(0x10000) : c.r.next());
+  for (let n = 0; n < 512 && at + n + 4 <= MAPPED_END; n += 4) c.write(at + n, n === 24 && c.r.below(8) !== 0 ? c.r.below(0x10000) : c.r.next());
 };
 const OPERATIONS: readonly Operation[] = [
   { name: "syscall", bits: [64], code: "0f05" },
@@ -146,6 +149,7 @@ function prepare(benches: readonly EngineBench[], seed: number, bits: number, op
   const mask = r.next();
   const sysenterCs = r.below(8) === 0 ? r.below(4) : 8;
   const cr4 = r.below(12) === 0 ? 0 : L.CR4_OSFXSR;
+  const cr0 = r.below(12) === 0 ? [L.CR0_TS, L.CR0_EM, L.CR0_MP][r.below(3)] as number : 0;
   const fpu = Array.from({ length: 32 + 64 }, () => r.next());
   const efer = r.below(12) === 0 ? 0 : L.EFER_SCE;
   const data = cpl === 3 ? 0x23 : r.below(2) ? 0 : 0x10;
@@ -178,6 +182,7 @@ function prepare(benches: readonly EngineBench[], seed: number, bits: number, op
     cpu.set(L.MSR_SYSENTER_CS, sysenterCs);
     cpu.set(L.EFER, cpu.get(L.EFER) | efer);
     cpu.set(L.CR4, cpu.get(L.CR4) | cr4);
+    cpu.set(L.CR0, cpu.get(L.CR0) | cr0);
     for (const [n, value] of fpu.slice(0, 32).entries()) cpu.set(L.FPU_REGS + n * 4, value);
     for (const [n, value] of fpu.slice(32).entries()) cpu.set(L.XMM + n * 4, value);
     cpu.set(L.FPU_TOP, mask & 7);
@@ -210,7 +215,9 @@ function visible(b: EngineBench, outcome: string): Record<string, string> {
   for (const at of [L.FPU_IP, L.FPU_DP]) state[at.toString(16)] = wide(at);
   for (const at of [L.CPL, L.MODE_KEY, L.SHADOW, L.FAULT]) state[at.toString(16)] = cpu.get(at).toString(16);
   for (let at = GDT; at < TABLES_END; at += 4) if (b.peek32(at) !== 0) state[`m${at.toString(16)}`] = b.peek32(at).toString(16);
-  for (let at = STACKS - 4096; at < STACKS_END + 0x8000; at += 4) if (b.peek32(at) !== 0) state[`m${at.toString(16)}`] = b.peek32(at).toString(16);
+  for (const [from, to] of [[STACKS - 4096, STACKS_END + 0x8000], [MAPPED_END - 0x200, MAPPED_END]] as const) {
+    for (let at = from; at < to; at += 4) if (b.peek32(at) !== 0) state[`m${at.toString(16)}`] = b.peek32(at).toString(16);
+  }
   return state;
 }
 /** What is derived from the mode is as updateMode() would have it. */
