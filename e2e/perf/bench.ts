@@ -85,7 +85,9 @@ if (!existsSync("/proc/self/schedstat")) fail("The benchmark reads CPU times fro
 const rounds = Math.ceil(positive(options.rounds, "rounds"));
 const timeout = positive(options.timeout, "timeout");
 const architectures = pick<Architecture>(options.arch, ["amd64", "i386"], "architecture");
-const wantedEngines = options.engines === undefined ? ENGINES.filter((e) => e !== "interpreter") : pick<EngineName>(options.engines, ENGINES, "engine");
+const namedEngines = options.engines === undefined ? ENGINES.filter((e) => e !== "interpreter") : pick<EngineName>(options.engines, ENGINES, "engine");
+// There is no second run without a first.
+const wantedEngines = ENGINES.filter((e) => namedEngines.includes(e) || (e === "first" && namedEngines.includes("ringfence")));
 let tests: string[];
 try {
   tests = options.tests === undefined ? [...TESTS] : selectTests(options.tests.split(","));
@@ -107,6 +109,13 @@ process.on("exit", () => {
   for (const folder of temporary) rmSync(folder, { recursive: true, force: true });
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+
+/** What the first run of a round has kept is there for the second one, and gone before the next round's first. */
+const codeCache = join(work, "code");
+function codeCacheOf(engine: EngineName): Record<string, string> {
+  if (engine === "first") rmSync(codeCache, { recursive: true, force: true });
+  return { RINGFENCE_CODE_CACHE: engine === "interpreter" ? "off" : codeCache };
+}
 
 const contenders: Contender[] = [];
 for (const architecture of architectures) {
@@ -155,6 +164,7 @@ for (const architecture of architectures) {
     contenders.push({
       results,
       run: (chosen, job) => ({
+        ...(engine === "tcg" || engine === "v86" ? {} : { env: codeCacheOf(engine) }),
         command: engineCommand(engine, architecture, { kernel: installerFile(architecture, "linux"), initrd: initrd(chosen, job), append: APPEND, memoryMiB: MEMORY_MIB }),
       }),
     });
@@ -249,11 +259,11 @@ async function runSoak({ results: into, run }: Contender, minutes: number): Prom
 
 if (options.soak !== undefined) {
   const minutes = positive(options.soak, "soak");
-  for (const contender of contenders) if (contender.results.engine !== "native") await runSoak(contender, minutes);
+  for (const contender of contenders) if (!["native", "first"].includes(contender.results.engine)) await runSoak(contender, minutes);
   process.exit();
 }
 for (let round = 1; round <= rounds; round++) for (const contender of contenders) await runSuite(contender, round);
-if (!options["no-idle"]) for (const contender of contenders) if (contender.results.engine !== "native") await runIdle(contender);
+if (!options["no-idle"]) for (const contender of contenders) if (!["native", "first"].includes(contender.results.engine)) await runIdle(contender);
 
 console.log(describeResults(results));
 if (options.json !== undefined) writeFileSync(options.json, serialize(results));

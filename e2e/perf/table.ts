@@ -21,7 +21,7 @@ function layOut(rows: readonly (readonly string[])[]): string {
 
 /** A column for each ratio worth reading: our engines' over the peers' and over native, and the peers' over native. */
 function ratioPairs(engines: readonly EngineName[]): [EngineName, EngineName][] {
-  const ours = engines.filter((e) => e === "ringfence" || e === "interpreter");
+  const ours = engines.filter((e) => e === "ringfence" || e === "first" || e === "interpreter");
   const peers = engines.filter((e) => e === "tcg" || e === "v86");
   const native: EngineName[] = engines.includes("native") ? ["native"] : [];
   return [...ours.flatMap((a) => [...peers, ...native].map((b): [EngineName, EngineName] => [a, b])), ...peers.flatMap((a) => native.map((b): [EngineName, EngineName] => [a, b]))];
