@@ -78,7 +78,7 @@ export interface MachinePorts {
   codeCache?: CodeCache;
 }
 
-export type { CodeCache, GeneratedCode, KeptTranslation, MadeModule, MadeTranslation, PortableTranslation } from "../cpu/translate/code-cache.ts";
+export type { CodeCache, GeneratedCode, KeptModule, KeptTranslation, MadeModule, MadeTranslation, PortableTranslation } from "../cpu/translate/code-cache.ts";
 export type { InterpreterParts } from "../cpu/interp/build.ts";
 
 export type ExitReason =

@@ -12,7 +12,7 @@ export class MemoryCodeCache implements CodeCache {
   keep({ translations }: GeneratedCode): void {
     for (const { portable, heat, made } of translations) {
       if (!made) continue;
-      const kept = { ...portable, heat, module: () => new WebAssembly.Module(made.wire.slice()) };
+      const kept = { ...portable, heat, module: () => ({ module: new WebAssembly.Module(made.wire.slice()), wire: null }) };
       this.byKey.set(portable.key, [...(this.byKey.get(portable.key) ?? []), kept]);
     }
   }

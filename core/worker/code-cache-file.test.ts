@@ -24,7 +24,7 @@ function newFolder(): string {
 const plain: NativeCode = {
   isOptimised: (entry) => !cold.has(entry),
   optimise: () => undefined,
-  serialize: () => WIRE.slice(),
+  serialize: (_, entry) => (cold.has(entry) ? null : WIRE.slice()),
   deserialize: (native, wire) => (Buffer.compare(native, WIRE) === 0 ? new WebAssembly.Module(wire) : null),
 };
 const cold = new Set<() => unknown>();
@@ -44,7 +44,7 @@ function made(n: number, options: { instructionCount?: number; isCold?: boolean 
       origin: -0x7f000000, moving: [3], calls: [{ at: 48, decoded: Int32Array.of(1, 2, 3) }], tables: [{ at: 5, length: 6, entries: [7] }], wireBytes: WIRE.length,
     },
     heat: 77,
-    made: { wire: WIRE, module: new WebAssembly.Module(WIRE), entry },
+    made: { wire: WIRE, module: new WebAssembly.Module(WIRE), entry, isKept: false },
   };
 }
 function bytesOf(n: number): Uint8Array {
@@ -72,7 +72,7 @@ test("translations of one run are found by the next, with all that was known of 
   const { portable } = made(5);
   for (const [name, value] of Object.entries(portable)) assert.deepEqual(kept[name as keyof typeof portable], value, name);
   assert.equal(kept.heat, 77);
-  assert.ok(kept.module() instanceof WebAssembly.Module);
+  assert.ok(kept.module()?.module instanceof WebAssembly.Module);
   assert.deepEqual(later.find(KEY + 1, bytesOf(5), 0), []);
   assert.deepEqual(later.find(KEY, bytesOf(200), 0), []);
 });
@@ -95,12 +95,32 @@ test("the largest comes first", () => {
   assert.deepEqual(counts, [50, 20, 12, 11, 10, 9, 8, 5]);
 });
 
-test("what the optimising compiler has not got to is not kept", () => {
+test("what the optimising compiler has not got to is kept without native code, and with it once there is some", () => {
   const folder = newFolder();
   const late = made(100, { isCold: true });
+  const { entry } = late.made ?? { entry: nothing };
   open(folder).close(generated(...Array.from({ length: 8 }, (_, n) => made(n)), late));
-  assert.ok(late.made);
-  assert.equal(open(folder).find(KEY, bytesOf(100), 0).length, 0);
+  const [kept] = open(folder).find(KEY, bytesOf(100), 0);
+  const found = kept?.module();
+  assert.deepEqual(found?.wire, WIRE);
+  cold.delete(entry);
+  assert.ok(found && late.made?.isKept);
+  open(folder).close(generated(...Array.from({ length: 8 }, (_, n) => made(10 + n)), late));
+  assert.equal(late.made, null);
+  const [best, other] = open(folder).find(KEY, bytesOf(100), 0);
+  assert.equal(best?.module()?.wire, null);
+  assert.equal(other?.module()?.wire?.length, WIRE.length);
+  for (let run = 0; run < 18; run++) open(folder).close(generated(...Array.from({ length: 8 }, () => made(200 + run))));
+  assert.equal(open(folder).find(KEY, bytesOf(100), 0).length, 1, "what is superseded goes when files are merged");
+});
+
+test("a disk that takes nothing stops no machine", () => {
+  const folder = newFolder();
+  const cache = open(folder);
+  rmSync(folder, { recursive: true });
+  writeFileSync(folder, "");
+  cache.tend(generated(...Array.from({ length: 60 }, (_, n) => made(n))));
+  cache.close(generated(...Array.from({ length: 60 }, (_, n) => made(n))));
 });
 
 test("a machine that runs saves what is new, once nothing more comes", () => {

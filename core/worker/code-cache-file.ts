@@ -6,7 +6,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
-import type { CodeCache, GeneratedCode, InterpreterParts, KeptTranslation, MadeModule, MadeTranslation, PortableTranslation } from "../machine/machine.ts";
+import type { CodeCache, GeneratedCode, InterpreterParts, KeptModule, KeptTranslation, MadeModule, MadeTranslation, PortableTranslation } from "../machine/machine.ts";
 import { type NativeCode, nativeCode } from "./native-code.ts";
 import { type Place, RecordFile, RecordWriter } from "./record-file.ts";
 import { programBuild } from "./program-build.ts";
@@ -16,7 +16,11 @@ const MAX_BYTES = 96 << 20;
 /** Translations that one save writes while the machine runs, so that it does not stand still for long, and the fewest that are worth a file. */
 const BATCH = 48;
 const LEAST_SAVED = 8;
-/** After so many calls without a new translation nobody asks any more whether the optimising compiler has got to the last ones. */
+/** After so many calls without a new translation the interpreter is saved, if it never was, and translations that the optimising compiler has not
+ *  got to: making them takes time, too. */
+const CALM_INTERPRETER = 3;
+const CALM_PLAIN = 4;
+/** After so many nobody asks any more whether the optimising compiler has got to the last ones. */
 const CALM = 20;
 /** More files than these are made one. */
 const MOST_FILES = 16;
@@ -63,7 +67,7 @@ export class CodeCacheFile implements CodeCache {
       this.files.push(file);
       for (const entry of file.entries) this.byKey.set(entry.key, [...(this.byKey.get(entry.key) ?? []), new Kept(entry, file, native)]);
     }
-    for (const list of this.byKey.values()) list.sort((a, b) => b.instructionCount - a.instructionCount);
+    for (const list of this.byKey.values()) list.sort(betterFirst);
   }
 
   /** Undefined where native code cannot be kept, or nothing can be written: then everything is made anew. */
@@ -90,31 +94,47 @@ export class CodeCacheFile implements CodeCache {
     return this.byKey.get(key)?.filter(({ entry }) => hasHead(entry, memory, host)) ?? NONE;
   }
 
-  /** Called now and then: saves some of what is new when there is enough of it, or when nothing new has come since the last call. */
-  tend({ translations }: GeneratedCode): void {
+  /** Called now and then: saves some of what is new when there is enough of it, or when nothing new has come for a while. */
+  tend({ interpreter, translations }: GeneratedCode): void {
     let made = 0;
     for (const translation of translations) if (translation.made) made++;
     this.calm = made === this.unsaved ? this.calm + 1 : 0;
     this.unsaved = made;
     if (this.calm > CALM) return;
-    const fresh = this.fresh(translations, BATCH);
-    if (fresh.length >= (this.calm > 0 ? LEAST_SAVED : BATCH)) this.saveTranslations(fresh, []);
+    this.writing(() => {
+      if (this.calm === CALM_INTERPRETER && this.keptInterpreter?.nativeBytes === 0) this.saveInterpreter(interpreter);
+      const fresh = this.fresh(translations, BATCH, this.calm >= CALM_PLAIN);
+      if (fresh.length >= (this.calm > 0 ? LEAST_SAVED : BATCH)) this.saveTranslations(fresh, []);
+    });
   }
-  /** Translations that were not saved at the last call, and for how many calls that has not changed. */
+  /** Translations without native code in the cache at the last call, and for how many calls their number has not changed. */
   private unsaved = 0;
   private calm = 0;
 
   /** At the end: saves what is left, and makes one file of the many. */
   close({ interpreter, translations }: GeneratedCode): void {
-    this.saveInterpreter(interpreter);
-    const fresh = this.fresh(translations, Infinity);
     const isMany = this.files.length > MOST_FILES;
-    if (isMany || fresh.length >= LEAST_SAVED) this.saveTranslations(fresh, isMany ? [...this.byKey.values()].flat() : []);
+    this.writing(() => {
+      this.saveInterpreter(interpreter);
+      const fresh = this.fresh(translations, Infinity, true);
+      if (isMany || fresh.length >= LEAST_SAVED) this.saveTranslations(fresh, isMany ? withoutSuperseded([...this.byKey.values()].flat()) : []);
+    });
     for (const file of this.files) {
       file.close();
-      if (isMany) rmSync(file.path, { force: true });
+      if (isMany && !this.isBroken) rmSync(file.path, { force: true });
     }
   }
+
+  /** A disk that is full is no reason for a machine to stop: nothing more is kept in this run. */
+  private writing(write: () => void): void {
+    if (this.isBroken) return;
+    try {
+      write();
+    } catch {
+      this.isBroken = true;
+    }
+  }
+  private isBroken = false;
 
   private readInterpreter(): { module: WebAssembly.Module; parts: InterpreterParts; nativeBytes: number } | null {
     const file = RecordFile.open<Place>(join(this.folder, "interpreter"));
@@ -139,12 +159,13 @@ export class CodeCacheFile implements CodeCache {
     writer.finish([writer.add(serialize(rest), wire, native)]);
   }
 
-  /** Those that are not kept yet and that the optimising compiler has got to. */
-  private fresh(all: Iterable<MadeTranslation>, most: number): Fresh[] {
+  /** Those that are not kept yet with the code that the optimising compiler has made; `plain`: those without such code too. */
+  private fresh(all: Iterable<MadeTranslation>, most: number, plain: boolean): Fresh[] {
     const fresh: Fresh[] = [];
     for (const translation of all) {
       const { made } = translation;
-      if (made && fresh.length < most && this.native.isOptimised(made.entry)) fresh.push(translation as Fresh);
+      if (!made || fresh.length >= most) continue;
+      if ((plain && !made.isKept) || this.native.isOptimised(made.entry)) fresh.push(translation as Fresh);
     }
     return fresh;
   }
@@ -155,11 +176,12 @@ export class CodeCacheFile implements CodeCache {
     for (const translation of fresh) {
       const { portable, heat, made } = translation;
       const native = this.native.serialize(made.module, made.entry);
-      (translation as MadeTranslation).made = null;
-      if (!native) continue;
+      // Without native code it is kept again when there is some.
+      if (native) (translation as MadeTranslation).made = null;
+      else made.isKept = true;
       const { key, mode, instructionCount, wireBytes: _, ...rest } = portable;
       const meta: Meta = { ...rest, heat };
-      const record = writer.add(serialize(meta), made.wire, native);
+      const record = writer.add(serialize(meta), made.wire, native ?? new Uint8Array());
       entries.push({ key, mode, instructionCount, ...record, ...headOf(portable), age: 0 });
       room -= record.meta + record.wire + record.native;
     }
@@ -172,6 +194,19 @@ export class CodeCacheFile implements CodeCache {
   }
 }
 type Fresh = MadeTranslation & { made: MadeModule };
+
+/** The largest first, and of the same ones that with native code. */
+const betterFirst = (a: Kept, b: Kept): number => b.instructionCount - a.instructionCount || b.entry.native - a.entry.native;
+
+function withoutSuperseded(all: Kept[]): Kept[] {
+  const seen = new Set<string>();
+  return all.sort(betterFirst).filter(({ entry: { key, mode, instructionCount, wire, head } }) => {
+    const name = [key, mode, instructionCount, wire, ...head].join();
+    if (seen.has(name)) return false;
+    seen.add(name);
+    return true;
+  });
+}
 
 function hasHead({ head, moving }: Entry, memory: Uint8Array, host: number): boolean {
   for (let n = 0; n < head.length; n++) if (memory[host + n] !== head[n] && (moving & (1 << n)) === 0) return false;
@@ -248,13 +283,18 @@ class Kept implements KeptTranslation {
   get heat(): number {
     return this.meta.heat;
   }
-  module(): WebAssembly.Module | null {
+  module(): KeptModule | null {
     const { meta, wire } = this.entry;
     const bytes = this.bytes ?? this.file.read(this.entry);
     this.bytes = undefined;
     if (!bytes) return null;
     this.isUsed = true;
-    return this.native.deserialize(bytes.slice(meta + wire), bytes.slice(meta, meta + wire));
+    const bare = bytes.slice(meta, meta + wire);
+    if (this.entry.native > 0) {
+      const module = this.native.deserialize(bytes.slice(meta + wire), bare);
+      return module && { module, wire: null };
+    }
+    return { module: new WebAssembly.Module(bare), wire: bare };
   }
 }
 /** Of code that stands nowhere. */

@@ -32,14 +32,19 @@ export interface KeptTranslation extends PortableTranslation {
   /** Samples in it when it was kept. */
   readonly heat: number;
   /** Null: what was kept is damaged, or is not for this host. */
-  module(): WebAssembly.Module | null;
+  module(): KeptModule | null;
+}
+/** `wire`: the WebAssembly where there was no native code yet, so that it can be kept with some later. */
+export interface KeptModule {
+  readonly module: WebAssembly.Module;
+  readonly wire: Uint8Array | null;
 }
 
 /** One of this run. */
 export interface MadeTranslation {
   readonly portable: PortableTranslation;
   readonly heat: number;
-  /** Null: it came from the cache, or the cache has it now and has set this. */
+  /** Null: it came from the cache with its native code, or the cache has that now and has set this. */
   made: MadeModule | null;
 }
 export interface MadeModule {
@@ -47,6 +52,8 @@ export interface MadeModule {
   readonly module: WebAssembly.Module;
   /** Its only export. */
   readonly entry: () => unknown;
+  /** The cache has it, but without native code. */
+  isKept: boolean;
 }
 
 /** All of an engine's generated code. */

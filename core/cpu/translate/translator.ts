@@ -299,7 +299,7 @@ export class Translator implements CodeListener {
     }
     this.liveBytes += wireBytes;
     this.liveMemory += memory;
-    const made = wire && this.p.cache ? { wire, module, entry } : null;
+    const made = wire && this.p.cache ? { wire, module, entry, isKept: false } : null;
     const translation = { portable, made, slot, data, dataBytes, heat: 0, recent: this.tiering.hotSamples };
     this.live.add(translation);
     return translation;
@@ -312,10 +312,11 @@ export class Translator implements CodeListener {
       if (kept.mode !== place.mode) continue;
       const portable = movedTo(kept, this.originOf(place));
       if (!portable || !this.isThere(portable, place)) continue;
-      const module = kept.module();
-      const translation = module && this.install(portable, module, null);
+      const found = kept.module();
+      const translation = found && this.install(portable, found.module, found.wire);
       if (!translation) continue;
       translation.heat = kept.heat;
+      if (translation.made) translation.made.isKept = true;
       this.remember(translation, place, false);
       this.counters.revived++;
       return this.bind(translation, place);
