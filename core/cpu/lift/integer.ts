@@ -56,15 +56,12 @@ const imulTo = (a: number, b: number): Lifter => (l) => {
   const x = f.let(l.signed(l.read(a)));
   const y = f.let(l.signed(l.read(b)));
   const product = f.let(i64.mul(x, y));
-  const over = l.areFlagsUnused
-    ? c64(0)
-    : f.let(
-        i64.extendU(
-          l.size === 8 ? i64.ne(call(l.named("mulHighSigned"), x, y), i64.shrS(product, c64(63))) : i64.ne(l.signed(product), product),
-        ),
-      );
   l.write(0, product);
-  l.flagsShift(product, over, over);
+  if (l.size === 8) l.flagsProduct(x, y, product);
+  else {
+    const over = l.areFlagsUnused ? c64(0) : f.let(i64.extendU(i64.ne(l.signed(product), product)));
+    l.flagsShift(product, over, over);
+  }
 };
 
 /** Divides rDX:rAX; the quotient that does not fit and a divisor of 0 raise #DE. */

@@ -472,6 +472,11 @@ export class Lift {
     const c = this.f.let(cf);
     this.setFlags(this.signed(r, size), i64.or(i64.shl(c, c64(63)), i64.shl(i64.xor(c, of), c64(62))));
   }
+  /** Of the signed product r of two i64. */
+  flagsProduct(x: Node, y: Node, r: Node): void {
+    const over = this.f.let(call(this.named("productOverflows"), x, y));
+    this.flagsShift(r, over, over, 8);
+  }
   /** ZF, PF and CF from an i32 local with them in their EFLAGS places, the others clear: of a comparison, so that ZF with PF means all. */
   flagsCompare(x: Node): void {
     const f = this.f;

@@ -3,7 +3,7 @@ import * as L from "../state/layout.ts";
 import { noteFault } from "../state/state-nodes.ts";
 import type { FunctionBuilder } from "../wasm/function-builder.ts";
 import type { ModuleBuilder } from "../wasm/module-builder.ts";
-import { type Callee, c32, c64, call, I32, I64, i32, i64, type Node, select } from "../wasm/nodes.ts";
+import { type Callee, c32, c64, call, cf64, f64, I32, I64, i32, i64, type Node, select } from "../wasm/nodes.ts";
 
 const LOW = 0xffffffffn;
 
@@ -31,6 +31,14 @@ export function defineWide(module: ModuleBuilder): Map<string, Callee> {
     const high = call(mulHighUnsigned, a, b);
     const correction = i64.add(i64.and(i64.shrS(a, c64(63)), b), i64.and(i64.shrS(b, c64(63)), a));
     f.return(i64.sub(high, correction));
+  });
+  /** Whether the signed product of two i64 does not fit in one: 1 or 0. In floating point it is off by less than 2^12 where it matters, at 2^63. */
+  const productOverflows = module.func([I64, I64], [I64], (f) => {
+    const product = f.let(f64.abs(f64.mul(f64.convertI64S(f.param(0)), f64.convertI64S(f.param(1)))));
+    f.if(f64.lt(product, cf64(2 ** 63 - 2 ** 14)), () => f.return(c64(0)));
+    f.if(f64.gt(product, cf64(2 ** 63 + 2 ** 14)), () => f.return(c64(1)));
+    const low = i64.mul(f.param(0), f.param(1));
+    f.return(i64.extendU(i64.ne(call(mulHighSigned, f.param(0), f.param(1)), i64.shrS(low, c64(63)))));
   });
   /** (high, low, divisor) -> quotient, remainder in SCRATCH; #DE in FAULT. */
   const divUnsigned128 = module.func([I64, I64, I64], [I64], (f) => {
@@ -96,6 +104,7 @@ export function defineWide(module: ModuleBuilder): Map<string, Callee> {
   return new Map([
     ["mulHighUnsigned", mulHighUnsigned],
     ["mulHighSigned", mulHighSigned],
+    ["productOverflows", productOverflows],
     ["divUnsigned128", divUnsigned128],
     ["divSigned128", divSigned128],
     ["crc32c", crc32c],

@@ -13,6 +13,8 @@ export type FlagState =
   | { kind: "logic"; r: Node; size: number }
   /** CF and OF given as i64 0 or 1. */
   | { kind: "shift"; r: Node; cf: Node; of: Node; size: number }
+  /** r = x * y, signed, of 64 bits: CF and OF say that it does not fit, which takes a while to find out. */
+  | { kind: "product"; x: Node; y: Node; r: Node; size: number }
   /** Comparison of floats: ZF, PF and CF in their EFLAGS places (i32), the others clear; ZF with PF only if all three are set. */
   | { kind: "compare"; x: Node }
   /** INC and DEC: CF is still that of `before`. */
@@ -25,6 +27,8 @@ export interface FlagSite {
   signed(value: Node, size: number): Node;
   loadResult(): Node;
   loadAux(): Node;
+  /** Whether the signed product of two i64 does not fit in one: i64 0 or 1. */
+  overflows(x: Node, y: Node): Node;
 }
 
 const CARRY_MASK = 0xc000000000000000n;
@@ -68,6 +72,8 @@ export function auxWord(site: FlagSite, s: FlagState): Node {
     }
     case "logic":
       return c64(0);
+    case "product":
+      return i64.shl(site.overflows(s.x, s.y), c64(63));
     case "shift": {
       const c = site.keep(s.cf);
       return i64.or(i64.shl(c, c64(63)), i64.shl(i64.xor(c, s.of), c64(62)));
@@ -94,6 +100,8 @@ export function carry(site: FlagSite, s: FlagState): Node {
       return c64(0);
     case "compare":
       return bool(i32.and(s.x, c32(1)));
+    case "product":
+      return site.overflows(s.x, s.y);
     case "shift":
       return s.cf;
     case "step":
@@ -120,6 +128,8 @@ function overflowBit(site: FlagSite, s: FlagState): Node {
     case "logic":
     case "compare":
       return c32(0);
+    case "product":
+      return i32.wrap(site.overflows(s.x, s.y));
     case "shift":
       return i32.wrap(s.of);
     default: {

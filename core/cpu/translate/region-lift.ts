@@ -319,6 +319,9 @@ export class RegionLift extends Lift {
     if (this.w.areFlagsDead) return;
     this.w.setFlags({ kind: "shift", r, cf: this.f.let(cf), of: this.f.let(of), size });
   }
+  override flagsProduct(x: Node, y: Node, r: Node): void {
+    this.w.setFlags({ kind: "product", x, y, r, size: 8 });
+  }
   override flagsIf(condition: Node, change: () => void): void {
     if (this.w.areFlagsDead) return;
     this.f.if(condition, change);

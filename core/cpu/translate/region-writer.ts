@@ -85,6 +85,7 @@ export class RegionWriter implements BranchState<Saved> {
     unsigned: (value, size) => this.unsigned(value, size),
     signed: (value, size) => (size === 8 ? value : size === 4 ? i64.extend32(value) : size === 2 ? i64.extend16(value) : i64.extend8(value)),
     loadResult: () => this.own(() => this.f.let(i64.load(c32(L.FLAG_RESULT)))),
+    overflows: (x, y) => this.own(() => this.f.let(call(this.named("productOverflows"), x, y))),
     loadAux: () => this.own(() => this.f.let(i64.load(c32(L.FLAG_AUX)))),
   };
   readonly floats: RegionFloats;
@@ -768,6 +769,8 @@ export class RegionWriter implements BranchState<Saved> {
         case "add":
         case "sub":
           return { ...s, a: steady(s.a), b: steady(s.b), r: steady(s.r) };
+        case "product":
+          return { ...s, x: steady(s.x), y: steady(s.y), r: steady(s.r) };
         case "logic":
         case "shift":
           return { ...s, r: steady(s.r) };
