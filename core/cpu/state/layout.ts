@@ -193,7 +193,7 @@ export const BLOCK_TABLE_ENTRIES = 0x40000;
 export const BLOCK_TABLE_BYTES = BLOCK_TABLE_ENTRIES * 32;
 /** Predecoded instruction records. */
 export const RECORDS = BLOCK_TABLE + BLOCK_TABLE_BYTES;
-export const RECORDS_BYTES = 0x2000000;
+export const RECORDS_BYTES = 0x4000000;
 /** What translated regions keep: a cache of one page for each place that accesses memory, records of instructions they call. */
 export const REGION_DATA = RECORDS + RECORDS_BYTES;
 export const REGION_DATA_BYTES = 0x800000;
