@@ -134,7 +134,7 @@ test("a machine that runs saves what is new, once nothing more comes", () => {
   const many = Array.from({ length: 60 }, (_, n) => made(10 + n));
   cache.tend(generated(...few, ...many));
   assert.equal(filesIn(folder).length, 2);
-  assert.equal(many.filter((translation) => translation.made).length, 12, "one batch is written at a time");
+  assert.equal(many.filter((translation) => translation.made).length, 36, "one batch is written at a time");
   assert.equal(open(folder).find(KEY, bytesOf(12), 0).length, 1);
 });
 
@@ -144,6 +144,18 @@ test("many files become one, and lose nothing", () => {
   assert.equal(filesIn(folder).length, 1);
   const later = open(folder);
   for (let n = 0; n < 144; n++) assert.equal(later.find(KEY, bytesOf(n), 0).length, 1, `translation ${n}`);
+});
+
+test("files of machines that ended without warning become one at the next start", () => {
+  const folder = newFolder();
+  for (let run = 0; run < 70; run++) {
+    const cache = open(folder);
+    for (let n = 0; n < 2; n++) cache.tend(generated(...Array.from({ length: 8 }, (_, k) => made(run * 3 + (k % 3)))));
+    if (run === 64) assert.equal(filesIn(folder).length, 65);
+  }
+  assert.ok(filesIn(folder).length < 10);
+  const later = open(folder);
+  for (let n = 0; n < 210; n++) assert.ok(later.find(KEY, bytesOf(n), 0).length > 0, `translation ${n}`);
 });
 
 test("nothing of another build is used, and old ones' folders go in time", () => {

@@ -14,7 +14,7 @@ import { programBuild } from "./program-build.ts";
 /** Bytes of records in a file, from which those not used for longest are left out. */
 const MAX_BYTES = 96 << 20;
 /** Translations that one save writes while the machine runs, so that it does not stand still for long, and the fewest that are worth a file. */
-const BATCH = 48;
+const BATCH = 24;
 const LEAST_SAVED = 8;
 /** After so many calls without a new translation the interpreter is saved, if it never was, and translations that the optimising compiler has not
  *  got to: making them takes time, too. */
@@ -22,8 +22,9 @@ const CALM_INTERPRETER = 3;
 const CALM_PLAIN = 4;
 /** After so many nobody asks any more whether the optimising compiler has got to the last ones. */
 const CALM = 20;
-/** More files than these are made one. */
+/** More files than these are made one when a machine ends; where machines end without warning, more than those when one starts. */
 const MOST_FILES = 16;
+const MOST_FILES_AT_START = 64;
 const TRANSLATIONS = "translations-";
 /** Of the interpreter's code, by length. */
 const GROWN = 1.1;
@@ -74,6 +75,9 @@ export class CodeCacheFile implements CodeCache {
   static open(root: string, build = programBuild(), native = nativeCode()): CodeCacheFile | undefined {
     if (!native) return undefined;
     try {
+      const cache = new CodeCacheFile(root, build, native);
+      if (cache.files.length <= MOST_FILES_AT_START) return cache;
+      cache.merge([]);
       return new CodeCacheFile(root, build, native);
     } catch {
       return undefined;
@@ -113,15 +117,19 @@ export class CodeCacheFile implements CodeCache {
 
   /** At the end: saves what is left, and makes one file of the many. */
   close({ interpreter, translations }: GeneratedCode): void {
-    const isMany = this.files.length > MOST_FILES;
-    this.writing(() => {
-      this.saveInterpreter(interpreter);
-      const fresh = this.fresh(translations, Infinity, true);
-      if (isMany || fresh.length >= LEAST_SAVED) this.saveTranslations(fresh, isMany ? withoutSuperseded([...this.byKey.values()].flat()) : []);
-    });
+    const fresh = this.fresh(translations, Infinity, true);
+    this.writing(() => this.saveInterpreter(interpreter));
+    if (this.files.length > MOST_FILES) this.merge(fresh);
+    else {
+      if (fresh.length >= LEAST_SAVED) this.writing(() => this.saveTranslations(fresh, []));
+      for (const file of this.files) file.close();
+    }
+  }
+  private merge(fresh: readonly Fresh[]): void {
+    this.writing(() => this.saveTranslations(fresh, withoutSuperseded([...this.byKey.values()].flat())));
     for (const file of this.files) {
       file.close();
-      if (isMany && !this.isBroken) rmSync(file.path, { force: true });
+      if (!this.isBroken) rmSync(file.path, { force: true });
     }
   }
 
