@@ -3,7 +3,8 @@
 // Guests live in real time, and a host that is busy elsewhere can make one miss its cue. So up to two files that failed are run once
 // more, by themselves; what then passes counts, and is named at the end, because it is still to be looked into.
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -56,6 +57,11 @@ const find = (pattern: string): string[] =>
     .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
     .map((file) => join(root, file))
     .sort();
+
+// Generated code is kept between the machines of this run, and not with the user's own.
+const codeCache = mkdtempSync(join(tmpdir(), "ringfence-code-"));
+process.env["RINGFENCE_CODE_CACHE"] ??= codeCache;
+process.on("exit", () => rmSync(codeCache, { recursive: true, force: true }));
 
 const units = find("{core,main,renderer,assets}/**/*.test.ts");
 const journeys = find("e2e/**/*.test.ts");
