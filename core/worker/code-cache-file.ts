@@ -129,7 +129,8 @@ export class CodeCacheFile implements CodeCache {
     this.writing(() => this.saveTranslations(fresh, withoutSuperseded([...this.byKey.values()].flat())));
     for (const file of this.files) {
       file.close();
-      if (!this.isBroken) rmSync(file.path, { force: true });
+      // Another process may have it open, which some systems mind.
+      this.writing(() => rmSync(file.path, { force: true }));
     }
   }
 
