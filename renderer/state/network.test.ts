@@ -64,6 +64,14 @@ test("the topology follows the app, and is read anew when something was missed",
   assert.deepEqual([calls.length, store.getState().topology.switches.length], [2, 0]);
 });
 
+test("where a capture was saved is still known when more packets come", () => {
+  const store = createNetworkStore();
+  const info = { id: "c", link: "a/nic0", packets: 0, bytes: 0, path: null, isRunning: true };
+  applyPackets(store, { ...info, path: "/captures/one.pcapng" }, [row(1)]);
+  applyPackets(store, info, [row(2)]);
+  assert.equal(store.getState().captures["c"]?.info.path, "/captures/one.pcapng");
+});
+
 test("a capture keeps its newest rows, each once", () => {
   const store = createNetworkStore();
   const info = { id: "c", link: "a/nic0", packets: 0, bytes: 0, path: null, isRunning: true };

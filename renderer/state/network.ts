@@ -59,10 +59,13 @@ export function rateOf(old: LinkStats, now: LinkStats, seconds: number): Rate {
 
 export function applyPackets(store: NetworkStore, info: CaptureInfo, rows: readonly PacketRow[]): void {
   store.setState(({ captures }) => {
-    const old = captures[info.id]?.rows ?? [];
+    const before = captures[info.id];
+    const old = before?.rows ?? [];
     const last = old.at(-1)?.number ?? 0;
     const all = [...old, ...rows.filter((row) => row.number > last)];
-    return { captures: { ...captures, [info.id]: { info, rows: all.length > ROWS_MAX ? all.slice(-ROWS_MAX) : all } } };
+    // The network's thread tells of packets, and does not know of files saved meanwhile.
+    const known = { ...info, path: info.path ?? before?.info.path ?? null };
+    return { captures: { ...captures, [info.id]: { info: known, rows: all.length > ROWS_MAX ? all.slice(-ROWS_MAX) : all } } };
   });
 }
 
