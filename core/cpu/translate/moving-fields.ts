@@ -4,6 +4,7 @@
 // address is no harm: at the next place it does not fit, and the code counts as different.
 import { BASE_RIP, D_BASE, D_DISP_HI, D_DISP_LO, D_FORM, D_IMM_HI, D_IMM_LO, D_IS_MEM, D_LENGTH, immediateBytes, isSigned32, isWholeAddress } from "../../isa/decoder.ts";
 import { forms } from "../../isa/forms.ts";
+import type { PortableTranslation } from "./code-cache.ts";
 
 /** How far from the head an address may be: a kernel with its data is smaller. */
 const NEAR = 64 << 20;
@@ -28,7 +29,7 @@ export function movingFields(d: Int32Array, origin: number | undefined): MovingF
 }
 
 /** The decode record of the same instruction in code that lies `distance` bytes further on. */
-export function moved(d: Int32Array, origin: number | undefined, distance: number): Int32Array {
+function moved(d: Int32Array, origin: number | undefined, distance: number): Int32Array {
   const { displacement, immediate } = movingFields(d, origin);
   if (distance === 0 || (displacement < 0 && immediate < 0)) return d;
   const copy = d.slice();
@@ -39,7 +40,7 @@ export function moved(d: Int32Array, origin: number | undefined, distance: numbe
 
 /** Bytes of a range [from, ...) with the fields at `moving` (offsets as `from`) moved by `distance`. A field is within one range, or split by a
  *  page's end between two that follow one another. */
-export function movedRanges<R extends { readonly from: number; readonly bytes: Uint8Array }>(ranges: readonly R[], moving: readonly number[], distance: number): R[] {
+function movedRanges<R extends { readonly from: number; readonly bytes: Uint8Array }>(ranges: readonly R[], moving: readonly number[], distance: number): R[] {
   const copies = ranges.map((range) => ({ ...range, bytes: range.bytes.slice() }));
   const place = (offset: number): { bytes: Uint8Array; n: number } | undefined => {
     const range = copies.find(({ from, bytes }) => offset >= from && offset < from + bytes.length);
@@ -53,4 +54,15 @@ export function movedRanges<R extends { readonly from: number; readonly bytes: U
     });
   }
   return copies;
+}
+
+/** The translation for code that lies elsewhere; null if it is not one that moves. */
+export function movedTo(kept: PortableTranslation, origin: number | undefined): PortableTranslation | null {
+  const { moving } = kept;
+  if (moving.length === 0 || origin === kept.origin) return kept;
+  if (origin === undefined || kept.origin === undefined) return null;
+  const distance = (origin - kept.origin) | 0;
+  const calls = kept.calls.map(({ at, decoded }) => ({ at, decoded: moved(decoded, kept.origin, distance) }));
+  const { key, mode, instructionCount, dataBytes, sitesAt, imports, pages, tables, wireBytes } = kept;
+  return { key, mode, instructionCount, dataBytes, sitesAt, imports, pages, tables, wireBytes, moving, origin, calls, ranges: movedRanges(kept.ranges, moving, distance) };
 }

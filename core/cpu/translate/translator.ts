@@ -6,14 +6,15 @@ import type { BlockCache, CodeListener, CodePlace } from "../interp/block-cache.
 import { type InterpreterImage, MEMORY_PAGES_MAX, TABLE_SIZE } from "../interp/build.ts";
 import type { Predecoder } from "../interp/predecode.ts";
 import * as L from "../state/layout.ts";
-import { MODE_CODE_32, MODE_CODE_64, MODE_CODE_SIZE, MODE_FLAT } from "../system/mode.ts";
+import { MODE_CODE_32, MODE_CODE_SIZE, MODE_FLAT } from "../system/mode.ts";
 import { D_BASE, D_DISP_HI, D_DISP_LO, D_INDEX, D_IS_MEM, D_SCALE } from "../../isa/decoder.ts";
 import { findRegion, type Instruction, LARGE_REGION, type Region, type RegionLimits, SMALL_REGION } from "./region.ts";
 import { REGION_EXPORT, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_PAGE_COUNT, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
 import { RegionSpace } from "./region-space.ts";
 import type { CodeCache, MadeTranslation, PortableTranslation } from "./code-cache.ts";
-import { moved, movedRanges } from "./moving-fields.ts";
+import { CodeView, isCode64 } from "./code-view.ts";
+import { movedTo } from "./moving-fields.ts";
 import { CALL_RECORDS, RegionWriter } from "./region-writer.ts";
 
 const PAGE = 4096;
@@ -473,72 +474,4 @@ export class Translator implements CodeListener {
     for (let n = 0; n < bytes.length; n++) if (this.bytes[host + n] !== bytes[n]) return false;
     return true;
   }
-}
-
-const isCode64 = (mode: number): boolean => (mode & MODE_CODE_SIZE) === MODE_CODE_64;
-
-/** The translation for code that lies elsewhere; null if it is not one that moves. */
-function movedTo(kept: PortableTranslation, origin: number | undefined): PortableTranslation | null {
-  const { moving } = kept;
-  if (moving.length === 0 || origin === kept.origin) return kept;
-  if (origin === undefined || kept.origin === undefined) return null;
-  const distance = (origin - kept.origin) | 0;
-  const calls = kept.calls.map(({ at, decoded }) => ({ at, decoded: moved(decoded, kept.origin, distance) }));
-  const { key, mode, instructionCount, dataBytes, sitesAt, imports, pages, tables, wireBytes } = kept;
-  return { key, mode, instructionCount, dataBytes, sitesAt, imports, pages, tables, wireBytes, moving, origin, calls, ranges: movedRanges(kept.ranges, moving, distance) };
-}
-
-/** Memory round a region's head as the guest has it mapped now, by pages counted from the head's. */
-class CodeView {
-  private readonly place: CodePlace;
-  private readonly hostOfPage: (gpa: number) => number;
-  private readonly p: TranslatorParts;
-  private readonly pages = new Map<number, { gpa: number; host: number; starts: Set<number> }>();
-
-  constructor(place: CodePlace, hostOfPage: (gpa: number) => number, p: TranslatorParts) {
-    this.place = place;
-    this.hostOfPage = hostOfPage;
-    this.p = p;
-  }
-  private page(delta: number): { gpa: number; host: number; starts: Set<number> } {
-    let page = this.pages.get(delta);
-    if (!page) {
-      const headPage = this.place.linear - mod(this.place.linear, PAGE);
-      const linear = headPage + delta * PAGE;
-      const isInside = isCode64(this.place.mode) || (linear >= 0 && linear < TWO_32);
-      const gpa = delta === 0 ? this.place.gpa - (this.place.gpa % PAGE) : isInside ? this.p.fetch(linear) : -1;
-      const host = gpa < 0 ? 0 : this.hostOfPage(gpa);
-      page = { gpa, host, starts: host === 0 ? new Set() : this.p.blocks.startsIn(gpa) };
-      this.pages.set(delta, page);
-    }
-    return page;
-  }
-  private deltaOf(offset: number): number {
-    return Math.floor(((this.place.gpa % PAGE) + offset) / PAGE);
-  }
-  /** Host address of a page whose code has run, as the head's has or is about to, or 0. */
-  hostOf(delta: number): number {
-    const page = this.page(delta);
-    return delta === 0 || page.starts.size > 0 ? page.host : 0;
-  }
-  gpaOf(delta: number): number {
-    return this.page(delta).gpa;
-  }
-  isKnown(offset: number): boolean {
-    return this.page(this.deltaOf(offset)).starts.has(mod((this.place.gpa % PAGE) + offset, PAGE));
-  }
-  hostAt(offset: number): number {
-    const { host } = this.page(this.deltaOf(offset));
-    return host === 0 ? 0 : host + mod((this.place.gpa % PAGE) + offset, PAGE);
-  }
-  gpaAt(offset: number): number {
-    return this.page(this.deltaOf(offset)).gpa + mod((this.place.gpa % PAGE) + offset, PAGE);
-  }
-  bytesAt(memory: Uint8Array, from: number, to: number): Uint8Array {
-    const host = this.hostAt(from);
-    return memory.slice(host, host + to - from);
-  }
-}
-function mod(value: number, by: number): number {
-  return ((value % by) + by) % by;
 }
