@@ -1,5 +1,5 @@
 // MOVS, STOS, LODS, CMPS, SCAS with REP, REPE and REPNE. One iteration at a time, interruptible after each; forward MOVS and
-// constant STOS in plain RAM go by page runs (memory.copy, memory.fill). AMD64 APM vol. 3.
+// STOS in plain RAM go by page runs (memory.copy, memory.fill, eight bytes at a time). AMD64 APM vol. 3.
 //
 // The record has the address mask in REC_DISP (FFFFh, FFFFFFFFh, -1), the source segment's base in REC_SEGBASE and, for
 // handlers with segment checks, its number in REC_EXTRA 7:0. REC_EXTRA 15:8: 0 no repeat, 1 REP or REPE, 2 REPNE.
@@ -142,21 +142,52 @@ const movs: Lifter = (l) => {
   );
 };
 
+/** Stores the element's value all over [to, to + bytes). */
+function fillWith(l: Lift, to: Node, value: Node, bytes: Node): void {
+  const { f, size } = l;
+  const at = f.variable(I32, to);
+  const end = f.let(i32.add(to, bytes));
+  const eight = f.let(size === 8 ? value : i64.mul(value, c64(size === 4 ? 0x1_0000_0001n : 0x1_0001_0001_0001n)));
+  f.loop((again) => {
+    f.if(i32.geU(i32.sub(end, at.get), c32(8)), () => {
+      f.store(at.get, eight);
+      f.set(at, i32.add(at.get, c32(8)));
+      f.br(again);
+    });
+  });
+  if (size === 8) return;
+  f.loop((again) => {
+    f.if(i32.ltU(at.get, end), () => {
+      if (size === 4) f.store32(at.get, value);
+      else f.store16(at.get, value);
+      f.set(at, i32.add(at.get, c32(size)));
+      f.br(again);
+    });
+  });
+}
+
 const stos: Lifter = (l) => {
   const f = l.f;
   const size = l.size;
   const fillRun = (count: Node): void => {
     if (l.flavour === "seg") return;
-    const value = l.gpr(0, size);
+    const value = f.let(l.gpr(0, size));
     const byte = f.let(i64.and(value, c64(255)));
     const isUniform = size === 1 ? c32(1) : i64.eq(value, i64.mul(byte, c64(size === 2 ? 0x0101n : size === 4 ? 0x01010101n : 0x0101010101010101n)));
-    f.if(i32.and(i32.and(mayRun(l), isUniform), i64.geU(count, c64(4))), () => {
+    f.if(i32.and(mayRun(l), i64.geU(count, c64(4))), () => {
       const destination = destinationLinear(l, pointer(l, RDI), size, true);
       const n = f.let(runLength(l, count, [destination], size));
       f.if(i32.gtU(n, c32(3)), () => {
         const to = l.host(destination, size, "write");
         f.if(i32.geU(to, c32(L.RAM)), () => {
-          f.memoryFill(to, i32.wrap(byte), i32.mul(n, c32(size)));
+          const bytes = f.let(i32.mul(n, c32(size)));
+          f.if(
+            isUniform,
+            () => f.memoryFill(to, i32.wrap(byte), bytes),
+            () => {
+              if (size > 1) fillWith(l, to, value, bytes);
+            },
+          );
           advance(l, [RDI], n, size);
           afterRun(l);
         });
