@@ -95,7 +95,7 @@ export class CodeCacheFile implements CodeCache {
   }
 
   find(key: number, memory: Uint8Array, host: number): readonly KeptTranslation[] {
-    return this.byKey.get(key)?.filter(({ entry }) => hasHead(entry, memory, host)) ?? NONE;
+    return this.byKey.get(key)?.filter(({ entry, isUseless }) => !isUseless && hasHead(entry, memory, host)) ?? NONE;
   }
 
   /** Called now and then: saves some of what is new when there is enough of it, or when nothing new has come for a while. */
@@ -154,7 +154,7 @@ export class CodeCacheFile implements CodeCache {
     if (!bytes) return null;
     const wire = bytes.slice(entry.meta, entry.meta + entry.wire);
     const module = this.native.deserialize(bytes.slice(entry.meta + entry.wire), wire);
-    const parts = { ...(deserialize(bytes.subarray(0, entry.meta)) as Omit<InterpreterParts, "wire">), wire };
+    const parts = { ...(deserialize(bytes.slice(0, entry.meta)) as Omit<InterpreterParts, "wire">), wire };
     return module && { module, parts, nativeBytes: entry.native };
   }
   private saveInterpreter(entry: () => unknown): void {
@@ -233,9 +233,10 @@ const NONE: readonly KeptTranslation[] = [];
 class Kept implements KeptTranslation {
   readonly entry: Entry;
   isUsed = false;
+  /** Damaged, or not for this host: not asked for again. */
+  isUseless = false;
   readonly file: RecordFile<Entry>;
   private readonly native: NativeCode;
-  private bytes: Uint8Array<ArrayBuffer> | null | undefined;
   private parsed: Meta | undefined;
 
   constructor(entry: Entry, file: RecordFile<Entry>, native: NativeCode) {
@@ -257,8 +258,9 @@ class Kept implements KeptTranslation {
   }
   private get meta(): Meta {
     if (!this.parsed) {
-      this.bytes = this.file.read(this.entry);
-      this.parsed = this.bytes ? (deserialize(this.bytes.subarray(0, this.entry.meta)) as Meta) : DAMAGED;
+      const bytes = this.file.read(this.entry);
+      // Of a copy: its arrays are views, which would keep the whole record.
+      this.parsed = bytes ? (deserialize(bytes.slice(0, this.entry.meta)) as Meta) : DAMAGED;
     }
     return this.parsed;
   }
@@ -293,17 +295,19 @@ class Kept implements KeptTranslation {
     return this.meta.heat;
   }
   module(): KeptModule | null {
+    const found = this.read();
+    if (found) this.isUsed = true;
+    else this.isUseless = true;
+    return found;
+  }
+  private read(): KeptModule | null {
     const { meta, wire } = this.entry;
-    const bytes = this.bytes ?? this.file.read(this.entry);
-    this.bytes = undefined;
+    const bytes = this.file.read(this.entry);
     if (!bytes) return null;
-    this.isUsed = true;
     const bare = bytes.slice(meta, meta + wire);
-    if (this.entry.native > 0) {
-      const module = this.native.deserialize(bytes.slice(meta + wire), bare);
-      return module && { module, wire: null };
-    }
-    return { module: new WebAssembly.Module(bare), wire: bare };
+    if (this.entry.native === 0) return { module: new WebAssembly.Module(bare), wire: bare };
+    const module = this.native.deserialize(bytes.slice(meta + wire), bare);
+    return module && { module, wire: null };
   }
 }
 /** Of code that stands nowhere. */

@@ -44,9 +44,14 @@ export class RecordFile<E extends Place> {
   /** The record's bytes, or null if they are not what was written. */
   read(entry: Place): Uint8Array<ArrayBuffer> | null {
     if (!this.isOpen) return null;
+    if (this.last?.entry === entry) return this.last.bytes;
     const bytes = readAt(this.file, entry.at, entry.meta + entry.wire + entry.native);
-    return bytes && Buffer.compare(hashOf(bytes), entry.hash) === 0 ? bytes : null;
+    if (!bytes || Buffer.compare(hashOf(bytes), entry.hash) !== 0) return null;
+    this.last = { entry, bytes };
+    return bytes;
   }
+  /** A record's parts are mostly wanted one after the other. */
+  private last: { entry: Place; bytes: Uint8Array<ArrayBuffer> } | undefined;
   close(): void {
     if (this.isOpen) closeSync(this.file);
     this.isOpen = false;
