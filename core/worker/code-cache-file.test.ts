@@ -168,6 +168,8 @@ test("nothing of another build is used, and old ones' folders go in time", () =>
   writeFileSync(join(folder, "something else"), "");
   open(folder, "a third");
   assert.equal(readdirSync(folder).length, 2);
+  for (let n = 0; n < 6; n++) open(folder, `build ${n}`);
+  assert.equal(readdirSync(folder).length, 5, "the current one, three others, and what is not the cache's");
 });
 
 test("whatever happens to a file, what is read from it is what was written, or nothing", () => {

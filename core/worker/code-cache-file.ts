@@ -28,7 +28,8 @@ const MOST_FILES_AT_START = 64;
 const TRANSLATIONS = "translations-";
 /** Of the interpreter's code, by length. */
 const GROWN = 1.1;
-/** Folders of other builds that have not been used for so long go. */
+/** Folders of other builds: those used last stay, for so long. */
+const MOST_BUILDS = 3;
 const STALE_MS = 30 * 24 * 3600e3;
 
 const HEAD_BYTES = 24;
@@ -314,9 +315,7 @@ class Kept implements KeptTranslation {
 const DAMAGED: Meta = { dataBytes: 0, sitesAt: 0, imports: [], pages: [], ranges: [{ from: 0, bytes: new Uint8Array(4096 * 2) }], origin: undefined, moving: [], calls: [], tables: [], heat: 0 };
 
 function dropStale(root: string, current: string): void {
-  for (const name of readdirSync(root)) {
-    if (name === current || !/^[0-9a-f]{32}$/.test(name)) continue;
-    const path = join(root, name);
-    if (Date.now() - statSync(path).mtimeMs > STALE_MS) rmSync(path, { recursive: true, force: true });
-  }
+  const others = readdirSync(root).filter((name) => name !== current && /^[0-9a-f]{32}$/.test(name));
+  const used = others.map((name) => ({ path: join(root, name), at: statSync(join(root, name)).mtimeMs })).sort((a, b) => b.at - a.at);
+  for (const [n, { path, at }] of used.entries()) if (n >= MOST_BUILDS || Date.now() - at > STALE_MS) rmSync(path, { recursive: true, force: true });
 }
