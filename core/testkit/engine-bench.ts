@@ -1,7 +1,7 @@
 // The interpreter with a little RAM and nothing round it: tests write code and tables, set registers and run. Device addresses read
 // as FFh and take writes without effect, both being recorded.
 import { buildInterpreter, type InterpreterImage } from "../cpu/interp/build.ts";
-import { Engine, type EngineKind, type FoundFault } from "../cpu/interp/engine.ts";
+import { Engine, type EngineKind, type FoundFault, type TscScale } from "../cpu/interp/engine.ts";
 import { DEFAULT_CPU_MODEL } from "../cpu/models/cpu-model.ts";
 import * as L from "../cpu/state/layout.ts";
 import type { CodeCache } from "../cpu/translate/code-cache.ts";
@@ -23,6 +23,8 @@ export class EngineBench {
   readonly map: PhysicalMap;
   readonly deviceReads: number[] = [];
   readonly deviceWrites: number[] = [];
+  /** Of the time-stamp counter in each run; without it every reading is 0. */
+  tscScale: TscScale | undefined;
   private readonly view: DataView;
 
   constructor(ramBytes = 0x400000, engine: EngineKind | Tiering = "interpreter", cache?: CodeCache) {
@@ -44,6 +46,7 @@ export class EngineBench {
       mmioWrite: (gpa) => this.deviceWrites.push(gpa),
       interrupts: { hasInterrupt: () => this.cpu.get(L.INTR_PENDING) !== 0, acknowledge: () => this.takeInterrupt() },
       tscNow: () => [0, 0],
+      tscScale: () => this.tscScale,
       setTsc: () => {},
       readMsr: () => null,
       writeMsr: () => false,

@@ -27,7 +27,7 @@ const RUNS_A_SWEEP = 64;
 
 export interface EngineHooks extends Omit<CpuHooks, "halt"> {
   /** During a run, the time-stamp counter without TSC_OFFSET is floor(start + step * instructions since its start), for `limit` of them. */
-  tscScale?(): TscScale;
+  tscScale?(): TscScale | undefined;
   physical: PhysicalAccess;
   /** A store of `size` bytes at device address `gpa`, the bytes being at `host`. */
   mmioRead(gpa: number, size: number, host: number): void;

@@ -666,6 +666,11 @@ export class Lift {
     });
   }
 
+  /** Instructions left of the budget, this one among them. */
+  leftNow(): Node {
+    return this.left;
+  }
+
   named(name: string): Callee {
     const callee = this.rt.named.get(name);
     if (!callee) throw new Error(`No runtime function ${name}`);

@@ -249,7 +249,7 @@ const rdtsc = (name: "rdtsc" | "rdtscp"): Lifter => (l) => {
   const { f } = l;
   const step = f.let(f64.load(c32(L.TSC_STEP)));
   const isForbidden = i32.and(i32.ne(i32.and(word(L.CR4), c32(L.CR4_TSD)), c32(0)), i32.ne(word(L.CPL), c32(0)));
-  const done = f.let(i32.sub(word(L.RUN_TOTAL), l.left));
+  const done = f.let(i32.sub(word(L.RUN_TOTAL), l.leftNow()));
   const isUnknown = i32.or(f64.eq(step, f64.convertI32S(c32(0))), i32.geS(done, word(L.TSC_LIMIT)));
   l.systemIf(i32.or(isForbidden, isUnknown), name);
   const ticks = f.let(f64.add(f64.load(c32(L.TSC_START)), f64.mul(f64.convertI32S(done), step)));

@@ -72,6 +72,9 @@ export class RegionLift extends Lift {
   override rip(): Node {
     return this.w.ripAt(this.w.instruction.offset);
   }
+  override leftNow(): Node {
+    return this.w.leftNow();
+  }
   override nextRip(): Node {
     return this.w.ripAt(this.w.instruction.offset + this.w.instruction.length);
   }

@@ -595,6 +595,9 @@ export class RegionWriter implements BranchState<Saved> {
 
   // ---- registers -------------------------------------------------------------------------------
 
+  leftNow(): Node {
+    return i32.sub(this.left.get, c32(this.done));
+  }
   /** RIP of an offset from the head. */
   ripOf(offset: Node): Node {
     return this.cutAddress(i64.add(this.base.get, offset));
