@@ -382,7 +382,12 @@ export class Engine {
       words[L.EFLAGS_OTHER >> 2] = flags & ~L.FL_RF;
     }
     this.watch(watchesData(this.cpu));
+    // It runs with a budget of its own; who asks for the time meanwhile counts from the run's start all the same.
+    this.beyondSlice = left - 1;
+    words[L.RUN_TOTAL >> 2] = this.runBudget - this.beyondSlice;
     const fault = this.enterSingle();
+    this.beyondSlice = 0;
+    words[L.RUN_TOTAL >> 2] = this.runBudget;
     if (fault) return this.deliverFault();
     words[L.LEFT >> 2] = left - 1;
     const bits = this.watchedHits() | (isTraced ? 0x4000 : 0);
