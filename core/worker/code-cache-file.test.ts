@@ -41,7 +41,7 @@ function made(n: number, options: { instructionCount?: number; isCold?: boolean 
   return {
     portable: {
       key: 0x123_4567_8901, mode: 7, instructionCount: options.instructionCount ?? 12, dataBytes: 64, sitesAt: 32, imports: ["dispatch"], pages: [1, -1], ranges: [{ from: 0, bytes }],
-      origin: -0x7f000000, moving: [3], calls: [{ at: 48, decoded: Int32Array.of(1, 2, 3) }], tables: [{ at: 5, length: 6, entries: [7] }], wireBytes: WIRE.length,
+      origin: -0x7f000000, moving: [{ at: 3, sign: 1 }], calls: [{ at: 48, decoded: Int32Array.of(1, 2, 3) }], tables: [{ at: 5, length: 6, entries: [7] }], wireBytes: WIRE.length,
     },
     heat: 77,
     made: { wire: WIRE, module: new WebAssembly.Module(WIRE), entry, isKept: false },

@@ -226,7 +226,7 @@ function headOf({ ranges, moving }: PortableTranslation): Pick<Entry, "head" | "
   const range = ranges.find(({ from, bytes }) => from <= 0 && from + bytes.length > 0);
   const head = range ? range.bytes.slice(-range.from, HEAD_BYTES - range.from) : new Uint8Array();
   let mask = 0;
-  for (const at of moving) for (let n = at; n < at + 4; n++) if (n >= 0 && n < HEAD_BYTES) mask |= 1 << n;
+  for (const { at } of moving) for (let n = at; n < at + 4; n++) if (n >= 0 && n < HEAD_BYTES) mask |= 1 << n;
   return { head, moving: mask };
 }
 const NONE: readonly KeptTranslation[] = [];
@@ -283,7 +283,7 @@ class Kept implements KeptTranslation {
   get origin(): number | undefined {
     return this.meta.origin;
   }
-  get moving(): readonly number[] {
+  get moving(): PortableTranslation["moving"] {
     return this.meta.moving;
   }
   get calls(): PortableTranslation["calls"] {

@@ -3,6 +3,12 @@
 // they are compared, all of them, before it is used.
 import type { InterpreterParts } from "../interp/build.ts";
 
+/** A field of four bytes, by its offset from the head, that grows (1) or shrinks (-1) by the distance by which the code moves: see movingFields(). */
+export interface MovingField {
+  readonly at: number;
+  readonly sign: 1 | -1;
+}
+
 /** A translation without its place in a machine: what make() of the translator found out, and the module that came of it. */
 export interface PortableTranslation {
   /** Translator.keyAt() of its head. */
@@ -18,9 +24,9 @@ export interface PortableTranslation {
   readonly pages: readonly number[];
   /** Relative to the head, with what they must hold. */
   readonly ranges: readonly { readonly from: number; readonly bytes: Uint8Array }[];
-  /** Low word of the head's RIP where fields of the code are relative to it, and those fields, by offset from the head: see movingFields(). */
+  /** Low word of the head's RIP where fields of the code are relative to it, and those fields. */
   readonly origin: number | undefined;
-  readonly moving: readonly number[];
+  readonly moving: readonly MovingField[];
   /** Instructions called as handlers: their place in the data and their decode records. */
   readonly calls: readonly { readonly at: number; readonly decoded: Int32Array }[];
   readonly tables: readonly { readonly at: number; readonly length: number; readonly entries: readonly number[] }[];

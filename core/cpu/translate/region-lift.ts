@@ -248,7 +248,7 @@ export class RegionLift extends Lift {
     let sum: Node | undefined;
     let displacement = this.displacement();
     if (base === BASE_RIP) {
-      sum = w.ripAt(w.instruction.offset + w.instruction.length + displacement);
+      sum = w.ripRelative(w.instruction);
       displacement = 0;
     } else if (base >= 0) sum = w.register(base);
     if (index >= 0) {

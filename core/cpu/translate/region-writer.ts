@@ -12,6 +12,7 @@ import * as L from "../state/layout.ts";
 import { isNotCanonical } from "../state/state-nodes.ts";
 import type { Label, Variable } from "../wasm/function-builder.ts";
 import { type Callee, c32, c64, call, I32, i32, I64, i64, type Node, NodeKind, type Type, V128, v128 } from "../wasm/nodes.ts";
+import type { MovingField } from "./code-cache.ts";
 import type { CodeBuffer } from "./code-buffer.ts";
 import { type FlagLiveness, flagLiveness } from "./flag-liveness.ts";
 import { auxWord, type FlagSite, type FlagState, resultWord } from "./flag-state.ts";
@@ -21,7 +22,7 @@ import { type BranchState, RegionBuilder } from "./region-builder.ts";
 import { RegionLift, regionRuntime } from "./region-lift.ts";
 import type { FinishedBody, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_KEY, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
-import { type MovingFields, movingFields } from "./moving-fields.ts";
+import { movingFields } from "./moving-fields.ts";
 import { PLACES, RegionX87, X87_M, X87_SE } from "./region-x87.ts";
 import { type Structure, structureOf } from "./structure.ts";
 
@@ -47,7 +48,7 @@ export interface WrittenRegion {
   /** Where in the data the sites and records begin. */
   sitesAt: number;
   /** Offsets of the fields of its code that hold addresses relative to the head's. */
-  moving: readonly number[];
+  moving: readonly MovingField[];
   calls: readonly CalledInstruction[];
   tables: readonly JumpBytes[];
 }
@@ -123,7 +124,7 @@ export class RegionWriter implements BranchState<Saved> {
   private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
   private readonly tables: JumpBytes[] = [];
-  private readonly moving = new Set<number>();
+  private readonly moving = new Map<number, 1 | -1>();
   private lastLift: RegionLift | undefined;
   private exitLabel!: Label;
   private undoneLabel!: Label;
@@ -213,7 +214,7 @@ export class RegionWriter implements BranchState<Saved> {
         ),
       ],
     ]);
-    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, moving: [...this.moving], calls: this.calls, tables: this.tables };
+    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, moving: [...this.moving].map(([at, sign]) => ({ at, sign })), calls: this.calls, tables: this.tables };
   }
 
   /** Goes on as the head's own handler if another page of the region is not where it was. */
@@ -571,12 +572,10 @@ export class RegionWriter implements BranchState<Saved> {
     const records = instruction.isPlain && !instruction.form.lift.startsWith("maskmov") ? 1 : 2;
     for (let n = 0; n < records; n++) f.store(this.data.get, this.ripAt(instruction.offset), at + n * L.REC_SIZE + L.REC_RIP);
     const { decoded: d } = instruction;
-    const { displacement: displacementAt, immediate } = movingFields(d, this.options.origin);
-    for (const field of [displacementAt, immediate]) if (field >= 0) this.moving.add(instruction.offset + field);
-    if (d[D_BASE] === BASE_RIP && this.isMemory(instruction)) {
-      const displacement = (d[D_DISP_HI] as number) * TWO_32 + ((d[D_DISP_LO] as number) >>> 0);
-      f.store(this.data.get, this.ripAt(instruction.offset + instruction.length + displacement), at + L.REC_DISP);
-    }
+    const fields = movingFields(d, this.options.origin);
+    if (fields.displacement >= 0) this.moving.set(instruction.offset + fields.displacement, fields.sign);
+    if (fields.immediate >= 0) this.moving.set(instruction.offset + fields.immediate, 1);
+    if (d[D_BASE] === BASE_RIP && this.isMemory(instruction)) f.store(this.data.get, this.ripRelative(instruction), at + L.REC_DISP);
     const record = f.let(i32.add(this.data.get, c32(at)));
     const went = f.callTable(i32.load(record), record, this.left.get);
     f.ifUnlikely(i32.eqz(went.get), () => f.return(c32(0)));
@@ -605,13 +604,23 @@ export class RegionWriter implements BranchState<Saved> {
   ripAt(offset: number): Node {
     return this.cutAddress(i64.add(this.base.get, c64(offset)));
   }
-  /** The field of the instruction being lifted, if it holds an address that moves with the code. */
-  movingValue(field: keyof MovingFields): Node | undefined {
+  /** The field of the instruction being lifted, sign-extended, if it holds an address that moves with the code. */
+  movingValue(field: "displacement" | "immediate"): Node | undefined {
     const { offset, decoded } = this.instruction;
     const at = movingFields(decoded, this.options.origin)[field];
     if (at < 0) return undefined;
-    this.moving.add(offset + at);
-    return this.f.let(this.ripAt((decoded[field === "immediate" ? D_IMM_LO : D_DISP_LO] as number) - (this.options.origin as number)));
+    this.moving.set(offset + at, 1);
+    const value = this.ripAt((decoded[field === "immediate" ? D_IMM_LO : D_DISP_LO] as number) - (this.options.origin as number));
+    return this.f.let(this.options.flavour === "flat" ? i64.extend32(value) : value);
+  }
+  /** Address of an operand that is relative to RIP. */
+  ripRelative({ offset, length, decoded: d }: Instruction): Node {
+    const { origin } = this.options;
+    const target = offset + length + (d[D_DISP_HI] as number) * TWO_32 + ((d[D_DISP_LO] as number) >>> 0);
+    const { displacement, sign } = movingFields(d, origin);
+    if (origin === undefined || displacement < 0 || sign === 1) return this.ripAt(target);
+    this.moving.set(offset + displacement, sign);
+    return c64(origin + target);
   }
   private place(n: number): Variable {
     let place = this.places[n];

@@ -427,7 +427,8 @@ export class Translator implements CodeListener {
   }
   /** See movingFields(). */
   private originOf({ record, mode }: CodePlace): number | undefined {
-    return isCode64(mode) && this.words[(record + L.REC_RIP + 4) >> 2] === -1 ? this.words[(record + L.REC_RIP) >> 2] : undefined;
+    const [low, high] = [this.words[(record + L.REC_RIP) >> 2] as number, this.words[(record + L.REC_RIP + 4) >> 2] as number];
+    return low < 0 && high === (isCode64(mode) ? -1 : 0) ? low : undefined;
   }
   private linearOf(record: number): number {
     const rip = (this.words[(record + L.REC_RIP + 4) >> 2] as number) * TWO_32 + ((this.words[(record + L.REC_RIP) >> 2] as number) >>> 0);
