@@ -56,10 +56,11 @@ function kernel(bits: 32 | 64, base: number, cache: MemoryCodeCache | undefined,
   const toFixed = (code: string, place: number): void => add(`${code}${bytes(place - (start + 0x1000 + loop.length / 2 + code.length / 2 + 4))}`);
   // next: mov rax, data; add rdx, rax; mov rbx, [rcx*8 + data]; add rdx, rbx; push data + 8; pop rsi; add rdx, [rsi]; add qword [data + 16], 3;
   // mov edi, data; add rdx, rdi; fnstenv [rcx*8 + data + 64] (as a handler); cmp rax, data + 1; adc rdx, 0; xor dword [rcx*8 + data + 24], data;
-  // add rdx, gs:[rip -> 3080h]; add gs:[rip -> 3088h], rdx; fnstenv gs:[rip -> 30C0h]; dec ecx; jnz next; hlt
+  // mov rdi, data (all 8 bytes); add rdx, rdi; add rdx, gs:[rip -> 3080h]; add gs:[rip -> 3088h], rdx; fnstenv gs:[rip -> 30C0h]; dec ecx; jnz next; hlt
   if (bits === 64) {
     add(`48c7c0${data(0)}`, "4801c2", `488b1ccd${data(0)}`, "4801da", `68${data(8)}`, "5e", "480316", `48830425${data(16)}03`, `bf${data(0)}`, "4801fa");
     add(`d934cd${data(64)}`, `483d${data(1)}`, "4883d200", `8134cd${data(24)}${data(0)}`);
+    add(`48bf${data(0)}ffffffff`, "4801fa");
     toFixed("65480315", 0x3080);
     toFixed("65480115", 0x3088);
     toFixed("65d935", 0x30c0);

@@ -1,5 +1,5 @@
 // Addresses within code that move with it. A kernel of 64 bits is linked for the topmost 2 GiB and relocated there at every boot by another
-// distance (KASLR): its code holds absolute addresses, sign-extended from 32 bits, as displacements and immediates. One of 32 bits lies in
+// distance (KASLR): its code holds absolute addresses, mostly sign-extended from 32 bits, as displacements and immediates. One of 32 bits lies in
 // the upper half and does the same. A translation takes those near its head as distances from it, so that it serves wherever the code
 // is put. Conversely what is addressed relative to RIP within FS or GS stays where it is (Linux keeps a processor's variables so), and
 // the distance to it changes. A constant that only looks like an address is no harm: at the next place it does not fit, and the code
@@ -32,11 +32,12 @@ export function movingFields(d: Int32Array, origin: number | undefined): MovingF
   const isPinned = isMemory && d[D_BASE] === BASE_RIP && (d[D_SEG] as number) >= FS && Math.abs(origin + (d[D_DISP_LO] as number)) < NEAR;
   const isWhole = isWholeAddress(form);
   const isAddress = isMemory && d[D_BASE] !== BASE_RIP && (isWhole ? d[D_ADDRSIZE] === 4 : d[D_DISP_HI] === -1) && isNear(D_DISP_LO);
-  const isValue = isSigned32(form) && forms[form]?.flow === "next" && d[D_IMM_HI] === -1 && isNear(D_IMM_LO);
+  const bytes = immediateBytes(form);
+  const isValue = (isSigned32(form) || bytes === 8) && forms[form]?.flow === "next" && d[D_IMM_HI] === -1 && isNear(D_IMM_LO);
   if (!isAddress && !isPinned && !isValue) return NOTHING;
   const length = d[D_LENGTH] as number;
-  const displacement = isAddress || isPinned ? length - 4 - (isWhole ? 0 : immediateBytes(form)) : -1;
-  return { displacement, sign: isPinned ? -1 : 1, immediate: isValue ? length - 4 : -1 };
+  const displacement = isAddress || isPinned ? length - 4 - bytes : -1;
+  return { displacement, sign: isPinned ? -1 : 1, immediate: isValue ? length - bytes : -1 };
 }
 
 /** The decode record of the same instruction in code that lies `distance` bytes further on. */

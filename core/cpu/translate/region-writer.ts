@@ -124,7 +124,6 @@ export class RegionWriter implements BranchState<Saved> {
   private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
   private readonly tables: JumpBytes[] = [];
-  private readonly moving = new Map<number, 1 | -1>();
   private lastLift: RegionLift | undefined;
   private exitLabel!: Label;
   private undoneLabel!: Label;
@@ -214,7 +213,20 @@ export class RegionWriter implements BranchState<Saved> {
         ),
       ],
     ]);
-    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, moving: [...this.moving].map(([at, sign]) => ({ at, sign })), calls: this.calls, tables: this.tables };
+    return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, moving: this.movingFields(), calls: this.calls, tables: this.tables };
+  }
+
+  /** Of all instructions, also those that nothing of the code comes from as they cannot be reached. */
+  private movingFields(): MovingField[] {
+    const moving = new Map<number, MovingField>();
+    for (const { instructions } of this.blocks) {
+      for (const { offset, decoded } of instructions) {
+        const { displacement, sign, immediate } = movingFields(decoded, this.options.origin);
+        if (displacement >= 0) moving.set(offset + displacement, { at: offset + displacement, sign });
+        if (immediate >= 0) moving.set(offset + immediate, { at: offset + immediate, sign: 1 });
+      }
+    }
+    return [...moving.values()];
   }
 
   /** Goes on as the head's own handler if another page of the region is not where it was. */
@@ -572,9 +584,6 @@ export class RegionWriter implements BranchState<Saved> {
     const records = instruction.isPlain && !instruction.form.lift.startsWith("maskmov") ? 1 : 2;
     for (let n = 0; n < records; n++) f.store(this.data.get, this.ripAt(instruction.offset), at + n * L.REC_SIZE + L.REC_RIP);
     const { decoded: d } = instruction;
-    const fields = movingFields(d, this.options.origin);
-    if (fields.displacement >= 0) this.moving.set(instruction.offset + fields.displacement, fields.sign);
-    if (fields.immediate >= 0) this.moving.set(instruction.offset + fields.immediate, 1);
     if (d[D_BASE] === BASE_RIP && this.isMemory(instruction)) f.store(this.data.get, this.ripRelative(instruction), at + L.REC_DISP);
     const record = f.let(i32.add(this.data.get, c32(at)));
     const went = f.callTable(i32.load(record), record, this.left.get);
@@ -606,10 +615,8 @@ export class RegionWriter implements BranchState<Saved> {
   }
   /** The field of the instruction being lifted, sign-extended, if it holds an address that moves with the code. */
   movingValue(field: "displacement" | "immediate"): Node | undefined {
-    const { offset, decoded } = this.instruction;
-    const at = movingFields(decoded, this.options.origin)[field];
-    if (at < 0) return undefined;
-    this.moving.set(offset + at, 1);
+    const { decoded } = this.instruction;
+    if (movingFields(decoded, this.options.origin)[field] < 0) return undefined;
     const value = this.ripAt((decoded[field === "immediate" ? D_IMM_LO : D_DISP_LO] as number) - (this.options.origin as number));
     return this.f.let(this.options.flavour === "flat" ? i64.extend32(value) : value);
   }
@@ -618,9 +625,7 @@ export class RegionWriter implements BranchState<Saved> {
     const { origin } = this.options;
     const target = offset + length + (d[D_DISP_HI] as number) * TWO_32 + ((d[D_DISP_LO] as number) >>> 0);
     const { displacement, sign } = movingFields(d, origin);
-    if (origin === undefined || displacement < 0 || sign === 1) return this.ripAt(target);
-    this.moving.set(offset + displacement, sign);
-    return c64(origin + target);
+    return origin !== undefined && displacement >= 0 && sign === -1 ? c64(origin + target) : this.ripAt(target);
   }
   private place(n: number): Variable {
     let place = this.places[n];
