@@ -20,8 +20,7 @@ const BUS_KHZ = 1_000_000;
 /** What CPUID shows of the machine's present state. */
 export interface CpuidState {
   readonly apicEnabled: boolean;
-  /** Leaf 40000001h EAX: KVM's features, or 0 where the machine is not to look like KVM. The time-stamp counter is then not said to be
-   *  invariant, as under KVM: Linux would prefer it to the clock that is made for it. */
+  /** Leaf 40000001h EAX: KVM's features, or 0 where the machine is not to look like KVM. The time-stamp counter is invariant either way. */
   readonly kvmFeatures: number;
 }
 
@@ -48,7 +47,6 @@ function featureWord(m: CpuModel, leaf: number, register: number): number {
 }
 
 const APIC = 1 << 9;
-const INVARIANT_TSC = 1 << 8;
 /** The bits of leaf 1 EDX that AMD repeats in leaf 80000001h. */
 const AMD_REPEATED = 0x0183f3ff;
 
@@ -150,7 +148,7 @@ function extendedLeaf(m: CpuModel, index: number, isAmd: boolean, state: CpuidSt
       out.set(isAmd ? [0, 0x4200_4200, 0x0200_8140, 0] : [0, 0, 0x0200_8040, 0]);
       return;
     case 0x80000007:
-      out[3] = featureWord(m, index, 3) & (state.kvmFeatures === 0 ? -1 : ~INVARIANT_TSC);
+      out[3] = featureWord(m, index, 3);
       return;
     case 0x80000008:
       out[0] = m.physicalBits | (m.linearBits << 8);
