@@ -31,6 +31,9 @@ import { MachineClock } from "./machine-clock.ts";
 import { PhysicalBus } from "./physical-access.ts";
 import { pciMemory, placeRoms, romBytes } from "./rom.ts";
 
+/** What software has added to the time-stamp counter since reset, whichever way: Intel SDM vol. 3, 18.17.3. */
+const TSC_ADJUST = 0x3b;
+
 const MIB = 1 << 20;
 const TWO_32 = 0x1_0000_0000;
 /** The rest of the first MiB is the address decoder's. */
@@ -234,7 +237,10 @@ class PcMachine implements Machine {
   private setTsc(lo: number, hi: number): void {
     const ticks = ticksOf(this.clock.nowNs());
     const low = lo - (ticks % TWO_32);
-    this.engine.cpu.set64(L.TSC_OFFSET, low >>> 0, (hi - Math.floor(ticks / TWO_32) - (low < 0 ? 1 : 0)) >>> 0);
+    this.setTscOffset(low >>> 0, (hi - Math.floor(ticks / TWO_32) - (low < 0 ? 1 : 0)) >>> 0);
+  }
+  private setTscOffset(lo: number, hi: number): void {
+    this.engine.cpu.set64(L.TSC_OFFSET, lo, hi);
     this.board.kvm?.tscChanged();
   }
 
@@ -243,6 +249,7 @@ class PcMachine implements Machine {
       const base = this.board.lapic.apicBase;
       return [base >>> 0, Math.floor(base / TWO_32)];
     }
+    if (index === TSC_ADJUST) return [this.engine.cpu.get(L.TSC_OFFSET), this.engine.cpu.getHigh(L.TSC_OFFSET)];
     if (index === 0x6e0) return this.deadline;
     return this.board.kvm?.readMsr(index) ?? null;
   }
@@ -253,6 +260,10 @@ class PcMachine implements Machine {
   }
   private writeMsr(index: number, lo: number, hi: number): boolean {
     if (index === 0x1b) return this.board.lapic.writeApicBase(lo + hi * TWO_32);
+    if (index === TSC_ADJUST) {
+      this.setTscOffset(lo, hi);
+      return true;
+    }
     if (index !== 0x6e0) return this.board.kvm?.writeMsr(index, lo, hi) ?? false;
     this.deadlineWords = [lo, hi];
     const { cpu } = this.engine;

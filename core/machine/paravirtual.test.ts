@@ -42,6 +42,14 @@ test("setting the time-stamp counter keeps the clock right", () => {
   assert.equal(b.debug, "\0");
 });
 
+test("IA32_TSC_ADJUST is what the time-stamp counter was set ahead by, and takes it back", () => {
+  // TSC set to 2^40; the high word of TSC_ADJUST to port E9h; TSC_ADJUST set to 0; the TSC's high word to port E9h; hlt
+  const kernel = tinyKernel("b910000000 31c0 ba00010000 0f30 b93b000000 0f32 88d0 e6e9 31c0 31d2 0f30 0f31 88d0 e6e9 fa f4");
+  const b = new MachineBench(kernel);
+  assert.equal(b.slice().kind, "halted");
+  assert.equal(b.debug, "\u00ff\0");
+});
+
 test("a call to KVM is answered with an error where KVM is offered, and does not exist elsewhere", () => {
   // mov eax, 9; vmcall (vmmcall); neg eax; al and ah to port E9h; hlt
   for (const call of ["0f01c1", "0f01d9"]) {

@@ -94,6 +94,8 @@ test("KVM's leaves: signature, features and timing, and an invariant TSC beside 
     assert.deepEqual(ask(name, 0x40000010, 0, true, 0x1000008), [1_000_000, 1_000_000, 0, 0]);
     assert.equal(ask(name, 0x80000007, 0, true, 0x1000008)[3], 0x100);
     assert.equal(ask(name, 0x80000007)[3], 0x100);
+    assert.deepEqual(ask(name, 7), [0, 2, 0, 0]);
+    assert.deepEqual(ask(name, 7, 1), [0, 0, 0, 0]);
     assert.deepEqual(ask(name, 0x40000001), [0, 0, 0, 0]);
   }
 });

@@ -35,6 +35,7 @@ export const FEATURE_BITS = {
   popcnt: [1, 2, 23],
   tscdeadline: [1, 2, 24],
   hypervisor: [1, 2, 31],
+  tscadjust: [7, 1, 1],
   syscall: [0x80000001, 3, 11],
   nx: [0x80000001, 3, 20],
   rdtscp: [0x80000001, 3, 27],
@@ -76,7 +77,7 @@ export const TSC_HZ = 1_000_000_000;
 
 const LEGACY: readonly Feature[] = [
   "fpu", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "sep", "mtrr", "pge", "mca", "cmov", "pat", "clfsh", "mmx", "fxsr",
-  "sse", "sse2", "sse3", "ssse3", "sse41", "sse42", "movbe", "popcnt", "tscdeadline", "hypervisor", "nx", "rdtscp", "invtsc",
+  "sse", "sse2", "sse3", "ssse3", "sse41", "sse42", "movbe", "popcnt", "tscdeadline", "hypervisor", "nx", "rdtscp", "invtsc", "tscadjust",
 ];
 const LONG: readonly Feature[] = [...LEGACY, "cx16", "syscall", "lm", "lahf64"];
 

@@ -86,6 +86,9 @@ export function cpuid(m: CpuModel, leaf: number, subleaf: number, state: CpuidSt
     case 4:
       if (!isAmd) intelCache(subleaf, out);
       return;
+    case 7:
+      if (subleaf === 0) out[1] = featureWord(m, index, 1);
+      return;
     case 0x15:
       // The crystal is said to run at the TSC's own rate.
       out.set([1, 1, TSC_HZ, 0]);

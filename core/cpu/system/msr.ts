@@ -8,6 +8,7 @@ import { updateMode } from "./mode.ts";
 
 const TSC = 0x10;
 const APIC_BASE = 0x1b;
+const TSC_ADJUST = 0x3b;
 const TSC_DEADLINE = 0x6e0;
 /** The range that KVM's registers have, of which the machine offers some or none. */
 const KVM_FIRST = 0x4b564d00, KVM_LAST = 0x4b564dff;
@@ -111,7 +112,7 @@ const STORED = new Map<number, StoredMsr>([
 const result = new Uint32Array(2);
 
 function isHooked(index: number): boolean {
-  return index === APIC_BASE || index === TSC_DEADLINE || (index >= 0x800 && index < 0x900) || (index >= KVM_FIRST && index <= KVM_LAST);
+  return index === APIC_BASE || index === TSC_ADJUST || index === TSC_DEADLINE || (index >= 0x800 && index < 0x900) || (index >= KVM_FIRST && index <= KVM_LAST);
 }
 
 function storedFor(cpu: Cpu, index: number): StoredMsr {
