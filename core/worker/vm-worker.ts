@@ -1,7 +1,6 @@
 // Thread entry: runs one machine from its start message to its end. Whatever goes wrong is told in a last message, so that the
 // hypervisor can show it: a thread never just vanishes.
 import { randomFillSync } from "node:crypto";
-import { enableCompileCache } from "node:module";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { ActivityLight, Failure } from "../api/vm-state.ts";
 import { ControlWord, type FromVmWorker, type ToVmWorker, type VmWorkerStart } from "../api/worker-protocol.ts";
@@ -113,8 +112,6 @@ async function main(post: LoopHost["post"], receive: LoopHost["receive"]): Promi
 async function loadMachineModule(address: string | undefined): Promise<MachineModule> {
   // A module that a test names has no type to check against.
   if (address !== undefined) return (await import(address)) as MachineModule;
-  // The machine's many sources are compiled once on this host, and found by every later thread.
-  enableCompileCache();
   return import("../machine/build.ts");
 }
 

@@ -1,5 +1,5 @@
 // `npm run --silent cli -- ARGS`. What it takes to start is compiled once on this host and found by every later start.
-import { enableCompileCache } from "node:module";
+import { keepCompiledModules } from "../platform/compiled-modules.ts";
 
-enableCompileCache();
+keepCompiledModules();
 await import("./process.ts");

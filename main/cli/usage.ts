@@ -79,6 +79,7 @@ lab run FILE              Boot the machines of a lab file, joined by its network
   --json                  each line as {"machine", "line"}, and how it ended as the last
   Status: 0 all powered off, 124 timeout, 125 a triple fault, 1 a machine that could not start or go on, 2 wrong usage.
 
-Generated code is kept for later runs in the user's cache folder, or in the one that RINGFENCE_CODE_CACHE names; "off" keeps none.
+Generated code, and the program's own as compiled, is kept for later runs in the user's cache folder, or in the one that
+RINGFENCE_CODE_CACHE names; "off" keeps none.
 On a terminal Ctrl+] or Ctrl+A x takes the power away.
 `;

@@ -6,6 +6,7 @@ import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
 import { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
 import { type App, createApp } from "../app/create-app.ts";
+import { keepCompiledModules } from "./compiled-modules.ts";
 import { codeCachePath, demoKernelPath, networkEntry, systemsPath, VERSION, workerEntry } from "./places.ts";
 
 export interface MakeAppOptions {
@@ -19,6 +20,7 @@ export interface MakeAppOptions {
 /** Throws VmError if the library's folder cannot be used. */
 export function makeApp({ libraryPath, host, log, machineModule }: MakeAppOptions): App {
   const library = new VmLibrary(libraryPath, "app");
+  keepCompiledModules();
   const spawn = workerSpawner(workerEntry(), codeCachePath());
   const network = new VirtualNetwork({ spawn: networkSpawner(networkEntry()), store: new NetworkFile(library), allowsOutside: true });
   const hypervisor = new Hypervisor(library, { spawn, network, demoKernel: demoKernelPath(), ...(machineModule === undefined ? {} : { machineModule }) });
