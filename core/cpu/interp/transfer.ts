@@ -89,33 +89,45 @@ export function defineTransfers(module: ModuleBuilder, walk: Callee, noteFill: C
         f.return(c32(0));
       }),
     );
-    const user = i32.shl(i32.eq(i32.load(at(L.CPL)), c32(3)), c32(Math.log2(ACCESS_USER)));
-    const gpa = f.let(call(walk, linear, i32.or(user, c32(ACCESS_FETCH))));
-    f.if(i64.eq(gpa, c64(-1)), () => {
-      f.store(at(L.EXIT_REASON), c32(EXIT_FAULT));
-      f.return(c32(0));
+    const entry = f.let(i32.and(i32.shrU(i32.wrap(linear), c32(8)), c32((L.CODE_TLB_ENTRIES - 1) << 4)));
+    const tag = f.let(i64.or(i64.xor(i64.and(linear, c64(-4096)), i64.load(at(L.CODE_KEY))), c64(1)));
+    f.if(i64.ne(i64.load(entry, L.CODE_TLB), tag), () => {
+      const user = i32.shl(i32.eq(i32.load(at(L.CPL)), c32(3)), c32(Math.log2(ACCESS_USER)));
+      const walked = f.let(call(walk, linear, i32.or(user, c32(ACCESS_FETCH))));
+      f.if(i64.eq(walked, c64(-1)), () => {
+        f.store(at(L.EXIT_REASON), c32(EXIT_FAULT));
+        f.return(c32(0));
+      });
+      f.store(entry, tag, L.CODE_TLB);
+      f.store(entry, i32.wrap(i64.shrU(walked, c64(12))), L.CODE_TLB + 8);
+      f.store(entry, i32.load(at(L.WALK_GLOBAL)), L.CODE_TLB + 12);
+      f.call(noteFill, i32.add(entry, c32(L.CODE_TLB)), linear, i32.load(at(L.WALK_GLOBAL)));
     });
+    const gpa = f.let(i64.or(i64.shl(i64.load32u(entry, L.CODE_TLB + 8), c64(12)), i64.and(linear, c64(4095))));
+    const isGlobal = f.let(i32.load(entry, L.CODE_TLB + 12));
     const slot = f.variable(I32, blockHash(rip, gpa));
     const probes = f.variable(I32, c32(BLOCK_PROBES));
     const mode = f.let(i32.load(at(L.MODE_KEY)));
     f.loop((again) => {
-      const entry = f.let(i32.shl(slot.get, c32(5)));
-      const record = f.let(i32.load(entry, L.BLOCK_TABLE + 20));
+      const known = f.let(i32.shl(slot.get, c32(5)));
+      const record = f.let(i32.load(known, L.BLOCK_TABLE + 20));
       const same = i32.and(
-        i32.and(i64.eq(i64.load(entry, L.BLOCK_TABLE), rip), i64.eq(i64.load(entry, L.BLOCK_TABLE + 8), gpa)),
-        i32.eq(i32.load(entry, L.BLOCK_TABLE + 16), mode),
+        i32.and(i64.eq(i64.load(known, L.BLOCK_TABLE), rip), i64.eq(i64.load(known, L.BLOCK_TABLE + 8), gpa)),
+        i32.eq(i32.load(known, L.BLOCK_TABLE + 16), mode),
       );
       f.if(i32.and(same, i32.ne(record, c32(0))), () => {
         const cache = f.let(jumpSlot(rip));
         f.store(cache, i64.xor(rip, i64.load(at(L.CODE_KEY))), L.JUMP_CACHE);
         f.store(cache, record, L.JUMP_CACHE + 8);
-        f.call(noteFill, i32.add(cache, c32(L.JUMP_CACHE)), linear, i32.load(at(L.WALK_GLOBAL)));
+        f.call(noteFill, i32.add(cache, c32(L.JUMP_CACHE)), linear, isGlobal);
         f.return(record);
       });
       f.set(slot, i32.and(i32.add(slot.get, c32(1)), c32(L.BLOCK_TABLE_ENTRIES - 1)));
       f.set(probes, i32.sub(probes.get, c32(1)));
       f.brIf(again, probes.get);
     });
+    // Whoever decodes it walks the tables as they are now: what is noted of the page must not be older.
+    f.store(entry, c64(L.TLB_EMPTY), L.CODE_TLB);
     f.store(at(L.EXIT_REASON), c32(EXIT_DECODE));
     f.return(c32(0));
   });

@@ -33,7 +33,13 @@ function bench(kind: "interpreter" | "translator", leafBits: bigint): EngineBenc
 }
 /** Reads at `linear`, changes the entry at `entry` to `value`, does `how`, reads again: the second value. */
 function reread(b: EngineBench, linear: number, entry: number, value: bigint, how: string): number {
-  b.poke(0x1000, ...bytesOf(`${READ_LOOP} 4c8902 ${how} ${READ_LOOP} f4`));
+  const found = run(b, linear, entry, value, `${READ_LOOP} 4c8902 ${how} ${READ_LOOP} f4`);
+  if (b.engine.translator) assert.ok(b.engine.translator.counters.regions > 0);
+  return found;
+}
+/** With RSI at `linear`, RDX at its entry, R8 the entry's new value and RAX the value of CR3: EBX at the end. */
+function run(b: EngineBench, linear: number, entry: number, value: bigint, code: string): number {
+  b.poke(0x1000, ...bytesOf(code));
   b.cpu.set64(L.GPR + 6 * 8, linear, 0);
   b.cpu.set64(L.GPR + 2 * 8, entry, 0);
   b.cpu.set64(L.GPR + 8 * 8, Number(value & 0xffffffffn), Number(value >> 32n));
@@ -42,8 +48,16 @@ function reread(b: EngineBench, linear: number, entry: number, value: bigint, ho
   let outcome = "budget";
   for (let n = 0; n < 100 && outcome === "budget"; n++) outcome = b.engine.run(1000);
   assert.equal(outcome, "halted");
-  if (b.engine.translator) assert.ok(b.engine.translator.counters.regions > 0);
   return b.cpu.gpr(3);
+}
+/** Calls code in the page at SMALL, changes the page's entry, does `how`, calls it again: the number that it gives. */
+function recall(b: EngineBench, leafBits: bigint, how: string): number {
+  b.poke(OLD + 0x20, ...bytesOf("bb 1d000000 c3"));
+  b.poke(NEW + 0x20, ...bytesOf("bb e3040000 c3"));
+  // What is here takes the code's place in the jump cache.
+  b.poke(0x4022, 0xc3);
+  // lea rdi, [rsi + 20h]; call rdi; mov [rdx], r8; ...; mov ebp, 4022h; call rbp; call rdi; hlt
+  return run(b, SMALL, Number(PT), BigInt(NEW) | 7n | leafBits, `488d7e20 ffd7 4c8902 ${how} bd22400000 ffd5 ffd7 f4`);
 }
 const LOAD_CR3 = "0f22d8";
 const INVLPG_RSI = "0f013e";
@@ -69,6 +83,24 @@ for (const kind of ["interpreter", "translator"] as const) {
     assert.equal(small(0n, INVLPG_RSI), 0x4e3);
     assert.equal(small(GLOBAL, INVLPG_RSI), 0x4e3);
     assert.equal(small(0n, "0f01be 00100000"), 0x01d, "INVLPG of the next page");
+  });
+
+  test(`${kind}: code is found at the new place when its page is taken out, and only then`, () => {
+    for (const leafBits of [0n, GLOBAL]) {
+      const code = (how: string): number => recall(bench(kind, leafBits), leafBits, how);
+      assert.equal(code(INVLPG_RSI), 0x4e3);
+      assert.equal(code(LOAD_CR3), leafBits === GLOBAL ? 0x1d : 0x4e3);
+      assert.equal(code("90"), 0x1d);
+    }
+  });
+
+  test(`${kind}: code that was never met is found where its page lies now`, () => {
+    const b = bench(kind, 0n);
+    b.poke(OLD, 0xc3);
+    b.poke(OLD + 0x20, ...bytesOf("bb 1d000000 c3"));
+    b.poke(NEW + 0x20, ...bytesOf("bb e3040000 c3"));
+    // call rsi; mov [rdx], r8; lea rdi, [rsi + 20h]; call rdi; hlt
+    assert.equal(run(b, SMALL, Number(PT), BigInt(NEW) | 7n, "ffd6 4c8902 488d7e20 ffd7 f4"), 0x4e3);
   });
 
   test(`${kind}: INVLPG anywhere in a large page takes out every piece of it`, () => {

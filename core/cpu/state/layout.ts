@@ -179,6 +179,10 @@ export const FILL_LOG_ENTRIES = 8192;
 /** 8192 entries of 16 bytes: RIP ^ code key i64, record i32. */
 export const JUMP_CACHE = 0x40000;
 export const JUMP_CACHE_BYTES = 0x20000;
+/** Pages of code for the block table, 1024 entries of 16 bytes: (page address ^ code key) | 1 i64, number of the guest-physical page i32,
+ *  i32: 1 if from a global leaf. */
+export const CODE_TLB = 0x60000;
+export const CODE_TLB_ENTRIES = 1024;
 /** For each guest-physical page below 4 GiB, i32: host address of the page, with PAGE_* bits; 0 if it is not memory. */
 export const PAGE_MAP = 0x400000;
 export const PAGE_READ_ONLY = 1;
