@@ -10,7 +10,7 @@ import { buildInterpreter } from "../interp/build.ts";
 import { lifterOf } from "../lift/registry.ts";
 import * as L from "../state/layout.ts";
 import { RegionModule } from "./region-module.ts";
-import { RegionWriter } from "./region-writer.ts";
+import { writeRegion } from "./region-writer.ts";
 
 const { runtime } = buildInterpreter();
 
@@ -27,8 +27,7 @@ function isRefused(form: Form, flavour: "long" | "flat", isMemory: boolean): boo
   const instruction = { offset: 0, length: 4, form, decoded, isPlain: true };
   const block = { start: 0, instructions: [instruction], end: { kind: "leave", to: { offset: 4, block: -1 } } } as const;
   const region = { blocks: [block], instructionCount: 1, ranges: [{ from: 0, to: 4 }], pages: [] };
-  const writer = new RegionWriter(new RegionModule(runtime), region, { flavour, origin: undefined, isRefused: () => false });
-  return writer.write().calls.length > 0;
+  return writeRegion(new RegionModule(runtime), region, { flavour, origin: undefined, isRefused: () => false }).calls.length > 0;
 }
 
 function refusedForms(): string[] {

@@ -2,7 +2,7 @@
 // that lifters write (what one side changed is joined with what the other left), reuses locals, takes hints for branches that are
 // seldom taken, and refuses what only the interpreter's handlers may do: a lifter that needs it runs as a call of its handler.
 import { FunctionBuilder, type Label, type TypeNumbers, type Variable } from "../wasm/function-builder.ts";
-import { type Callee, I32, type Node, NodeKind as K, type Type } from "../wasm/nodes.ts";
+import { type Callee, I32, I64, type Node, NodeKind as K, type Type } from "../wasm/nodes.ts";
 import * as L from "../state/layout.ts";
 import { CodeBuffer } from "./code-buffer.ts";
 
@@ -23,6 +23,14 @@ export interface BranchState<S> {
 
 /** Kind of a node that stands for what a region does not have. */
 export const POISONED = 255;
+/** Kind of a node that is a constant put in when the region is finished: `op` is the key of the insert. */
+export const PATCHED = 254;
+
+/** Hears which locals keep the value that they are given. */
+export interface ValueListener {
+  noteVariable(index: number): void;
+  noteValue(index: number, value: Node): void;
+}
 
 /** State that lives in locals within a region, so that loads and stores of it would see old values. */
 function isShadowed(address: number): boolean {
@@ -41,6 +49,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
   /** Set while the translator's own code, which may touch the state block, is written. */
   isOwn = false;
   state: BranchState<S> | undefined;
+  values: ValueListener | undefined;
   private readonly free = new Map<Type, number[]>();
   private used: { type: Type; index: number }[] = [];
   /** Known upper bound of the bits that a local can have set, by its index. */
@@ -70,6 +79,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
     const variable = reused === undefined ? super.variable(type) : { index: reused, type, get: { kind: K.local, type, op: reused, imm: 0, big: 0n, args: [] } };
     this.used.push({ type, index: variable.index });
     this.widths[variable.index] = 64;
+    if (type === I64) this.values?.noteVariable(variable.index);
     if (initial) this.set(variable, initial);
     return variable;
   }
@@ -77,6 +87,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
     if (value.kind === K.i32const || value.kind === K.i64const || (value.kind === K.local && value.op < this.params.length)) return value;
     const variable = this.variable(value.type, value);
     this.widths[variable.index] = this.width(value);
+    if (value.type === I64) this.values?.noteValue(variable.index, value);
     return variable.get;
   }
   /** Gives back the locals taken since the last call: nothing that was kept in one is needed any more. */
@@ -212,14 +223,23 @@ export class RegionBuilder<S> extends FunctionBuilder {
     this.code.byte(0x0b);
   }
 
+  /** How deep the code being written is in blocks, loops and ifs. */
+  get nesting(): number {
+    return this.depth;
+  }
+
   /** An `if` that is seldom taken and changes no guest state. */
-  ifUnlikely(condition: Node, then: () => void): void {
+  ifUnlikely(condition: Node, then: () => void, otherwise?: () => void): void {
     this.expression(condition);
     this.code.unlikely.push(this.code.length);
     this.code.byte(0x04);
     this.code.byte(0x40);
     this.depth++;
     then();
+    if (otherwise) {
+      this.code.byte(0x05);
+      otherwise();
+    }
     this.depth--;
     this.code.byte(0x0b);
   }
@@ -282,6 +302,10 @@ export class RegionBuilder<S> extends FunctionBuilder {
   }
   protected override expression(n: Node): void {
     if (n.kind === POISONED) throw new NotTranslatable("Reads its record");
+    if (n.kind === PATCHED) {
+      this.insert(n.op);
+      return;
+    }
     if (!this.isOwn && (n.kind === K.load || n.kind === K.simdLoad)) {
       const address = n.args[0];
       if (address?.kind === K.i32const && isShadowed(address.imm + n.imm)) throw new NotTranslatable("Loads from a register's place");

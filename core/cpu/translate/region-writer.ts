@@ -5,7 +5,7 @@
 import { BASE_RIP, D_ADDRSIZE, D_BASE, D_DISP_HI, D_DISP_LO, D_IMM_LO, D_IS_MEM, D_RM } from "../../isa/decoder.ts";
 import type { Form } from "../../isa/form.ts";
 import { forms } from "../../isa/forms.ts";
-import { HANDLER_PARAMS, HANDLER_RESULTS, type Flavour, type Runtime } from "../lift/lift.ts";
+import { HANDLER_PARAMS, HANDLER_RESULTS, type Flavour, type Lifter, type Runtime } from "../lift/lift.ts";
 import { lifterOf } from "../lift/registry.ts";
 import { directLifters } from "../lift/x87/direct.ts";
 import * as L from "../state/layout.ts";
@@ -20,15 +20,19 @@ import type { BasicBlock, End, Instruction, Region, Target } from "./region.ts";
 import { RegionFloats } from "./region-floats.ts";
 import { type BranchState, RegionBuilder } from "./region-builder.ts";
 import { RegionLift, regionRuntime } from "./region-lift.ts";
+import { RegionMemory } from "./region-memory.ts";
 import type { FinishedBody, RegionModule } from "./region-module.ts";
 import { DATA_HEAD_HANDLER, DATA_KEY, DATA_PAGES, DATA_RECORD } from "./region-data.ts";
+import { loopRegisters } from "./loop-registers.ts";
 import { movingFields } from "./moving-fields.ts";
+import { PageGroups, type Registers } from "./page-groups.ts";
 import { PLACES, RegionX87, X87_M, X87_SE } from "./region-x87.ts";
 import { type Structure, structureOf } from "./structure.ts";
 
 /** Inserts: loads of the registers in use, stores of those that change. */
 const FILL = 1;
 const SPILL = 2;
+const FIRST_PATCH = 3;
 const VECTORS = 16;
 const TWO_32 = 4294967296;
 const SITE_BYTES = 16;
@@ -75,6 +79,21 @@ interface Saved {
 
 /** Form, flavour and place of operand that lifting has refused once. */
 const refused = new Set<number>();
+
+/** A loop has changed a register that it was taken to leave alone. */
+class LoopChanges extends Error {
+  override readonly name = "LoopChanges";
+}
+
+/** The region's code. */
+export function writeRegion(module: RegionModule, region: Region, options: WriteOptions): WrittenRegion {
+  try {
+    return new RegionWriter(module, region, options, false).write();
+  } catch (error) {
+    if (!(error instanceof LoopChanges)) throw error;
+    return new RegionWriter(module, region, options, true).write();
+  }
+}
 
 export class RegionWriter implements BranchState<Saved> {
   readonly f: RegionBuilder<Saved>;
@@ -124,16 +143,26 @@ export class RegionWriter implements BranchState<Saved> {
   private dataUsed: number;
   private readonly calls: CalledInstruction[] = [];
   private readonly tables: JumpBytes[] = [];
+  private readonly groups: PageGroups;
+  private readonly memory: RegionMemory<Saved>;
+  /** Registers that a loop changes, by its head. */
+  private readonly loopChanges: ReadonlyMap<number, number>;
+  /** What is known at a loop's head, and at a merge from the ways written so far. */
+  private readonly atHead = new Map<number, Registers>();
+  private readonly atMerge = new Map<number, Registers>();
   private lastLift: RegionLift | undefined;
   private exitLabel!: Label;
   private undoneLabel!: Label;
   private againLabel!: Label;
 
-  constructor(module: RegionModule, region: Region, options: WriteOptions) {
+  /** `isWary`: nothing is taken to hold around a loop. */
+  constructor(module: RegionModule, region: Region, options: WriteOptions, isWary: boolean) {
     this.module = module;
     this.options = options;
     this.f = new RegionBuilder<Saved>(module);
     this.f.state = this;
+    this.groups = new PageGroups(options.flavour === "flat", FIRST_PATCH, () => this.f.permanent(I32));
+    this.f.values = this.groups;
     this.floats = new RegionFloats(this.f);
     this.x87 = usesX87Alone(region) ? new RegionX87(this) : undefined;
     this.runtime = regionRuntime((name) => module.callee(name));
@@ -146,15 +175,28 @@ export class RegionWriter implements BranchState<Saved> {
     this.structure = structureOf({ successors: this.successors });
     const leaves = this.blocks.map((b, n) => !isClosed(b.end) || (edges[n] as Target[]).some((to) => this.isExit(n, to)));
     this.liveness = flagLiveness(this.blocks, this.successors, leaves);
+    this.loopChanges = loopRegisters(this.blocks, this.successors, this.structure, (i) => isWary || (!isTransfer(i.form) && !this.lifterFor(i)));
     const { f } = this;
     this.left = f.paramVariable(1);
     this.base = f.permanent(I64);
+    this.groups.noteHead(this.base.index);
     this.key = f.permanent(I64);
     this.pc = f.permanent(I64);
     this.data = f.permanent(I32);
     this.undone = f.permanent(I32);
     this.flagResult = f.permanent(I64);
     this.flagAux = f.permanent(I64);
+    this.memory = new RegionMemory({
+      f, groups: this.groups, key: this.key, data: this.data, takeSite: () => this.takeData(SITE_BYTES),
+      callee: (name) => this.named(name), cutAddress: (sum) => this.cutAddress(sum), leave: () => this.leaveToInterpreter(),
+    });
+  }
+
+  /** Room in the region's data; gives its offset. */
+  private takeData(bytes: number): number {
+    const at = this.dataUsed;
+    this.dataUsed += bytes;
+    return at;
   }
 
   private isExit(from: number, to: Target): boolean {
@@ -213,6 +255,7 @@ export class RegionWriter implements BranchState<Saved> {
         ),
       ],
     ]);
+    this.groups.addPieces(pieces);
     return { body: { locals: f.localTypes, code: f.written.resolved(pieces) }, dataBytes: this.dataUsed, sitesAt: this.sitesAt, moving: this.movingFields(), calls: this.calls, tables: this.tables };
   }
 
@@ -294,6 +337,16 @@ export class RegionWriter implements BranchState<Saved> {
   // ---- control flow ----------------------------------------------------------------------------
 
   private tree(node: number, labels: ReadonlyMap<number, Label>): void {
+    const { groups } = this;
+    const { scope } = groups;
+    const known = this.atMerge.get(node);
+    if (known) groups.registers = [...known];
+    const changed = this.loopChanges.get(node);
+    if (changed !== undefined) this.atHead.set(node, groups.enterLoop(changed));
+    this.structured(node, labels);
+    groups.close(scope);
+  }
+  private structured(node: number, labels: ReadonlyMap<number, Label>): void {
     const merges = (this.structure.children[node] as readonly number[]).filter((n) => this.structure.isMerge[n]);
     const inner = (known: ReadonlyMap<number, Label>): void => this.within(node, merges, 0, known);
     if (this.structure.isLoopHead[node]) this.f.loop((label) => inner(new Map(labels).set(node, label)));
@@ -315,6 +368,7 @@ export class RegionWriter implements BranchState<Saved> {
     const block = this.blocks[node] as BasicBlock;
     const liveIn = (this.liveness.liveIn[node] as number) !== 0;
     f.releaseLocals();
+    this.memory.enterBlock();
     this.floats.reset();
     this.x87?.enter(node);
     this.current.fill(null);
@@ -409,8 +463,7 @@ export class RegionWriter implements BranchState<Saved> {
       this.exit();
       return;
     }
-    const at = this.dataUsed;
-    this.dataUsed += (length + SITE_BYTES - 1) & -SITE_BYTES;
+    const at = this.takeData((length + SITE_BYTES - 1) & -SITE_BYTES);
     this.tables.push({ at, length, entries: offsets.map((offset) => offset - least) });
     const place = f.let(i64.sub(this.pc.get, this.ripAt(least)));
     f.ifUnlikely(i64.geU(place, c64(length)), () => this.exit());
@@ -489,14 +542,19 @@ export class RegionWriter implements BranchState<Saved> {
       f.insert(FILL);
     }
     if (this.structure.isBackEdge(from, to)) {
+      if (!this.groups.hasKept(this.atHead.get(to) as Registers)) throw new LoopChanges();
       f.ifUnlikely(i32.leS(this.left.get, c32(0)), () => this.exitTo(offset));
       f.br(labels.get(to) as Label);
-    } else if (this.structure.isMerge[to]) f.br(labels.get(to) as Label);
-    else {
+    } else if (this.structure.isMerge[to]) {
+      this.atMerge.set(to, this.groups.joined(this.atMerge.get(to)));
+      f.br(labels.get(to) as Label);
+    } else {
       const saved = this.save();
+      const registers = this.groups.saved();
       const locals = f.saveLocals();
       const delta = this.x87?.delta ?? 0;
       this.tree(to, labels);
+      this.groups.registers = registers;
       f.restoreLocals(locals);
       if (this.x87) this.x87.delta = delta;
       this.restore(saved);
@@ -545,23 +603,37 @@ export class RegionWriter implements BranchState<Saved> {
     return this.lastLift;
   }
 
-  private plainInstruction(instruction: Instruction): void {
+  private refusalKey(instruction: Instruction): number {
+    return instruction.form.id * 4 + (this.isMemory(instruction) ? 2 : 0) + (this.options.flavour === "flat" ? 1 : 0);
+  }
+
+  /** What may write the instruction into the region; undefined if only its handler can do it. */
+  private lifterFor(instruction: Instruction): Lifter | undefined {
     const { form } = instruction;
-    const key = form.id * 4 + (this.isMemory(instruction) ? 2 : 0) + (this.options.flavour === "flat" ? 1 : 0);
-    const lifter = lifterOf(form);
     const usesAddressSize = instruction.decoded[D_ADDRSIZE] === (this.options.flavour === "long" ? 8 : 4);
     const isReachable = !this.x87 || form.unit !== "x87" || form.lift in directLifters;
-    const maySucceed = isReachable && (instruction.isPlain || instruction.isThroughBase === true) && usesAddressSize && lifter && !refused.has(key) && !this.options.isRefused(form);
-    if (maySucceed) {
+    const isWritten = isReachable && (instruction.isPlain || instruction.isThroughBase === true) && usesAddressSize;
+    return isWritten && !refused.has(this.refusalKey(instruction)) && !this.options.isRefused(form) ? lifterOf(form) : undefined;
+  }
+
+  private plainInstruction(instruction: Instruction): void {
+    const { form } = instruction;
+    const lifter = this.lifterFor(instruction);
+    if (lifter) {
       const saved = this.save();
       const version = this.version;
+      const { scope } = this.groups;
       const isWritten = this.f.attempt(() => {
         const l = this.lift(instruction);
         if (form.cpl0) l.requireCpl0();
         lifter(l);
       });
-      if (isWritten) return;
-      refused.add(key);
+      if (isWritten) {
+        if (form.cpl0) this.memory.forgetKept();
+        return;
+      }
+      refused.add(this.refusalKey(instruction));
+      this.groups.close(scope);
       this.floats.reset();
       if (this.version !== version) this.restore(saved);
     }
@@ -578,8 +650,7 @@ export class RegionWriter implements BranchState<Saved> {
     f.set(this.left, i32.sub(this.left.get, c32(this.done)));
     // The handler counts the instruction itself, so that it must not be counted again at the block's end.
     this.done = -1;
-    const at = this.dataUsed;
-    this.dataUsed += CALL_RECORDS * L.REC_SIZE;
+    const at = this.takeData(CALL_RECORDS * L.REC_SIZE);
     this.calls.push({ at, instruction });
     const records = instruction.isPlain && !instruction.form.lift.startsWith("maskmov") ? 1 : 2;
     for (let n = 0; n < records; n++) f.store(this.data.get, this.ripAt(instruction.offset), at + n * L.REC_SIZE + L.REC_RIP);
@@ -588,6 +659,8 @@ export class RegionWriter implements BranchState<Saved> {
     const record = f.let(i32.add(this.data.get, c32(at)));
     const went = f.callTable(i32.load(record), record, this.left.get);
     f.ifUnlikely(i32.eqz(went.get), () => f.return(c32(0)));
+    this.memory.forgetKept();
+    this.groups.forget();
     f.set(this.left, i32.load(c32(L.LEFT)));
     this.x87?.reload();
     f.insert(FILL);
@@ -631,6 +704,7 @@ export class RegionWriter implements BranchState<Saved> {
     let place = this.places[n];
     if (!place) {
       place = this.f.permanent(typeOf(n));
+      if (n < VECTORS) this.groups.notePlace(place.index, n);
       if (n < VECTORS && this.options.flavour === "flat") this.f.widths[place.index] = 32;
       this.places[n] = place;
     }
@@ -679,6 +753,7 @@ export class RegionWriter implements BranchState<Saved> {
       if (!value) return;
       const place = this.place(n);
       this.f.set(place, value);
+      if (n < VECTORS) this.groups.settle(n, value);
       if (n >= VECTORS) this.floats.copied(value, place.get);
     });
     this.current.fill(null);
@@ -806,17 +881,8 @@ export class RegionWriter implements BranchState<Saved> {
 
   // ---- memory ----------------------------------------------------------------------------------
 
-  /** Host address of `size` bytes at linear address `ea` (a local): through the page that this site met last. */
   host(ea: Node, size: number, access: "read" | "write"): Node {
-    const { f } = this;
-    const site = this.dataUsed;
-    this.dataUsed += SITE_BYTES;
-    const difference = i64.xor(ea, i64.xor(this.key.get, i64.load(this.data.get, site)));
-    f.ifUnlikely(i64.gtU(difference, c64(4096 - size)), () => {
-      const refill = this.named(access === "read" ? "refillRead" : "refillWrite");
-      f.ifUnlikely(i32.eqz(call(refill, ea, i32.add(this.data.get, c32(site)), c32(size))), () => this.leaveToInterpreter());
-    });
-    return f.let(i32.add(i32.wrap(ea), i32.load(this.data.get, site + 8)));
+    return this.memory.host(ea, size, access);
   }
 }
 

@@ -15,7 +15,7 @@ import { RegionSpace } from "./region-space.ts";
 import type { CodeCache, MadeTranslation, PortableTranslation } from "./code-cache.ts";
 import { CodeView, isCode64 } from "./code-view.ts";
 import { movedTo } from "./moving-fields.ts";
-import { CALL_RECORDS, RegionWriter } from "./region-writer.ts";
+import { CALL_RECORDS, writeRegion } from "./region-writer.ts";
 
 const PAGE = 4096;
 const TWO_32 = 0x1_0000_0000;
@@ -249,7 +249,7 @@ export class Translator implements CodeListener {
     const module = new RegionModule(image.runtime);
     const isRefused = (form: Form): boolean => this.p.predecoder.isRefused(form, mode);
     const origin = this.originOf(head);
-    const written = new RegionWriter(module, region, { flavour: isCode64(mode) ? "long" : "flat", origin, isRefused }).write();
+    const written = writeRegion(module, region, { flavour: isCode64(mode) ? "long" : "flat", origin, isRefused });
     module.addRegion(written.body);
     const wire = module.build({ initial: L.RAM >>> 16, maximum: MEMORY_PAGES_MAX }, TABLE_SIZE);
     const ranges = region.ranges.map(({ from, to }) => ({ from, bytes: view.bytesAt(this.bytes, from, to) }));
