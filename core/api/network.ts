@@ -131,6 +131,22 @@ export const GatewayConfig = z.strictObject({
 export type GatewayConfig = z.infer<typeof GatewayConfig>;
 
 /** Lets what begins in one gateway's network reach another's. Without a rule nothing is routed between networks. */
+/** Of an interface of the host, and never a path. Linux: up to 15 characters. */
+export const InterfaceName = z.string().regex(/^(?!\.\.?$)[A-Za-z0-9_.-]{1,15}$/, "An interface of the host has a name of up to 15 letters, digits, dots, dashes and underscores");
+
+/** Joins a switch to the host's own network, through an interface of the host that an administrator has made for this. */
+export const BridgeConfig = z.strictObject({
+  name: NetName,
+  switch: NetName,
+  vlans: PortVlans,
+  interface: InterfaceName,
+  /** Whether the user wants it: a lab from elsewhere never says so. */
+  enabled: z.boolean().default(false),
+  /** Of its cable. */
+  faults: LinkFaults.optional(),
+});
+export type BridgeConfig = z.infer<typeof BridgeConfig>;
+
 export const FirewallRule = z.strictObject({
   from: NetName,
   to: NetName,
@@ -148,6 +164,7 @@ export const Topology = z.strictObject({
   switches: z.array(SwitchConfig).max(64).default([]),
   trunks: z.array(TrunkConfig).max(256).default([]),
   gateways: z.array(GatewayConfig).max(64).default([]),
+  bridges: z.array(BridgeConfig).max(16).default([]),
   rules: z.array(FirewallRule).max(256).default([]),
   /** Names of VLANs, by number. */
   vlanNames: z.record(z.string().regex(/^\d{1,4}$/), z.string().max(40)).default({}),
@@ -155,11 +172,11 @@ export const Topology = z.strictObject({
   places: z.record(z.string().max(120), Place).default({}),
 });
 export type Topology = z.infer<typeof Topology>;
-export const EMPTY_TOPOLOGY: Topology = { version: 1, switches: [], trunks: [], gateways: [], rules: [], vlanNames: {}, places: {} };
+export const EMPTY_TOPOLOGY: Topology = { version: 1, switches: [], trunks: [], gateways: [], bridges: [], rules: [], vlanNames: {}, places: {} };
 
 // ---- what runs ---------------------------------------------------------------------------------
 
-/** A link: "VM-ID/nic0" of a card, "trunk:NAME" of a trunk, "gateway:NAME" of a gateway. */
+/** A link: "VM-ID/nic0" of a card, "trunk:NAME" of a trunk, "gateway:NAME" of a gateway, "bridge:NAME" of a bridge. */
 export const LinkId = z.string().min(1).max(240);
 export type LinkId = z.infer<typeof LinkId>;
 
@@ -185,7 +202,34 @@ export type LeaseInfo = z.infer<typeof LeaseInfo>;
 export const NetworkEvent = z.object({ timeMs: z.number(), level: z.enum(["info", "warning", "error"]), subject: z.string(), message: z.string() });
 export type NetworkEvent = z.infer<typeof NetworkEvent>;
 
-export const NetworkStats = z.object({ links: z.array(LinkStats), leases: z.array(LeaseInfo), events: z.array(NetworkEvent) });
+/** Why a bridge does not join the host's network. */
+export const BRIDGE_FAULTS = [
+  /** The host has no macvtap: it is not Linux. */
+  "unsupported",
+  /** There is no such interface, it is none that can be opened, or it is down. */
+  "missing", "notMacvtap", "down",
+  /** Its device is not under /dev, is another one's, may not be opened by this user, or is held by another program. */
+  "noDevice", "foreignDevice", "forbidden", "busy",
+  /** The program at the device has ended. */
+  "lost",
+] as const;
+export type BridgeFault = (typeof BRIDGE_FAULTS)[number];
+
+export const BridgeInfo = z.object({
+  bridge: NetName,
+  interface: z.string(),
+  /** "ready": nothing runs that would join it, and it could be joined. */
+  state: z.enum(["off", "ready", "connecting", "connected", "failed"]),
+  fault: z.enum(BRIDGE_FAULTS).nullable(),
+  /** What is wrong, with the interface, as a sentence; and what an administrator does about it, as commands. */
+  message: z.string(),
+  remedy: z.array(z.string()),
+});
+export type BridgeInfo = z.infer<typeof BridgeInfo>;
+
+export const NetworkStats = z.object({
+  links: z.array(LinkStats), leases: z.array(LeaseInfo), bridges: z.array(BridgeInfo), events: z.array(NetworkEvent),
+});
 export type NetworkStats = z.infer<typeof NetworkStats>;
 
 /** A row of a live capture. */
@@ -256,6 +300,16 @@ export const LabMachine = z.strictObject({
 });
 export type LabMachine = z.infer<typeof LabMachine>;
 
+/** A way out to the host's own network: on an access port of a VLAN, or on a trunk. Who runs the lab decides whether it is joined. */
+export const LabBridge = z.union([
+  z.strictObject({ name: NetName.optional(), switch: NetName, vlan: Vlan, interface: InterfaceName, faults: LinkFaults.optional() }),
+  z.strictObject({
+    name: NetName.optional(), switch: NetName, trunk: z.union([z.array(Vlan).max(4094), z.literal("all")]), native: Vlan.optional(), interface: InterfaceName,
+    faults: LinkFaults.optional(),
+  }),
+]);
+export type LabBridge = z.infer<typeof LabBridge>;
+
 /** A lab: machines and the network between them, as one file. `trunks` are pairs of switches, or trunks in full. */
 export const LabFile = z.strictObject({
   $schema: z.string().optional(),
@@ -265,6 +319,8 @@ export const LabFile = z.strictObject({
   trunks: z.array(z.union([z.tuple([NetName, NetName]), TrunkConfig])).max(256).default([]),
   /** A gateway without a name is called after its switch and VLAN. */
   gateways: z.array(GatewayConfig.extend({ name: NetName.optional() })).max(64).default([]),
+  /** A bridge without a name is called after its interface. */
+  bridges: z.array(LabBridge).max(16).default([]),
   rules: z.array(FirewallRule).max(256).default([]),
   vlanNames: Topology.shape.vlanNames,
   places: Topology.shape.places,

@@ -56,6 +56,23 @@ test("a lab joins what is there under names of its own", () => {
   assert.ok(cards.every((nic) => !first.nics.get("web")!.some((other) => other.mac === nic.mac)));
 });
 
+test("bridges of a lab come in off, whatever was on where it was made, and under names of their own", () => {
+  const lab = LabFile.parse({ ...LAB, bridges: [{ switch: "s1", vlan: 30, interface: "vmtap0" }, { name: "up", switch: "s2", trunk: [40], native: 50, interface: "vmtap1" }] });
+  const topology = Topology.parse(labTopology(lab, asIs));
+  assert.deepEqual(topology.bridges, [
+    { name: "vmtap0", switch: "s1", vlans: { mode: "access", vlan: 30 }, interface: "vmtap0", enabled: false },
+    { name: "up", switch: "s2", vlans: { mode: "trunk", allowed: [40], native: 50 }, interface: "vmtap1", enabled: false },
+  ]);
+  const on: Topology = { ...topology, bridges: topology.bridges.map((each) => ({ ...each, enabled: true })), places: { "bridge:up": { x: 5, y: 6 } } };
+  const exported = labOf(on, [], asIs);
+  assert.deepEqual(LabFile.parse(exported), exported);
+  assert.ok(!JSON.stringify(exported).includes("enabled"));
+  const joined = joinLab(on, exported, new Set(), asIs).topology;
+  assert.deepEqual(joined.bridges.map(({ name, switch: at, enabled }) => [name, at, enabled]), [["vmtap0", "s1", true], ["up", "s2", true], ["vmtap0-2", "s1-2", false], ["up-2", "s2-2", false]]);
+  assert.deepEqual(joined.places["bridge:up-2"], { x: 5, y: 6 });
+  assert.equal(LabFile.safeParse({ ...LAB, bridges: [{ switch: "s1", vlan: 30, interface: "vmtap0", enabled: true }] }).success, false);
+});
+
 test("machines that contradict themselves are refused with a sentence", () => {
   const fault = (machines: unknown[]): string => labFault(LabFile.parse({ machines, switches: [{ name: "s1" }] })) ?? "";
   assert.match(fault([{ name: "a" }, { name: "A" }]), /two machines called A/);

@@ -1,6 +1,6 @@
 // A lab file as a network and cards, and back: pure conversions. Names that a lab leaves out are made from what they name; addresses
 // of cards are made from the machine's name, so that the same lab has the same addresses each time.
-import type { LabFile, LabMachine, LabNic, Nic, NicConnection, Topology, TrunkConfig } from "../api/network.ts";
+import type { BridgeConfig, LabBridge, LabFile, LabMachine, LabNic, Nic, NicConnection, Topology, TrunkConfig } from "../api/network.ts";
 import type { BootSource, Drive, VmConfig } from "../api/vm-config.ts";
 
 const NAME_MAX = 31;
@@ -71,10 +71,21 @@ export function labTopology(lab: LabFile, absolute: (path: string) => string): T
       const name = gateway.name ?? freeName(`${gateway.switch.slice(0, 26)}-${gateway.vlan}`, gatewayNames);
       return { ...gateway, name, ...(gateway.tftpFolder === undefined ? {} : { tftpFolder: absolute(gateway.tftpFolder) }) };
     }),
+    bridges: labBridges(lab),
     rules: lab.rules,
     vlanNames: lab.vlanNames,
     places: lab.places,
   };
+}
+
+/** None is on: a lab may come from anybody, and its machines are to be in the host's network only when the user wants them there. */
+function labBridges({ bridges }: LabFile): BridgeConfig[] {
+  const taken = new Set(bridges.flatMap(({ name }) => (name === undefined ? [] : [name.toLowerCase()])));
+  return bridges.map((bridge) => {
+    const { interface: at, faults } = bridge;
+    const name = bridge.name ?? freeName(netName(at), taken);
+    return { name, ...connectionOf(bridge), interface: at, enabled: false, ...(faults === undefined ? {} : { faults }) };
+  });
 }
 
 /** The cards of each machine of a lab, by its name. `taken`: addresses that others have; new ones are added. */
@@ -102,7 +113,7 @@ function nicOf(nic: LabNic, index: number, mac: string): Nic {
   };
 }
 
-function connectionOf(nic: LabNic): NicConnection {
+function connectionOf(nic: LabNic | LabBridge): NicConnection {
   if ("vlan" in nic) return { switch: nic.switch, vlans: { mode: "access", vlan: nic.vlan } };
   const native = nic.native === undefined ? {} : { native: nic.native };
   return { switch: nic.switch, vlans: { mode: "trunk", allowed: nic.trunk, ...native } };
@@ -118,11 +129,13 @@ export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>,
   const switches = rename(present.switches, added.switches);
   const trunks = rename(present.trunks, added.trunks);
   const gateways = rename(present.gateways, added.gateways);
+  const bridges = rename(present.bridges, added.bridges);
   // A name that the lab does not define stays as it is, and the check of the whole says so.
   const to = (names: Map<string, string>, name: string): string => names.get(name) ?? name;
   const places = Object.entries(added.places).map(([key, place]) => {
     const [kind = "", name = ""] = key.split(/:(.*)/s);
-    return [`${kind}:${kind === "switch" ? to(switches, name) : kind === "gateway" ? to(gateways, name) : name}`, place] as const;
+    const names: Readonly<Record<string, Map<string, string>>> = { switch: switches, gateway: gateways, bridge: bridges };
+    return [`${kind}:${to(names[kind] ?? new Map(), name)}`, place] as const;
   });
   const topology: Topology = {
     version: 1,
@@ -132,6 +145,7 @@ export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>,
       ...added.trunks.map((each): TrunkConfig => ({ ...each, name: to(trunks, each.name), ends: [to(switches, each.ends[0]), to(switches, each.ends[1])] })),
     ],
     gateways: [...present.gateways, ...added.gateways.map((each) => ({ ...each, name: to(gateways, each.name), switch: to(switches, each.switch) }))],
+    bridges: [...present.bridges, ...added.bridges.map((each) => ({ ...each, name: to(bridges, each.name), switch: to(switches, each.switch) }))],
     rules: [...present.rules, ...added.rules.map((each) => ({ ...each, from: to(gateways, each.from), to: to(gateways, each.to) }))],
     vlanNames: { ...added.vlanNames, ...present.vlanNames },
     places: { ...present.places, ...Object.fromEntries(places) },
@@ -143,7 +157,7 @@ export function joinLab(present: Topology, lab: LabFile, takenMacs: Set<string>,
 
 /** A network and machines as a lab file. A machine that a lab cannot describe in full is one of the library, by name. */
 export function labOf(topology: Topology, machines: readonly { config: VmConfig; folder: string }[], absolute: (path: string, folder: string) => string): LabFile {
-  const { switches, trunks, gateways, rules, vlanNames } = topology;
+  const { switches, trunks, gateways, bridges, rules, vlanNames } = topology;
   const taken = new Set<string>();
   const names = new Map(machines.map(({ config }) => [config.id, freeName(netName(config.name), taken)]));
   const places = Object.entries(topology.places).flatMap(([key, place]) => {
@@ -154,7 +168,7 @@ export function labOf(topology: Topology, machines: readonly { config: VmConfig;
   });
   return {
     machines: machines.map(({ config, folder }) => machineOf(config, names.get(config.id) ?? netName(config.name), (path) => absolute(path, folder))),
-    switches, trunks, gateways, rules, vlanNames, places: Object.fromEntries(places),
+    switches, trunks, gateways, bridges: bridges.map(labBridgeOf), rules, vlanNames, places: Object.fromEntries(places),
   };
 }
 
@@ -197,6 +211,12 @@ function machineOf(config: VmConfig, name: string, absolute: (path: string) => s
 
 function mediaOf(disk: string | null | undefined, cd: string | null | undefined, absolute: (path: string) => string): Pick<LabMachine, "disk" | "cdrom"> {
   return { ...(disk ? { disk: absolute(disk) } : {}), ...(cd ? { cdrom: absolute(cd) } : {}) };
+}
+
+/** Whether it is on stays here. */
+function labBridgeOf({ name, switch: at, vlans, interface: to, faults }: BridgeConfig): LabBridge {
+  const rest = { name, switch: at, interface: to, ...(faults === undefined ? {} : { faults }) };
+  return vlans.mode === "access" ? { ...rest, vlan: vlans.vlan } : { ...rest, trunk: vlans.allowed, ...(vlans.native === undefined ? {} : { native: vlans.native }) };
 }
 
 /** A card that leads nowhere has no place in a lab. */

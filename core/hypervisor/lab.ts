@@ -75,7 +75,7 @@ export async function exportLab(hypervisor: Hypervisor, network: VirtualNetwork)
 /** Of a lab file. */
 const MACHINES_MAX = 64;
 
-/** Faults of a card, kept in its machine's configuration, or of a trunk or a gateway's cable, kept in the network. */
+/** Faults of a card, kept in its machine's configuration, or of a trunk, a gateway's or a bridge's cable, kept in the network. */
 export async function setLinkFaults(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId, faults: LinkFaults): Promise<void> {
   const owner = await ownerOf(hypervisor, network, link);
   if (owner.kind === "card") {
@@ -84,7 +84,9 @@ export async function setLinkFaults(hypervisor: Hypervisor, network: VirtualNetw
   }
   const { kind, name, topology } = owner;
   const set = <T extends { name: string; faults?: LinkFaults | undefined }>(things: T[]): T[] => things.map((each) => (each.name === name ? withFaults(each, faults) : each));
-  await network.update(kind === "trunk" ? { ...topology, trunks: set(topology.trunks) } : { ...topology, gateways: set(topology.gateways) });
+  if (kind === "trunk") await network.update({ ...topology, trunks: set(topology.trunks) });
+  else if (kind === "gateway") await network.update({ ...topology, gateways: set(topology.gateways) });
+  else await network.update({ ...topology, bridges: set(topology.bridges) });
 }
 
 function withFaults<T extends { faults?: LinkFaults | undefined }>(thing: T, faults: LinkFaults): T {
@@ -98,12 +100,12 @@ export async function checkLink(hypervisor: Hypervisor, network: VirtualNetwork,
   await ownerOf(hypervisor, network, link);
 }
 
-type LinkOwner = { kind: "trunk" | "gateway"; name: string; topology: Topology } | { kind: "card"; id: string; nic: string; nics: readonly Nic[] };
+type LinkOwner = { kind: "trunk" | "gateway" | "bridge"; name: string; topology: Topology } | { kind: "card"; id: string; nic: string; nics: readonly Nic[] };
 
 /** What a link is kept with. Throws VmError if there is none. */
 async function ownerOf(hypervisor: Hypervisor, network: VirtualNetwork, link: LinkId): Promise<LinkOwner> {
   const [kind, name = ""] = link.split(/:(.*)/s);
-  if (kind === "trunk" || kind === "gateway") {
+  if (kind === "trunk" || kind === "gateway" || kind === "bridge") {
     const topology = await network.get();
     if (topology[`${kind}s`].some((each) => each.name === name)) return { kind, name, topology };
   } else {

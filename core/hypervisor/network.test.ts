@@ -78,6 +78,24 @@ function bench(t: TestContext, spawn: SpawnNetworkWorker = spawnReal, library = 
   return { network, library, changes, until, guest, ports, path, problems };
 }
 
+test("while nothing runs, a bridge says whether it could be joined", async (t) => {
+  const network = new VirtualNetwork({
+    spawn: () => assert.fail("nothing runs"), store: null, allowsOutside: false,
+    findInterface: (name) => (name === "vmtap0" ? { index: 7, device: "/dev/tap7", numbers: "246:1" } : { fault: "missing", message: `This host has no interface ${name}.`, remedy: [] }),
+  });
+  t.after(() => network.close());
+  const told: NetworkChange[] = [];
+  network.subscribe((change) => told.push(change));
+  const bridge = { name: "out", switch: "lan", vlans: { mode: "access", vlan: 10 }, interface: "vmtap0" };
+  const draw = (changes: object) => network.update(Topology.parse({ ...LAN, bridges: [{ ...bridge, ...changes }] }));
+  await draw({});
+  assert.deepEqual((await network.watch()).bridges, [{ bridge: "out", interface: "vmtap0", state: "off", fault: null, message: "", remedy: [] }]);
+  await draw({ enabled: true });
+  await draw({ enabled: true, interface: "eth7" });
+  const states = told.flatMap((change) => (change.kind === "stats" ? change.stats.bridges.map(({ state, fault }) => [state, fault]) : []));
+  assert.deepEqual(states, [["ready", null], ["failed", "missing"]]);
+});
+
 test("the network is saved, told, and there again; what cannot be changes nothing", async (t) => {
   const { network, library, changes, path, ports } = bench(t);
   assert.deepEqual(await network.get(), EMPTY_TOPOLOGY);

@@ -1,8 +1,9 @@
 // The virtual network as the fleet sees it: what is drawn and saved, the cards of running machines, captures and statistics. All of it runs
 // in one thread, which is started when it is first needed, and again, with everything that was there, should it die. Machines never wait
 // for it: one that cannot be joined has cards without carrier.
-import { type CaptureInfo, EMPTY_TOPOLOGY, type LinkId, type NetworkStats, type Nic, type PacketDetails, type PacketRow, type Topology } from "../api/network.ts";
+import { type BridgeInfo, type CaptureInfo, EMPTY_TOPOLOGY, type LinkId, type NetworkStats, type Nic, type PacketDetails, type PacketRow, type Topology } from "../api/network.ts";
 import { DOORBELL_BYTES, NIC_LINK_BYTES, type NicStart, type NicWiring, type ToNetworkWorker } from "../api/network-protocol.ts";
+import { findMacvtap } from "../network/host/macvtap.ts";
 import { topologyFault } from "../network/fabric/topology-check.ts";
 import type { TopologyStore } from "./network-file.ts";
 import { NetworkThread, type SpawnNetworkWorker } from "./network-thread.ts";
@@ -34,6 +35,8 @@ export interface VirtualNetworkOptions {
   allowsOutside: boolean;
   /** Of chance in links. */
   seed?: number;
+  /** What the host says of an interface; the real one unless given. */
+  findInterface?: (name: string) => ReturnType<typeof findMacvtap>;
 }
 
 type Attach = Omit<Extract<ToNetworkWorker, { kind: "attach" }>, "queryId" | "kind">;
@@ -44,7 +47,7 @@ const DEATHS_MAX = 3;
 const DEATHS_MS = 60_000;
 /** Captures that have ended and are still known. */
 const STOPPED_MAX = 64;
-const NO_STATS: NetworkStats = { links: [], leases: [], events: [] };
+const NO_STATS: NetworkStats = { links: [], leases: [], bridges: [], events: [] };
 
 export class VirtualNetwork implements NicJoiner {
   private readonly o: VirtualNetworkOptions;
@@ -107,6 +110,7 @@ export class VirtualNetwork implements NicJoiner {
       }
       this.topology = topology;
       this.emit({ kind: "changed", topology });
+      if (this.thread === undefined && this.isWatched) this.onStats(await this.resting());
       return topology;
     });
     this.queue = result.catch(() => undefined); // the caller hears of it; the next change goes on
@@ -147,11 +151,29 @@ export class VirtualNetwork implements NicJoiner {
   async watch(): Promise<NetworkStats> {
     this.isWatched = true;
     const { thread } = this;
-    if (thread === undefined) return this.stats;
+    if (thread === undefined) {
+      this.stats = await this.resting();
+      return this.stats;
+    }
     const come = new Promise<void>((resolve) => this.awaitingStats.push(resolve));
     thread.tell({ kind: "watch", intervalMs: STATS_MS });
     await come;
     return this.stats;
+  }
+
+  /** Where bridges lead while no thread runs that would join them. */
+  async bridges(): Promise<BridgeInfo[]> {
+    const { findInterface = (name: string) => findMacvtap(name) } = this.o;
+    return (await this.get()).bridges.map(({ name, interface: at, enabled }): BridgeInfo => {
+      const found = enabled ? findInterface(at) : undefined;
+      const none = { fault: null, message: "", remedy: [] };
+      if (found === undefined) return { bridge: name, interface: at, state: "off", ...none };
+      return { bridge: name, interface: at, ...("fault" in found ? { state: "failed", ...found } : { state: "ready", ...none }) };
+    });
+  }
+
+  private async resting(): Promise<NetworkStats> {
+    return { ...NO_STATS, bridges: await this.bridges().catch(() => []) };
   }
 
   unwatch(): void {

@@ -4,6 +4,7 @@ import { EMPTY_TOPOLOGY, type LinkFaults, type NicConnection, Topology } from ".
 import { NetworkFabric } from "../network/fabric/network-fabric.ts";
 import { Cable, type NetPort } from "../network/port.ts";
 import { FakeSockets } from "../network/stack/testbed.ts";
+import { FakeInterfaces } from "./fake-interfaces.ts";
 import { MachineBench } from "./machine-bench.ts";
 
 export type { NicConnection };
@@ -61,6 +62,7 @@ export class DemoLab {
     this.fabric = new NetworkFabric({
       clock: this.clock,
       sockets: new FakeSockets(),
+      interfaces: new FakeInterfaces(),
       seed: 7,
       tftpFiles: () => ({ open: (_, opened) => opened("not-found") }),
       random32: () => (this.random = (Math.imul(this.random, 1_664_525) + 1_013_904_223) >>> 0),

@@ -10,7 +10,7 @@ import { writeEthernet } from "../network/wire/ethernet.ts";
 import { NicLinkEnd } from "../worker/nic-link.ts";
 import type { EchoStart } from "./network-echo.ts";
 
-const LAN: Topology = { version: 1, switches: [{ name: "lan" }], trunks: [], gateways: [], rules: [], vlanNames: {}, places: {} };
+const LAN: Topology = { version: 1, switches: [{ name: "lan" }], trunks: [], gateways: [], bridges: [], rules: [], vlanNames: {}, places: {} };
 const MACS = ["52:54:00:00:00:01", "52:54:00:00:00:02"] as const;
 const NUMBERS = [0x5254_0000_0001, 0x5254_0000_0002] as const;
 

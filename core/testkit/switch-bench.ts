@@ -35,10 +35,11 @@ export function fabricRate(load: SwitchLoad): SwitchRate {
   const fabric = new NetworkFabric({
     clock: { nowNs: () => performance.now() * 1e6 },
     sockets: { connectTcp: unused, listenTcp: unused, openUdp: unused, resolve: unused },
+    interfaces: { join: unused },
     tftpFiles: unused,
     seed: 1, random32: () => 1, event: () => undefined, wake: () => undefined,
   });
-  const fault = fabric.apply({ version: 1, switches: [{ name: "lan" }], trunks: [], gateways: [], rules: [], vlanNames: {}, places: {} });
+  const fault = fabric.apply({ version: 1, switches: [{ name: "lan" }], trunks: [], gateways: [], bridges: [], rules: [], vlanNames: {}, places: {} });
   if (fault !== undefined) throw new Error(fault);
   let n = 0;
   return rate(load, (machine, vlan, end) => {

@@ -24,7 +24,7 @@ function bench(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true }));
   const clock = { now: 1e9, nowNs: () => clock.now };
   const fabric = new NetworkFabric({
-    clock, sockets: { connectTcp: unused, listenTcp: unused, openUdp: unused, resolve: unused }, tftpFiles: unused, seed: 1,
+    clock, sockets: { connectTcp: unused, listenTcp: unused, openUdp: unused, resolve: unused }, interfaces: { join: unused }, tftpFiles: unused, seed: 1,
     random32: () => 7, event: () => undefined, wake: () => undefined,
   });
   assert.equal(fabric.apply(TOPOLOGY), undefined);

@@ -6,6 +6,7 @@ import type { NetworkEvent } from "../api/network.ts";
 import type { FromNetworkWorker, NetworkWorkerStart, ToNetworkWorker } from "../api/network-protocol.ts";
 import { NetworkFabric } from "../network/fabric/network-fabric.ts";
 import { NodeHostSockets } from "../network/host/node-host-sockets.ts";
+import { NodeHostInterfaces } from "../network/host/node-host-interfaces.ts";
 import { NodeTftpFiles } from "../network/host/node-tftp-files.ts";
 import { NetworkCaptures } from "./network-captures.ts";
 import { NetworkLoop } from "./network-loop.ts";
@@ -22,6 +23,7 @@ function main(start: NetworkWorkerStart, post: (message: FromNetworkWorker) => v
   const fabric = new NetworkFabric({
     clock: { nowNs },
     sockets: new NodeHostSockets({ outside: start.allowsOutside }),
+    interfaces: new NodeHostInterfaces({ wake: () => loop.wake() }),
     tftpFiles: (folder) => new NodeTftpFiles(folder),
     seed: start.seed,
     random32: () => {

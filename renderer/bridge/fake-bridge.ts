@@ -3,7 +3,7 @@
 // Requests and replies pass through the contract's schemas as they would over a wire. Left out: any emulation.
 import type { CallInput, CallName, CallReply, CallRequest, EventData, EventName } from "../../core/api/contract.ts";
 import { calls } from "../../core/api/contract.ts";
-import type { LabFile, LabNic, Nic, PortVlans } from "../../core/api/network.ts";
+import type { LabBridge, LabFile, LabNic, Nic, PortVlans } from "../../core/api/network.ts";
 import { CONFIG_VERSION } from "../../core/api/vm-config.ts";
 import type { PendingChange, VmRecord, VmStatus } from "../../core/api/vm-state.ts";
 import type { Connection } from "./bridge.ts";
@@ -69,6 +69,7 @@ function topologyOf(isLab: boolean): CallReply<"net.get">["topology"] {
       { ...gateway, name: "office", switch: "s1", vlan: 10, network: "10.0.10.0/24", nat: true },
       { ...gateway, name: "guests", switch: "s1", vlan: 20, network: "10.0.20.0/24", nat: false },
     ],
+    bridges: [],
     rules: isLab ? [{ from: "office", to: "guests", protocol: "tcp", port: 80 }] : [],
     vlanNames: isLab ? { 10: "Office", 20: "Guests", 30: "Cameras" } : { 10: "Office", 20: "Guests" },
     places: {},
@@ -366,7 +367,11 @@ export class FakeBridge extends InboxBridge {
     const machines = [...this.#machines.values()].flatMap(({ record: { config } }) =>
       config === null ? [] : [{ name: config.name.replaceAll(/[^\w.-]+/g, "-"), memory: config.memoryMiB, nics: config.nics.flatMap(nic) }],
     );
-    return { machines, ...network };
+    const bridges = network.bridges.map(({ name, switch: at, vlans, interface: to }): LabBridge => {
+      const own = { name, switch: at, interface: to };
+      return vlans.mode === "access" ? { ...own, vlan: vlans.vlan } : { ...own, trunk: vlans.allowed, ...defined({ native: vlans.native }) };
+    });
+    return { machines, ...network, bridges };
   }
 
   #get(id: string): Machine {

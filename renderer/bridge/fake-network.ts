@@ -1,7 +1,7 @@
 // A made-up network for the scripted machines: traffic in waves, leases as a DHCP server would hand them out, captures with a
 // few kinds of packets. Keeps what the interface must meet: refusals of what cannot be, and a loop of trunks with one blocked.
 import type { EventData } from "../../core/api/contract.ts";
-import type { CaptureInfo, LabFile, LeaseInfo, LinkStats, NetworkEvent, NetworkStats, Nic, PacketDetails, PacketRow } from "../../core/api/network.ts";
+import type { BridgeInfo, CaptureInfo, LabFile, LeaseInfo, LinkStats, NetworkEvent, NetworkStats, Nic, PacketDetails, PacketRow } from "../../core/api/network.ts";
 import { EMPTY_TOPOLOGY, type Topology } from "../../core/api/network.ts";
 import type { VmRecord } from "../../core/api/vm-state.ts";
 import { BridgeError } from "./bridge.ts";
@@ -57,6 +57,10 @@ export class FakeNetwork {
       for (const end of ends) if (!switches.has(end)) throw new BridgeError("badRequest", `Trunk ${name} leads to ${end}, which does not exist`);
     for (const gateway of topology.gateways)
       if (!switches.has(gateway.switch)) throw new BridgeError("badRequest", `Gateway ${gateway.name} is on ${gateway.switch}, which does not exist`);
+    for (const bridge of topology.bridges) {
+      const other = topology.bridges.find((each) => each !== bridge && each.interface === bridge.interface);
+      if (other !== undefined) throw new BridgeError("badRequest", `Bridges ${bridge.name} and ${other.name} both lead to the host's interface ${bridge.interface}`);
+    }
     this.topology = topology;
     this.#host.changed(topology);
     return topology;
@@ -88,7 +92,7 @@ export class FakeNetwork {
         sentFrames: old.sentFrames + Math.ceil(bytes / 2100), sentBytes: old.sentBytes + Math.round(bytes * (0.2 + own / 3)),
       });
     }
-    return { links: links.flatMap((link) => this.#counts.get(link.id) ?? []), leases: this.#leases(), events: this.#events };
+    return { links: links.flatMap((link) => this.#counts.get(link.id) ?? []), leases: this.#leases(), bridges: this.#bridges(), events: this.#events };
   }
 
   startCapture(link: string): CaptureInfo {
@@ -135,8 +139,13 @@ export class FakeNetwork {
         ? { name: `trunk${this.topology.trunks.length + i + 1}`, ends: [of(trunk[0]), of(trunk[1])] as [string, string], allowed: "all" as const, cable: true }
         : { ...trunk, ends: [of(trunk.ends[0]), of(trunk.ends[1])] as [string, string] },
     );
+    const bridges = lab.bridges.map((bridge) => ({
+      name: free(bridge.name ?? bridge.interface), switch: of(bridge.switch), interface: bridge.interface, enabled: false,
+      vlans: "vlan" in bridge ? { mode: "access" as const, vlan: bridge.vlan } : { mode: "trunk" as const, allowed: bridge.trunk },
+    }));
     this.update({
       ...this.topology,
+      bridges: [...this.topology.bridges, ...bridges],
       switches: [...this.topology.switches, ...switches],
       gateways: [...this.topology.gateways, ...gateways],
       trunks: [...this.topology.trunks, ...trunks],
@@ -191,7 +200,18 @@ export class FakeNetwork {
       return { id: `trunk:${name}`, up, blocked: up && a === b, loss: faults?.loss ?? 0 };
     });
     const gateways = this.topology.gateways.map(({ name }): Link => ({ id: `gateway:${name}`, up: true, blocked: false, loss: 0 }));
-    return [...cards, ...trunks, ...gateways];
+    const bridges = this.#bridges().map(({ bridge, state }): Link => ({ id: `bridge:${bridge}`, up: state === "connected", blocked: false, loss: 0 }));
+    return [...cards, ...trunks, ...gateways, ...bridges];
+  }
+
+  /** The made-up host has one macvtap. */
+  #bridges(): BridgeInfo[] {
+    return this.topology.bridges.map(({ name, interface: at, enabled }): BridgeInfo => {
+      const common = { bridge: name, interface: at, message: "", remedy: [] };
+      if (!enabled) return { ...common, state: "off", fault: null };
+      if (at === "vmtap0") return { ...common, state: "connected", fault: null };
+      return { ...common, state: "failed", fault: "missing", message: `This host has no interface ${at}.`, remedy: [`ip link add link eth1 name ${at} type macvtap mode passthru`] };
+    });
   }
 
   #leases(): LeaseInfo[] {

@@ -8,6 +8,7 @@ import { readU16, writeU16, writeU32 } from "../wire/bytes.ts";
 import { writeEthernet } from "../wire/ethernet.ts";
 import { FakeSockets, seededRandom } from "../stack/testbed.ts";
 import { FLAP_NS } from "./cards.ts";
+import { FakeInterfaces } from "../../testkit/fake-interfaces.ts";
 import { NetworkFabric } from "./network-fabric.ts";
 
 const STEPS = Number(process.env["FABRIC_FENCE_STEPS"] ?? 4000);
@@ -31,10 +32,10 @@ test(`no frame leaves its VLAN, however the network is redrawn (${STEPS} steps, 
   const some = <T>(from: readonly T[]): T[] => from.filter(() => random() < 0.6);
   const clock = { now: 1e9, nowNs: () => clock.now };
   const fabric = new NetworkFabric({
-    clock, sockets: new FakeSockets(), tftpFiles: () => ({ open: (_, opened) => opened("not-found") }), seed: SEED,
+    clock, sockets: new FakeSockets(), interfaces: new FakeInterfaces(), tftpFiles: () => ({ open: (_, opened) => opened("not-found") }), seed: SEED,
     random32: () => Math.floor(random() * 2 ** 32), event: (level, subject, message) => assert.equal(level, "info", `${subject}: ${message}`), wake: () => undefined,
   });
-  let topology: Topology = { version: 1, switches: [], trunks: [], gateways: [], rules: [], vlanNames: {}, places: {} };
+  let topology: Topology = { version: 1, switches: [], trunks: [], gateways: [], bridges: [], rules: [], vlanNames: {}, places: {} };
   const cards: Card[] = [];
   let cardCount = 0;
   let delivered = 0;

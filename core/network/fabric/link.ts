@@ -4,7 +4,7 @@ import type { LinkFaults as FaultsConfig, LinkId } from "../../api/network.ts";
 import type { Clock } from "../../time/clock.ts";
 import { CapturePort, type FrameObserver } from "../capture/capture-port.ts";
 import { FaultPort, type LinkFaults } from "../capture/fault-port.ts";
-import type { NetPort } from "../port.ts";
+import type { Cable, NetPort } from "../port.ts";
 
 /** What all links of a network share. */
 export interface LinkHost {
@@ -51,6 +51,13 @@ export class Link {
   setFaults(faults: FaultsConfig | undefined): string | undefined {
     return this.end.setFaults(faultsOf(faults ?? {}));
   }
+}
+
+/** A cut takes the carrier from both ends, as pulling the cable does. Other faults have been checked with the topology. */
+export function setFaults(line: Link, cable: Cable, faults: FaultsConfig | undefined, isPlugged: boolean): void {
+  line.setFaults(faults);
+  const isWhole = isPlugged && faults?.cut !== true;
+  if (cable.isPlugged !== isWhole) cable.setPlugged(isWhole);
 }
 
 function faultsOf({ loss, duplication, reordering, delayMs, jitterMs, bitsPerSecond, seed }: FaultsConfig): LinkFaults {

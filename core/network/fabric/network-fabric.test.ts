@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LinkFaults, type NicConnection, Topology } from "../../api/network.ts";
 import type { NicWiring } from "../../api/network-protocol.ts";
+import { FakeInterfaces } from "../../testkit/fake-interfaces.ts";
 import { NetworkGuest } from "../../testkit/network-guest.ts";
 import { Cable } from "../port.ts";
 import { parseIpv4 } from "../wire/ipv4.ts";
 import { readU48 } from "../wire/bytes.ts";
 import { parseMac } from "../wire/ethernet.ts";
 import { FakeSockets } from "../stack/testbed.ts";
+import type { JointState } from "./bridges.ts";
 import { FLAP_NS } from "./cards.ts";
 import { NetworkFabric } from "./network-fabric.ts";
 
@@ -20,10 +22,11 @@ const GATEWAY = { name: "gw", switch: "lan", vlan: 10, network: "10.0.10.0/24" }
 function bench(drawn: object = { version: 1, switches: [{ name: "lan" }] }) {
   const clock = { now: 1e9, nowNs: () => clock.now };
   const sockets = new FakeSockets();
+  const interfaces = new FakeInterfaces();
   const events: string[] = [];
   let random = 1;
   const fabric = new NetworkFabric({
-    clock, sockets, seed: 7,
+    clock, sockets, interfaces, seed: 7,
     tftpFiles: () => ({ open: (_, opened) => opened("not-found") }),
     random32: () => (random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0),
     event: (level, subject, message) => events.push(`${level} ${subject}: ${message}`),
@@ -46,7 +49,7 @@ function bench(drawn: object = { version: 1, switches: [{ name: "lan" }] }) {
     }
   };
   const wire = (machine: string, to: NicWiring): void => assert.equal(fabric.wire(`${machine}-id/nic0`, to), undefined);
-  return { clock, sockets, events, fabric, apply, guest, pass, wire };
+  return { clock, sockets, interfaces, events, fabric, apply, guest, pass, wire };
 }
 
 test("a VLAN is a fence, and a card that moves to another is on the other side of it", () => {
@@ -282,4 +285,99 @@ test("what cannot be is refused with a sentence, and nothing changes", () => {
   for (const [topology, reason] of cases) assert.match(apply(topology) ?? "(nothing)", reason);
   assert.equal(fabric.topology, before);
   assert.equal(apply({ ...lan, gateways: [GATEWAY, { ...GATEWAY, name: "g2", switch: "s2" }] }), undefined);
+});
+
+const BRIDGE = { name: "out", switch: "lan", vlans: { mode: "access", vlan: 10 }, interface: "vmtap0", enabled: true };
+const CONNECTED: JointState = { state: "connected", fault: null, message: "", remedy: [] };
+const bridged = (more: object = {}, bridges: object[] = [BRIDGE]) => ({ version: 1, switches: [{ name: "lan" }, { name: "far" }], trunks: [{ name: "t", ends: ["lan", "far"] }], bridges, ...more });
+
+test("a bridge joins its VLAN to the host's interface both ways, and no other VLAN; spanning tree stays on its side", () => {
+  const { fabric, interfaces, guest, pass, events } = bench(bridged());
+  const inside = guest("a", 1, wiring(access(10)));
+  const outside = guest("b", 2, wiring(access(20)));
+  const joint = interfaces.joined.get("vmtap0")!;
+  inside.send(1);
+  const host = new NetworkGuest("52:54:00:00:00:99", joint.end);
+  joint.changed(CONNECTED);
+  assert.deepEqual(events, ["info out: Joined to the host's network at vmtap0."]);
+  inside.send(2);
+  outside.send(3);
+  host.send(4);
+  assert.deepEqual([host.markers(), inside.markers(), outside.markers()], [[2], [4], []]);
+  pass(10e9);
+  assert.deepEqual(host.take(), [], "no BPDU of ours");
+  const bpdu = Uint8Array.from([1, 0x80, 0xc2, 0, 0, 0, ...new Uint8Array(54)]);
+  joint.end.send(bpdu);
+  const stats = fabric.stats().links.find(({ link }) => link === "bridge:out");
+  assert.deepEqual([stats?.up, stats?.drops], [true, { filtered: 1 }]);
+  assert.deepEqual(fabric.stats().bridges, [{ bridge: "out", interface: "vmtap0", ...CONNECTED }]);
+});
+
+test("a trunk of a bridge carries its VLANs with tags", () => {
+  const { interfaces, guest } = bench(bridged({}, [{ ...BRIDGE, vlans: { mode: "trunk", allowed: [10, 20], native: 30 } }]));
+  const cards = [10, 20, 30, 40].map((vlan, i) => guest(`m${vlan}`, i + 1, wiring(access(vlan))));
+  const host = new NetworkGuest("52:54:00:00:00:99", interfaces.joined.get("vmtap0")!.end);
+  for (const [i, card] of cards.entries()) card.send(i + 1);
+  assert.deepEqual(host.take().map((frame) => [frame[12], frame[13], frame[15]]), [[0x81, 0, 10], [0x81, 0, 20], [0x88, 0xb5, 0]]);
+  host.send(5);
+  assert.deepEqual(cards.map((card) => card.markers()), [[], [], [5], []]);
+});
+
+test("a bridge that is off is joined to nothing; what is off, renamed or gone lets go of the interface", () => {
+  const { fabric, interfaces, apply, guest } = bench(bridged({}, [{ ...BRIDGE, enabled: false }]));
+  assert.deepEqual([interfaces.joined.size, fabric.stats().bridges[0]?.state], [0, "off"]);
+  assert.equal(apply(bridged()), undefined);
+  const first = interfaces.joined.get("vmtap0")!;
+  const host = new NetworkGuest("52:54:00:00:00:99", first.end);
+  assert.equal(apply(bridged({ vlanNames: { 10: "lab" } })), undefined);
+  assert.equal(interfaces.joined.get("vmtap0"), first, "what a change does not name goes on");
+  assert.equal(apply(bridged({}, [{ ...BRIDGE, switch: "far" }])), undefined);
+  const far = guest("a", 1, wiring(access(10, "far")));
+  far.send(1);
+  assert.deepEqual(host.markers(), [1], "at another switch, by the same way");
+  assert.equal(apply(bridged({}, [{ ...BRIDGE, interface: "vmtap1" }])), undefined);
+  assert.deepEqual([...interfaces.joined.keys()], ["vmtap1"]);
+  // One takes over what another lets go of.
+  assert.equal(apply(bridged({}, [{ ...BRIDGE, name: "other", interface: "vmtap1" }])), undefined);
+  assert.deepEqual([[...interfaces.joined.keys()], fabric.stats().bridges.map(({ bridge }) => bridge)], [["vmtap1"], ["other"]]);
+  assert.equal(apply(bridged({}, [])), undefined);
+  assert.equal(interfaces.joined.size, 0);
+  assert.equal(apply(bridged()), undefined);
+  fabric.close();
+  assert.equal(interfaces.joined.size, 0);
+});
+
+test("a bridge that fails is told of once, others go on, and it comes back", () => {
+  const { fabric, interfaces, events, guest } = bench(bridged());
+  const [a, b] = [guest("a", 1, wiring(access(10))), guest("b", 2, wiring(access(10)))];
+  const { changed, end } = interfaces.joined.get("vmtap0")!;
+  const failed: JointState = { state: "failed", fault: "missing", message: "This host has no interface vmtap0.", remedy: ["ip link add"] };
+  changed(failed);
+  changed(failed);
+  a.send(1);
+  assert.deepEqual([events, b.markers()], [["warning out: This host has no interface vmtap0."], [1]]);
+  assert.deepEqual(fabric.stats().bridges[0], { bridge: "out", interface: "vmtap0", ...failed });
+  const host = new NetworkGuest("52:54:00:00:00:99", end);
+  changed(CONNECTED);
+  a.send(2);
+  assert.deepEqual([host.markers(), events.length], [[2], 2]);
+});
+
+test("what would make a loop through the host's network, or speak for it, cannot be drawn", () => {
+  const { apply } = bench();
+  const other = { ...BRIDGE, name: "two", interface: "vmtap1" };
+  const at = (changes: object) => apply(bridged({}, [BRIDGE, { ...other, ...changes }]));
+  assert.match(at({}) ?? "", /Bridges out and two meet in VLAN 10/);
+  assert.match(at({ switch: "far" }) ?? "", /meet in VLAN 10/, "over the trunk");
+  assert.match(at({ switch: "far", vlans: { mode: "trunk", allowed: "all" } }) ?? "", /meet in VLAN 10/);
+  assert.match(at({ vlans: { mode: "trunk", allowed: [20], native: 10 } }) ?? "", /meet in VLAN 10/);
+  assert.match(at({ interface: "vmtap0", vlans: { mode: "access", vlan: 20 } }) ?? "", /both lead to the host's interface vmtap0/);
+  assert.match(at({ switch: "none" }) ?? "", /the switch none, which does not exist/);
+  assert.match(at({ name: "OUT" }) ?? "", /two bridges called OUT/);
+  assert.equal(at({ vlans: { mode: "access", vlan: 20 } }), undefined);
+  assert.equal(at({ enabled: false, interface: "vmtap0" }), undefined, "what is off is a drawing only");
+  assert.match(apply(bridged({ gateways: [{ ...GATEWAY, switch: "far" }] })) ?? "", /Gateway gw is in VLAN 10, which bridge out joins to the host's network/);
+  assert.equal(apply(bridged({ gateways: [{ ...GATEWAY, vlan: 20 }] })), undefined);
+  assert.equal(apply({ ...bridged({ gateways: [{ ...GATEWAY, switch: "far" }] }), trunks: [{ name: "t", ends: ["lan", "far"], allowed: [20] }] }), undefined);
+  for (const name of ["..", ".", "a/b", "", "sixteen-letters-", "a b"]) assert.equal(Topology.safeParse(bridged({}, [{ ...BRIDGE, interface: name }])).success, false, name);
 });

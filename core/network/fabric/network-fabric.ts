@@ -2,11 +2,10 @@
 // not name goes on undisturbed: a card that stays in its VLAN loses no frame, a gateway that stays keeps its connections and leases.
 // A card that is moved loses its carrier for a while, as when a cable is put into another socket, so that its guest asks for an address anew.
 // Time, sockets and chance are handed in; poll() does what is due at nextDeadlineNs().
-import { EMPTY_TOPOLOGY, type GatewayConfig, type LeaseInfo, type LinkFaults, type LinkId, type LinkStats, type Topology, type TrunkConfig } from "../../api/network.ts";
+import { EMPTY_TOPOLOGY, type BridgeInfo, type GatewayConfig, type LeaseInfo, type LinkId, type LinkStats, type Topology, type TrunkConfig } from "../../api/network.ts";
 import type { NicWiring } from "../../api/network-protocol.ts";
 import type { Clock } from "../../time/clock.ts";
 import type { FrameObserver } from "../capture/capture-port.ts";
-import type { Cable } from "../port.ts";
 import type { FaultPort } from "../capture/fault-port.ts";
 import type { HostSockets } from "../stack/host-sockets.ts";
 import { SwitchFabric, type Trunk } from "../switch/switch-fabric.ts";
@@ -15,9 +14,10 @@ import type { Switch } from "../switch/switch.ts";
 import type { GatewayEvent } from "../stack/gateway.ts";
 import { Router } from "../stack/router.ts";
 import type { TftpFiles } from "../services/tftp-files.ts";
+import { Bridges, type HostInterfaces } from "./bridges.ts";
 import { Cards, type CardStart } from "./cards.ts";
 import { GatewayNode } from "./gateway-node.ts";
-import { hashOf, Link, type LinkHost } from "./link.ts";
+import { hashOf, Link, type LinkHost, setFaults } from "./link.ts";
 import { linkStats, trunkStats } from "./link-stats.ts";
 import { topologyFault } from "./topology-check.ts";
 
@@ -28,6 +28,8 @@ const GATEWAY_MACS = 0x02_5247;
 export interface FabricHost {
   readonly clock: Clock;
   readonly sockets: HostSockets;
+  /** What bridges lead to. */
+  readonly interfaces: HostInterfaces;
   /** Of a folder on the host that TFTP serves. */
   tftpFiles(folder: string): TftpFiles;
   /** Of faults by chance: the same seed, the same faults. */
@@ -49,6 +51,7 @@ export class NetworkFabric {
   private readonly switches: SwitchFabric;
   private readonly router: Router;
   private readonly cards: Cards;
+  private readonly bridges: Bridges;
   private readonly switchMacs = new Map<string, number>();
   private readonly trunks = new Map<string, TrunkLine>();
   private readonly gateways = new Map<string, GatewayNode>();
@@ -71,7 +74,9 @@ export class NetworkFabric {
         host.wake();
       },
     };
-    this.cards = new Cards(host.clock, this.links, (name) => this.switchNamed(name));
+    const switchNamed = (name: string): Switch | undefined => this.switchNamed(name);
+    this.cards = new Cards(host.clock, this.links, switchNamed);
+    this.bridges = new Bridges(host, this.links, switchNamed);
   }
 
   get topology(): Topology {
@@ -94,6 +99,7 @@ export class NetworkFabric {
     }
     for (const config of topology.trunks) this.applyTrunk(config);
     for (const config of topology.gateways) this.applyGateway(config);
+    for (const config of topology.bridges) this.bridges.apply(config);
     this.router.setRules(topology.rules);
     this.cards.refresh();
     this.host.wake();
@@ -117,6 +123,7 @@ export class NetworkFabric {
         this.gateways.delete(name);
       } else if (next.switch !== node.config.switch) this.unplugGateway(node);
     }
+    this.bridges.dropWhatIsGone(topology.bridges);
     for (const each of this.switches.switches.filter(({ name }) => !wanted.has(name))) {
       this.cards.leave(each);
       this.switches.removeSwitch(each);
@@ -268,6 +275,7 @@ export class NetworkFabric {
   private lineOf(link: LinkId): Link | undefined {
     const [kind, name = ""] = link.split(/:(.*)/s);
     if (kind === "trunk") return this.trunks.get(name)?.line;
+    if (kind === "bridge") return this.bridges.lineOf(name);
     return kind === "gateway" ? this.gateways.get(name)?.link : this.cards.lineOf(link);
   }
 
@@ -295,30 +303,26 @@ export class NetworkFabric {
 
   // ---- sight ----
 
-  stats(): { links: LinkStats[]; leases: LeaseInfo[] } {
+  stats(): { links: LinkStats[]; leases: LeaseInfo[]; bridges: BridgeInfo[] } {
     const nowNs = this.host.clock.nowNs();
     return {
       links: [
         ...this.cards.stats(),
         ...[...this.trunks.values()].map(({ trunk, line }) => trunkStats(line, trunk)),
         ...[...this.gateways.values()].map(({ link, port }) => linkStats(link, port)),
+        ...this.bridges.stats(),
       ],
       leases: [...this.gateways.values()].flatMap((node) => node.leases(nowNs)),
+      bridges: this.bridges.infos(),
     };
   }
 
-  /** Ends all flows of the gateways. */
+  /** Ends all flows of the gateways, and lets go of the host's interfaces. */
   close(): void {
+    this.bridges.close();
     for (const { gateway } of this.gateways.values()) gateway.close();
     this.gateways.clear();
   }
-}
-
-/** A cut takes the carrier from both ends, as pulling the cable does. Other faults have been checked with the topology. */
-function setFaults(line: Link, cable: Cable, faults: LinkFaults | undefined, isPlugged: boolean): void {
-  line.setFaults(faults);
-  const isWhole = isPlugged && faults?.cut !== true;
-  if (cable.isPlugged !== isWhole) cable.setPlugged(isWhole);
 }
 
 /** An address that follows from the name, or the next one that is free. */

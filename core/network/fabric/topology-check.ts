@@ -1,6 +1,7 @@
 // Whether a drawn network can be: the first thing that is wrong with it as a sentence for the user. A topology comes from files and
 // dialogs; its form has been checked by its schema, what its parts say of each other is checked here.
 import type { GatewayConfig, Topology, TrunkConfig } from "../../api/network.ts";
+import { bridgeFault } from "./bridge-check.ts";
 import { equalOctets } from "../stack/octets.ts";
 import { addressAt, formatIp, inPrefix, type IpPrefix, parseIp, parsePrefix } from "../stack/address.ts";
 
@@ -11,8 +12,8 @@ const MASK_MAX = 29;
 const OWN_PORTS: Readonly<Record<"tcp" | "udp", readonly number[]>> = { tcp: [53], udp: [53, 67, 69] };
 
 export function topologyFault(topology: Topology): string | undefined {
-  const { switches, trunks, gateways } = topology;
-  const double = twice("switches", switches) ?? twice("trunks", trunks) ?? twice("gateways", gateways);
+  const { switches, trunks, gateways, bridges } = topology;
+  const double = twice("switches", switches) ?? twice("trunks", trunks) ?? twice("gateways", gateways) ?? twice("bridges", bridges);
   if (double !== undefined) return double;
   const names = new Set(switches.map((each) => each.name));
   for (const trunk of trunks) {
@@ -23,7 +24,7 @@ export function topologyFault(topology: Topology): string | undefined {
     const fault = names.has(gateway.switch) ? gatewayFault(gateway) : `Gateway ${gateway.name} is at the switch ${gateway.switch}, which does not exist.`;
     if (fault !== undefined) return fault;
   }
-  return meetingFault(gateways, trunks) ?? forwardFault(gateways) ?? ruleFault(topology);
+  return bridgeFault(topology) ?? meetingFault(gateways, trunks) ?? forwardFault(gateways) ?? ruleFault(topology);
 }
 
 function twice(kind: string, things: readonly { name: string }[]): string | undefined {
