@@ -17,7 +17,8 @@ import { STATUS_INTERRUPTED, STATUS_TIMEOUT, STATUS_TRIPLE_FAULT } from "./foreg
 import { networkOf } from "./joined.ts";
 import { readJsonFile } from "./json-file.ts";
 import { LineOutlet } from "./line-outlet.ts";
-import { connectionOf, faultsOf } from "./link.ts";
+import { faultsOf } from "./link.ts";
+import { bridgeText, connectionOf } from "./net.ts";
 import { demoGuest } from "./run.ts";
 
 type Start = Omit<VmWorkerStart, "control" | "screen">;
@@ -25,8 +26,10 @@ type Start = Omit<VmWorkerStart, "control" | "screen">;
 export interface LabRunOptions {
   file: string;
   timeoutSeconds?: number;
-  /** Folder for `name.0.pcapng` of each card and `name.gateway.pcapng` of each gateway's port. */
+  /** Folder for `name.0.pcapng` of each card, `name.gateway.pcapng` of each gateway's port and `name.bridge.pcapng` of each bridge's. */
   captureFolder?: string;
+  /** Whether the lab's bridges are joined to the host's network. */
+  allowsBridges: boolean;
   json: boolean;
 }
 
@@ -51,11 +54,22 @@ export async function runLab(o: LabRunOptions, library: VmLibrary, host: CliHost
   if (o.captureFolder !== undefined) mkdirSync(o.captureFolder, { recursive: true });
   const network = networkOf(null, host);
   try {
-    await network.update(labTopology(lab, (path) => resolve(folder, path)));
+    const topology = labTopology(lab, (path) => resolve(folder, path));
+    await network.update({ ...topology, bridges: topology.bridges.map((each) => ({ ...each, enabled: o.allowsBridges })) });
+    await tellOfBridges(network, o.allowsBridges, host);
     return await new LabRun(o, parts, network, host).run();
   } finally {
     await network.close();
     for (const { lock } of parts) lock?.release();
+  }
+}
+
+/** Says what will not be joined, and what to do about it. */
+async function tellOfBridges(network: VirtualNetwork, isAllowed: boolean, { streams }: CliHost): Promise<void> {
+  for (const bridge of await network.bridges()) {
+    const at = `Bridge ${bridge.bridge} to the host's interface ${bridge.interface} is`;
+    if (!isAllowed) streams.stderr.write(`ringfence: ${at} not connected: --allow-bridge lets the machines of this lab into the host's network.\n`);
+    else if (bridge.state === "failed") streams.stderr.write(`ringfence: ${at} ${bridgeText(bridge)}\n`);
   }
 }
 
@@ -145,8 +159,9 @@ class LabRun {
     let captures: CaptureInfo[];
     try {
       const ends: Promise<Outcome>[] = [];
-      const { gateways } = await this.network.get();
+      const { gateways, bridges } = await this.network.get();
       for (const { name } of gateways) await this.capture(`gateway:${name}`, `${name}.gateway`);
+      for (const { name } of bridges) await this.capture(`bridge:${name}`, `${name}.bridge`);
       for (const part of this.parts) ends.push((await this.start(part)).outcome);
       typed.begin();
       outcomes = await Promise.all(ends);

@@ -137,6 +137,10 @@ test("the network of a library is drawn, listed, broken and exported by commands
   assert.match(shown, /trunk 10,20: web\/nic1/);
   assert.match(await does("link", "list"), /web\/nic1 +s2 trunk 10,20 +e1000 52:54:00/);
   assert.deepEqual(JSON.parse(await does("fault", "list", "--json")), [{ link: "s1-s2", faults: { loss: 0.05, delayMs: 20 } }]);
+  await does("net", "add-bridge", "s2", "30", "vmtap0");
+  assert.match(await does("net", "show"), /VLAN 30: bridge vmtap0 to the host's interface vmtap0, (not connected: \S.*|on)\n/);
+  await does("net", "bridge", "vmtap0", "off");
+  assert.match(await does("net", "show"), /bridge vmtap0 to the host's interface vmtap0, off\n/);
   const exported = LabFile.parse(JSON.parse(await does("lab", "export")));
   assert.equal(exported.machines[0]?.nics.length, 2);
   assert.equal(exported.gateways[0]?.name, "s1-10");
@@ -157,12 +161,17 @@ test("the network of a library is drawn, listed, broken and exported by commands
   const path = join(folder, "web.pcapng");
   assert.equal(await does("capture", "web", path), "up\n");
   assert.ok(existsSync(path));
+  await does("net", "add-bridge", "s2", "trunk:40,50", "vmtap5");
   for (const [args, message] of [
     [["net", "add-switch", "s2"], /two switches called s2/],
     [["link", "connect", "web", "nowhere", "1"], /no switch "nowhere"/],
     [["link", "connect", "web", "s2", "5000"], /whole number from 1 to 4094/],
     [["fault", "set", "web", "loss=2"], /loss/],
     [["fault", "set", "web", "gloss=2"], /one of loss/],
+    [["net", "add-bridge", "s2", "10", "../tap"], /interface: An interface of the host has a name/],
+    [["net", "add-bridge", "s2", "40", "vmtap6"], /Bridges vmtap5 and vmtap6 meet in VLAN 40/],
+    [["net", "bridge", "vmtap5", "perhaps"], /on or off, not "perhaps"/],
+    [["net", "bridge", "nobody", "on"], /no bridge "nobody"/],
     [["net", "frobnicate"], /net needs one of/],
     [["net", "add-gateway", "s2", "10", "10.0.10.1/24", "--name", "g"], /is an address within a network/],
   ] as const) {

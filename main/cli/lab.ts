@@ -18,12 +18,13 @@ export async function lab(args: string[], host: CliHost): Promise<number> {
 }
 
 async function run(args: string[], host: CliHost): Promise<number> {
-  const { values, positionals } = parse(args, { ...LIBRARY_OPTIONS, timeout: { type: "string" }, capture: { type: "string" } });
+  const { values, positionals } = parse(args, { ...LIBRARY_OPTIONS, timeout: { type: "string" }, capture: { type: "string" }, "allow-bridge": { type: "boolean" } });
   const [file, ...more] = positionals;
   if (file === undefined || more.length > 0) throw new UsageError("lab run needs one lab file.");
   const options = {
     file: resolve(file),
     json: values.json === true,
+    allowsBridges: values["allow-bridge"] === true,
     ...(values.timeout === undefined ? {} : { timeoutSeconds: seconds(values.timeout, "timeout") }),
     ...(values.capture === undefined ? {} : { captureFolder: resolve(values.capture) }),
   };
@@ -51,6 +52,10 @@ async function importFrom(args: string[], host: CliHost): Promise<number> {
   const found = readLab(path);
   return withNetwork(values, host, async ({ hypervisor, network }) => {
     const ids = await createLab(hypervisor, network, found, dirname(path));
+    const { bridges } = await network.get();
+    for (const { name, interface: to } of bridges.slice(bridges.length - found.bridges.length)) {
+      host.streams.stderr.write(`ringfence: Bridge ${name} to the host's interface ${to} is off; "net bridge ${name} on" lets machines into the host's network.\n`);
+    }
     return values.json ? printJson(host, { ids }) : print(host, ids.join("\n"));
   });
 }

@@ -6,9 +6,9 @@ import { setLinkFaults } from "../../core/hypervisor/lab.ts";
 import { makeMac } from "../../core/hypervisor/lab-file.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import type { CliHost } from "./cli.ts";
-import { parse, UsageError, wholeNumber } from "./command-line.ts";
+import { parse, UsageError } from "./command-line.ts";
 import { LIBRARY_OPTIONS, matching, print, printJson } from "./machines.ts";
-import { check, vlansOf } from "./net.ts";
+import { check, connectionOf } from "./net.ts";
 import { type NetworkLibrary, withNetwork } from "./network-library.ts";
 
 const LINK_USAGE = "link needs list, add MACHINE [SWITCH VLAN], remove CARD, connect CARD SWITCH VLAN, disconnect CARD, plug LINK or unplug LINK.";
@@ -81,13 +81,6 @@ export function faultsOf(settings: readonly string[]): LinkFaults {
     return [key, Number(value)] as const;
   });
   return check(LinkFaults as z.ZodType<LinkFaults>, Object.fromEntries(pairs));
-}
-
-/** "VLAN", or "trunk:10,20" with the VLAN of frames without a tag. */
-export function connectionOf(at: string, where: string, native?: string): NonNullable<Nic["connection"]> {
-  const trunk = /^trunk:(.+)$/.exec(where)?.[1];
-  if (trunk === undefined) return { switch: at, vlans: { mode: "access", vlan: wholeNumber(where, "VLAN", 1, 4094) } };
-  return { switch: at, vlans: { mode: "trunk", allowed: vlansOf(trunk), ...(native === undefined ? {} : { native: wholeNumber(native, "native", 1, 4094) }) } };
 }
 
 async function cards({ library }: NetworkLibrary): Promise<Card[]> {

@@ -1,7 +1,7 @@
 // `ringfence net`: the switches, trunks, gateways and rules of a library, as they are drawn in the app.
 import type { z } from "zod";
-import { FirewallRule, GatewayConfig, PortForward, SwitchConfig, type Topology, TrunkConfig } from "../../core/api/network.ts";
-import { freeName } from "../../core/hypervisor/lab-file.ts";
+import { BridgeConfig, type BridgeInfo, FirewallRule, GatewayConfig, type Nic, PortForward, type PortVlans, SwitchConfig, type Topology, TrunkConfig } from "../../core/api/network.ts";
+import { freeName, netName } from "../../core/hypervisor/lab-file.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
 import type { CliHost } from "./cli.ts";
 import { parse, UsageError, wholeNumber } from "./command-line.ts";
@@ -18,6 +18,7 @@ const OPTIONS = {
   forward: { type: "string", multiple: true },
   protocol: { type: "string" },
   port: { type: "string" },
+  native: { type: "string" },
 } as const;
 type Values = ReturnType<typeof parse<typeof OPTIONS>>["values"];
 
@@ -49,6 +50,22 @@ const EDITS: Readonly<Record<string, { args: string; edit: Edit }>> = {
       return { ...topology, gateways: [...topology.gateways, check(GatewayConfig, gateway)] };
     },
   },
+  "add-bridge": {
+    args: "SWITCH VLAN INTERFACE",
+    edit: (topology, [at = "", where = "", to = ""], values) => {
+      const name = values.name ?? freeName(netName(to), new Set(topology.bridges.map((each) => each.name.toLowerCase())));
+      // Who types this wants it.
+      return { ...topology, bridges: [...topology.bridges, check(BridgeConfig, { name, ...connectionOf(at, where, values.native), interface: to, enabled: true })] };
+    },
+  },
+  bridge: {
+    args: "NAME on|off",
+    edit: (topology, [name, state]) => {
+      if (state !== "on" && state !== "off") throw new UsageError(`A bridge is turned on or off, not "${state}".`);
+      if (!topology.bridges.some((each) => each.name === name)) throw new VmError("notFound", `There is no bridge "${name}".`);
+      return { ...topology, bridges: topology.bridges.map((each) => (each.name === name ? { ...each, enabled: state === "on" } : each)) };
+    },
+  },
   allow: {
     args: "GATEWAY GATEWAY",
     edit: (topology, [from, to], { protocol, port }) => {
@@ -78,7 +95,8 @@ export async function net(args: string[], host: CliHost): Promise<number> {
 async function show({ network, hypervisor }: NetworkLibrary, values: LibraryValues, host: CliHost): Promise<number> {
   const topology = await network.get();
   const machines = (await hypervisor.list()).flatMap(({ id, config }) => (config ? [{ id, name: config.name, nics: config.nics }] : []));
-  if (values.json) return printJson(host, { topology, machines });
+  const bridges = await network.bridges();
+  if (values.json) return printJson(host, { topology, machines, bridges });
   const lines: string[] = [];
   for (const { name } of topology.switches) {
     lines.push(`switch ${name}`);
@@ -90,12 +108,13 @@ async function show({ network, hypervisor }: NetworkLibrary, values: LibraryValu
       lines.push(`  VLAN ${each.vlan}: gateway ${each.name}, ${[each.network, each.network6].filter(Boolean).join(", ")}${each.nat ? ", NAT" : ""}`);
       for (const { protocol, hostAddress, hostPort, guest, guestPort } of each.forwards) lines.push(`    ${protocol} ${hostAddress}:${hostPort} to ${guest}:${guestPort}`);
     }
+    for (const { name: bridge, vlans, interface: to } of topology.bridges.filter((each) => each.switch === name)) {
+      lines.push(`  ${vlansText(vlans)}: bridge ${bridge} to the host's interface ${to}, ${bridgeText(bridges.find((each) => each.bridge === bridge))}`);
+    }
     for (const machine of machines) {
       for (const { id, mac, connection, cable } of machine.nics) {
         if (connection?.switch !== name) continue;
-        const { vlans } = connection;
-        const where = vlans.mode === "access" ? `VLAN ${vlans.vlan}` : `trunk ${vlans.allowed === "all" ? "all" : vlans.allowed.join(",")}`;
-        lines.push(`  ${where}: ${machine.name}/${id} ${mac}${cable ? "" : ", unplugged"}`);
+        lines.push(`  ${vlansText(connection.vlans)}: ${machine.name}/${id} ${mac}${cable ? "" : ", unplugged"}`);
       }
     }
   }
@@ -103,11 +122,33 @@ async function show({ network, hypervisor }: NetworkLibrary, values: LibraryValu
   return print(host, lines.length > 0 ? lines.join("\n") : "The network is empty.");
 }
 
+function vlansText(vlans: PortVlans): string {
+  return vlans.mode === "access" ? `VLAN ${vlans.vlan}` : `trunk ${vlans.allowed === "all" ? "all" : vlans.allowed.join(",")}`;
+}
+
+/** How it stands, and below it what an administrator does about it. */
+export function bridgeText(info: BridgeInfo | undefined): string {
+  switch (info?.state) {
+    case undefined:
+    case "off":
+      return "off";
+    case "failed":
+      return [`not connected: ${info.message}`, ...remedyOf(info)].join("\n    ");
+    default:
+      return "on";
+  }
+}
+
+/** Told in full wherever something is wrong, so that nobody has to look for it. */
+function remedyOf({ remedy }: BridgeInfo): string[] {
+  return remedy.length === 0 ? [] : ["As administrator:", ...remedy.map((line) => `  ${line}`)];
+}
+
 /** A switch goes with what is joined to it; its machines' cards stay, without carrier. */
 function without(topology: Topology, name: string): Topology {
-  const { switches, trunks, gateways, rules } = topology;
+  const { switches, trunks, gateways, bridges, rules } = topology;
   const named = (each: { name: string }) => each.name === name;
-  if (![...switches, ...trunks, ...gateways].some(named)) throw new VmError("notFound", `There is no switch, trunk or gateway "${name}".`);
+  if (![...switches, ...trunks, ...gateways, ...bridges].some(named)) throw new VmError("notFound", `There is no switch, trunk, gateway or bridge "${name}".`);
   const isSwitch = switches.some(named);
   const gone = new Set(gateways.filter((each) => named(each) || (isSwitch && each.switch === name)).map((each) => each.name));
   return {
@@ -115,12 +156,20 @@ function without(topology: Topology, name: string): Topology {
     switches: switches.filter((each) => !named(each)),
     trunks: trunks.filter((each) => !named(each) && !(isSwitch && each.ends.includes(name))),
     gateways: gateways.filter((each) => !gone.has(each.name)),
+    bridges: bridges.filter((each) => !named(each) && !(isSwitch && each.switch === name)),
     rules: rules.filter(({ from, to }) => !gone.has(from) && !gone.has(to)),
   };
 }
 
+/** "VLAN", or "trunk:10,20" with the VLAN of frames without a tag. */
+export function connectionOf(at: string, where: string, native?: string): NonNullable<Nic["connection"]> {
+  const trunk = /^trunk:(.+)$/.exec(where)?.[1];
+  if (trunk === undefined) return { switch: at, vlans: { mode: "access", vlan: wholeNumber(where, "VLAN", 1, 4094) } };
+  return { switch: at, vlans: { mode: "trunk", allowed: vlansOf(trunk), ...(native === undefined ? {} : { native: wholeNumber(native, "native", 1, 4094) }) } };
+}
+
 /** "10,20" or "all". */
-export function vlansOf(text: string): number[] | "all" {
+function vlansOf(text: string): number[] | "all" {
   return text === "all" ? "all" : text.split(",").map((vlan) => wholeNumber(vlan, "VLANs", 1, 4094));
 }
 

@@ -52,12 +52,20 @@ delete MACHINE            Move it to the trash.
   create and delete need the library for themselves: they are refused while the app has it open.
 
 capture CARD FILE         As start, and what passes on the card goes to FILE as pcapng. CARD is MACHINE/nic0, or MACHINE for its first.
-net show                  The network: switches, trunks, gateways, and which cards are where.
+net show                  The network: switches, trunks, gateways, bridges and how they stand, and which cards are where.
 net add-switch NAME; net add-trunk SWITCH SWITCH [--name NAME] [--allowed 10,20]
 net add-gateway SWITCH VLAN NETWORK [--name NAME] [--nat] [--network6 NETWORK] [--domain NAME] [--forward tcp:2222:GUEST:22]
                           NETWORK is written as 10.0.10.0/24. A gateway gives addresses and names.
 net allow GATEWAY GATEWAY [--protocol tcp] [--port 80]   lets what begins in the first one's network reach the second's
-net remove NAME           A switch (with what is joined to it), a trunk or a gateway.
+net add-bridge SWITCH VLAN INTERFACE [--name NAME] [--native VLAN]; net bridge NAME on|off
+                          Joins a VLAN (or trunk:10,20) to the host's own network, on Linux, through a macvtap interface. An administrator
+                          makes one like this, once (vmtap0 is its name, br0 a bridge of the host's, ada the user):
+                            ip link add vmtap0-a type veth peer name vmtap0-b
+                            ip link set vmtap0-a master br0 up; ip link set vmtap0-b up
+                            ip link add link vmtap0-b name vmtap0 type macvtap mode passthru; ip link set vmtap0 up
+                            chown ada /dev/tap$(cat /sys/class/net/vmtap0/ifindex)
+                          A network card that the host can spare does in place of vmtap0-b, without the first two lines.
+net remove NAME           A switch (with what is joined to it), a trunk, a gateway or a bridge.
 link list                 Cards and trunks, and what they are joined to.
 link add MACHINE [SWITCH VLAN] [--model virtio|e1000|ne2000]; link remove CARD
 link connect CARD SWITCH VLAN    or trunk:10,20 or trunk:all for VLAN, with [--native VLAN]; link disconnect CARD
@@ -74,7 +82,8 @@ lab run FILE              Boot the machines of a lab file, joined by its network
                           The file is described by assets/lab.schema.json.
   --timeout SECONDS       give up after so long
   --capture DIR           write what passes on each network card into DIR as NAME.0.pcapng, NAME.1.pcapng, ...,
-                          and at each gateway's port as NAME.gateway.pcapng
+                          and at each gateway's port as NAME.gateway.pcapng, at each bridge's as NAME.bridge.pcapng
+  --allow-bridge          join the lab's bridges to the host's network: its machines are in it then, with whatever they send
   --library DIR           where machines are that the file names by "vm"
   --json                  each line as {"machine", "line"}, and how it ended as the last
   Status: 0 all powered off, 124 timeout, 125 a triple fault, 1 a machine that could not start or go on, 2 wrong usage.
