@@ -5,6 +5,7 @@ import { VirtualNetwork } from "../../core/hypervisor/network.ts";
 import { NetworkFile } from "../../core/hypervisor/network-file.ts";
 import type { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import { newControl } from "../../core/hypervisor/vm-thread.ts";
+import { tellOfBridges } from "./bridge-state.ts";
 import type { CliHost } from "./cli.ts";
 import { type ForegroundOptions, runInForeground } from "./foreground.ts";
 
@@ -20,6 +21,7 @@ export interface JoinedMachine {
 /** Gives the exit status. The network is closed at the end. */
 export async function runJoined(network: VirtualNetwork, { id, name, nics, capture }: JoinedMachine, options: ForegroundOptions): Promise<number> {
   try {
+    await tellOfBridges(network, options.streams);
     const control = newControl();
     const cards: NicStart[] = [];
     for (const nic of nics) cards.push(await network.attach(id, name, nic, control));

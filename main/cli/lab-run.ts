@@ -11,6 +11,7 @@ import { type VirtualNetwork, wiringOf } from "../../core/hypervisor/network.ts"
 import { messageOf, VmError } from "../../core/hypervisor/vm-error.ts";
 import type { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import { newControl, type ThreadEnd, VmThread } from "../../core/hypervisor/vm-thread.ts";
+import { tellOfBridges } from "./bridge-state.ts";
 import type { CliHost } from "./cli.ts";
 import { UsageError } from "./command-line.ts";
 import { STATUS_INTERRUPTED, STATUS_TIMEOUT, STATUS_TRIPLE_FAULT } from "./foreground.ts";
@@ -18,7 +19,7 @@ import { networkOf } from "./joined.ts";
 import { readJsonFile } from "./json-file.ts";
 import { LineOutlet } from "./line-outlet.ts";
 import { faultsOf } from "./link.ts";
-import { bridgeText, connectionOf } from "./net.ts";
+import { connectionOf } from "./net.ts";
 import { demoGuest } from "./run.ts";
 
 type Start = Omit<VmWorkerStart, "control" | "screen">;
@@ -56,20 +57,16 @@ export async function runLab(o: LabRunOptions, library: VmLibrary, host: CliHost
   try {
     const topology = labTopology(lab, (path) => resolve(folder, path));
     await network.update({ ...topology, bridges: topology.bridges.map((each) => ({ ...each, enabled: o.allowsBridges })) });
-    await tellOfBridges(network, o.allowsBridges, host);
+    if (o.allowsBridges) await tellOfBridges(network, host.streams);
+    else {
+      for (const { name, interface: to } of topology.bridges) {
+        host.streams.stderr.write(`ringfence: Bridge ${name} to the host's interface ${to} is off: --allow-bridge lets the machines of this lab into the host's network.\n`);
+      }
+    }
     return await new LabRun(o, parts, network, host).run();
   } finally {
     await network.close();
     for (const { lock } of parts) lock?.release();
-  }
-}
-
-/** Says what will not be joined, and what to do about it. */
-async function tellOfBridges(network: VirtualNetwork, isAllowed: boolean, { streams }: CliHost): Promise<void> {
-  for (const bridge of await network.bridges()) {
-    const at = `Bridge ${bridge.bridge} to the host's interface ${bridge.interface} is`;
-    if (!isAllowed) streams.stderr.write(`ringfence: ${at} not connected: --allow-bridge lets the machines of this lab into the host's network.\n`);
-    else if (bridge.state === "failed") streams.stderr.write(`ringfence: ${at} ${bridgeText(bridge)}\n`);
   }
 }
 

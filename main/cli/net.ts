@@ -1,8 +1,9 @@
 // `ringfence net`: the switches, trunks, gateways and rules of a library, as they are drawn in the app.
 import type { z } from "zod";
-import { BridgeConfig, type BridgeInfo, FirewallRule, GatewayConfig, type Nic, PortForward, type PortVlans, SwitchConfig, type Topology, TrunkConfig } from "../../core/api/network.ts";
+import { BridgeConfig, FirewallRule, GatewayConfig, type Nic, PortForward, type PortVlans, SwitchConfig, type Topology, TrunkConfig } from "../../core/api/network.ts";
 import { freeName, netName } from "../../core/hypervisor/lab-file.ts";
 import { VmError } from "../../core/hypervisor/vm-error.ts";
+import { bridgeText } from "./bridge-state.ts";
 import type { CliHost } from "./cli.ts";
 import { parse, UsageError, wholeNumber } from "./command-line.ts";
 import { LIBRARY_OPTIONS, type LibraryValues, print, printJson } from "./machines.ts";
@@ -124,24 +125,6 @@ async function show({ network, hypervisor }: NetworkLibrary, values: LibraryValu
 
 function vlansText(vlans: PortVlans): string {
   return vlans.mode === "access" ? `VLAN ${vlans.vlan}` : `trunk ${vlans.allowed === "all" ? "all" : vlans.allowed.join(",")}`;
-}
-
-/** How it stands, and below it what an administrator does about it. */
-export function bridgeText(info: BridgeInfo | undefined): string {
-  switch (info?.state) {
-    case undefined:
-    case "off":
-      return "off";
-    case "failed":
-      return [`not connected: ${info.message}`, ...remedyOf(info)].join("\n    ");
-    default:
-      return "on";
-  }
-}
-
-/** Told in full wherever something is wrong, so that nobody has to look for it. */
-function remedyOf({ remedy }: BridgeInfo): string[] {
-  return remedy.length === 0 ? [] : ["As administrator:", ...remedy.map((line) => `  ${line}`)];
 }
 
 /** A switch goes with what is joined to it; its machines' cards stay, without carrier. */

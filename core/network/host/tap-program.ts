@@ -12,6 +12,8 @@ import { RECORD_HEADER_BYTES, RECORD_MAX_BYTES, RecordReader, writeRecordLength 
 /** Reads that fail one after another: the device has gone for good. A single packet that the kernel cannot describe fails, too. */
 const FAILURES_MAX = 64;
 
+const SLEEP = new Int32Array(new SharedArrayBuffer(4));
+
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
@@ -46,12 +48,17 @@ function readForEver(device: number): never {
   }
 }
 
-/** Standard output blocks; whoever has closed it needs nothing any more. */
+/** Waits until all is taken; whoever has closed standard output needs nothing any more. */
 function say(bytes: Uint8Array): void {
-  try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
-  } catch (error) {
-    end(codeOf(error));
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(1, bytes, at);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== "EAGAIN") end(code);
+      // Somebody has made it one that does not block.
+      Atomics.wait(SLEEP, 0, 0, 1);
+    }
   }
 }
 
@@ -74,7 +81,8 @@ function serve(path: string, numbers: string): void {
     closeSync(device);
     end("ENXIO");
   }
-  const reader = new Worker(new URL(import.meta.url), { workerData: { device } });
+  // With streams of its own: joining them to ours would take the blocking from standard output.
+  const reader = new Worker(new URL(import.meta.url), { workerData: { device }, stdout: true, stderr: true });
   reader.on("error", (error) => end(codeOf(error)));
   const records = new RecordReader();
   const write = (record: Uint8Array): void => {
