@@ -168,6 +168,42 @@ describe("networks", { skip, concurrency: false }, () => {
       await page.getByTestId("gateway-office").waitFor();
     }));
 
+  test("a bridge to the host's network is added, named, turned on by keyboard, and says what is wrong", () =>
+    withPage(site, { scenario: "lab" }, async (page) => {
+      await openNetworks(page);
+      await page.getByTestId("net-add").focus();
+      await page.keyboard.press("Enter");
+      await page.getByTestId("add-bridge").click();
+      const state = (wanted: string) => page.locator(`[data-testid=bridge-state][data-state=${wanted}]`).waitFor();
+      await state("off");
+      await page.getByTestId("bridge-bridge1").getByText("Not connected").waitFor();
+      await page.getByTestId("bridge-interface").fill("eth7");
+      await page.keyboard.press("Enter");
+      await page.getByTestId("bridge-enabled").focus();
+      await page.keyboard.press("Space");
+      await state("failed");
+      await page.getByTestId("bridge-state").getByText("The host has no interface eth7.").waitFor();
+      await page.getByTestId("bridge-state").getByText("type macvtap").waitFor();
+      assert.deepEqual(await axeViolations(page), [], "a bridge that cannot connect");
+      await page.getByTestId("bridge-interface").fill("../x");
+      await page.keyboard.press("Enter");
+      await page.getByText('"../x" cannot be the name of an interface').first().waitFor();
+      await page.getByTestId("bridge-interface").fill("vmtap0");
+      await page.keyboard.press("Enter");
+      await state("connected");
+      await page.getByTestId("net-view").locator("label").nth(1).click();
+      await page.getByTestId("row-bridge-bridge1").getByText("vmtap0").waitFor();
+    }));
+
+  test("a lab from elsewhere has its bridges off", () =>
+    withPage(site, { scenario: "lab" }, async (page) => {
+      await openNetworks(page);
+      const lab = { machines: [{ name: "dave", nics: [{ switch: "x", vlan: 5 }] }], switches: [{ name: "x" }], bridges: [{ name: "out", switch: "x", vlan: 5, interface: "vmtap0" }] };
+      await page.getByTestId("lab-file").setInputFiles({ name: "lab.json", mimeType: "application/json", buffer: Buffer.from(JSON.stringify(lab)) });
+      await page.getByText("It is off until you turn it on.").first().waitFor();
+      await page.getByTestId("bridge-out").getByText("Not connected").waitFor();
+    }));
+
   test("a lab is loaded from a file and saved as one, the drawing as a picture; what is no lab is refused", () =>
     withPage(site, { scenario: "lab" }, async (page) => {
       await openNetworks(page);

@@ -2,7 +2,7 @@
 // looks; a link that says nothing for a while is taken for silent. What an edit shows ahead of the app is laid over until the
 // app has it.
 import { createStore } from "zustand/vanilla";
-import type { CaptureInfo, LeaseInfo, LinkStats, NetworkEvent, NetworkStats, Nic, PacketRow, Topology } from "../../core/api/network.ts";
+import type { BridgeInfo, CaptureInfo, LeaseInfo, LinkStats, NetworkEvent, NetworkStats, Nic, PacketRow, Topology } from "../../core/api/network.ts";
 import { EMPTY_TOPOLOGY } from "../../core/api/network.ts";
 import type { Bridge } from "../bridge/bridge.ts";
 
@@ -26,6 +26,8 @@ export interface NetworkState {
   links: Readonly<Record<string, LinkStats>>;
   rates: Readonly<Record<string, Rate>>;
   leases: readonly LeaseInfo[];
+  /** How bridges to the host's network stand. */
+  bridges: readonly BridgeInfo[];
   events: readonly NetworkEvent[];
   captures: Readonly<Record<string, LiveCapture>>;
   /** The capture that is shown. */
@@ -43,7 +45,7 @@ export type NetworkStore = ReturnType<typeof createNetworkStore>;
 
 export function createNetworkStore() {
   return createStore<NetworkState>(() => ({
-    loaded: false, topology: EMPTY_TOPOLOGY, links: {}, rates: {}, leases: [], events: [], captures: {}, shownCapture: null, ahead: {}, edits: 0,
+    loaded: false, topology: EMPTY_TOPOLOGY, links: {}, rates: {}, leases: [], bridges: [], events: [], captures: {}, shownCapture: null, ahead: {}, edits: 0,
   }));
 }
 
@@ -110,7 +112,7 @@ export function watchNetwork(store: NetworkStore, bridge: Bridge, now = () => Da
       else if (before[link.link] !== undefined) rates[link.link] = { received: 0, sent: 0, framesPerSecond: 0 };
       counted.set(link.link, time);
     }
-    store.setState({ links, rates, leases: stats.leases, events: stats.events });
+    store.setState({ links, rates, leases: stats.leases, bridges: stats.bridges, events: stats.events });
   };
   const start = (): void => {
     bridge.call("net.watch", {}).then(take, () => {});

@@ -13,6 +13,8 @@ interface Props {
   label: string;
   /** The label is for screen readers only. */
   isBare?: boolean;
+  /** It leads somewhere in any case. */
+  isJoined?: boolean;
   testId?: string;
 }
 
@@ -20,7 +22,7 @@ interface Props {
 export const connectionValue = (connection: NicConnection | null): string =>
   connection === null ? "none" : connection.vlans.mode === "access" ? `${connection.switch}/${connection.vlans.vlan}` : `${connection.switch}/trunk`;
 
-export function ConnectSelect({ doc, value, onChange, label, isBare = false, testId }: Props) {
+export function ConnectSelect({ doc, value, onChange, label, isBare = false, isJoined = false, testId }: Props) {
   const { t } = useTranslation();
   const choose = (chosen: string | null): void => {
     if (chosen === null || chosen === connectionValue(value)) return;
@@ -35,7 +37,7 @@ export function ConnectSelect({ doc, value, onChange, label, isBare = false, tes
     <Select
       {...(isBare ? { "aria-label": label } : { label })}
       data={[
-        { value: "none", label: t("net.nowhere") },
+        ...(isJoined ? [] : [{ value: "none", label: t("net.nowhere") }]),
         ...doc.topology.switches.map(({ name }) => ({
           group: name,
           items: [

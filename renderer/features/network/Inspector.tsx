@@ -13,6 +13,7 @@ import { startCapture } from "./network-actions.ts";
 import { NumberField, TextField } from "./CommitField.tsx";
 import { ConnectSelect } from "./ConnectSelect.tsx";
 import { addNic, connectNic, parseVlans, removeTrunk, setCable, setFaults, setRules, setTrunk, vlansText } from "./edits.ts";
+import { BridgeInspector } from "./BridgeInspector.tsx";
 import { GatewayInspector } from "./GatewayInspector.tsx";
 import { FaultFields, LinkCounters } from "./LinkFields.tsx";
 import { linkTitle } from "./link-text.ts";
@@ -92,6 +93,11 @@ function useShown(): Shown {
   if (gatewayName !== null) {
     const gateway = doc.topology.gateways.find((g) => g.name === gatewayName);
     return gateway === undefined ? nothing : { title: gateway.name, kind: t("net.gateway"), body: <GatewayInspector gateway={gateway} /> };
+  }
+  const bridgeName = selected.startsWith("bridge:") ? rest : selected.startsWith("link:bridge:") ? selected.slice(12) : null;
+  if (bridgeName !== null) {
+    const bridge = doc.topology.bridges.find((b) => b.name === bridgeName);
+    return bridge === undefined ? nothing : { title: bridge.name, kind: t("net.bridge"), body: <BridgeInspector bridge={bridge} /> };
   }
   if (selected.startsWith("link:trunk:")) {
     const trunk = doc.topology.trunks.find((item) => `link:trunk:${item.name}` === selected);

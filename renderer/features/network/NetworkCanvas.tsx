@@ -8,13 +8,14 @@ import { ActionIcon, Tooltip } from "@mantine/core";
 import type { MouseEvent as ReactMouseEvent } from "react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useNetwork } from "../../app/services.ts";
 import type { NodeData } from "./canvas-nodes.tsx";
 import { handlesOf, NODE_TYPES } from "./canvas-nodes.tsx";
 import type { End } from "./drawn-connection.ts";
 import { endOf } from "./drawn-connection.ts";
 import { setPlaces } from "./edits.ts";
 import { LinkEdge } from "./LinkEdge.tsx";
-import { linkTitle } from "./link-text.ts";
+import { bridgeState, linkTitle } from "./link-text.ts";
 import { vlanName } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 import type { Point, Scene, SceneNode } from "./scene.ts";
@@ -27,6 +28,7 @@ type FlowNode = Node<NodeData>;
 export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onDraw: (from: End, to: End) => void; onAnnounce: (text: string) => void }) {
   const { t } = useTranslation();
   const { doc, selected, select, edit, openMenu } = useNetworkUi();
+  const bridges = useNetwork((state) => state.bridges);
   const flow = useReactFlow();
   /** Where things are held while they move, within their parents. */
   const [held, setHeld] = useState<Record<string, Point>>({});
@@ -58,7 +60,7 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
           domAttributes: { "aria-roledescription": t("net.thing") },
         };
       }),
-    [scene, held, over, selected],
+    [scene, held, over, selected, bridges],
   );
   const edges = useMemo(
     () =>
@@ -91,6 +93,8 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
         return t("net.machineLabel", { name: node.machine.name, status: t(`status.${node.machine.status}`) });
       case "gateway":
         return t("net.gatewayLabel", { name: node.gateway.name, vlan: node.gateway.vlan, network: node.gateway.network });
+      case "bridge":
+        return t("net.bridgeLabel", { name: node.bridge.name, interface: node.bridge.interface, state: t(`bridge.state.${bridgeState(node.bridge, bridges)}`) });
       case "internet":
         return t("net.internet");
       case "shelf":
@@ -98,12 +102,12 @@ export function NetworkCanvas({ scene, onDraw, onAnnounce }: { scene: Scene; onD
     }
   }
 
-  const isTarget = (id: string) => (node: SceneNode): boolean => node.id !== id && (node.kind === "vlan" || node.kind === "shelf" || node.kind === "gateway" || node.kind === "switch" || node.kind === "internet");
+  const isTarget = (id: string) => (node: SceneNode): boolean => node.id !== id && (node.kind === "vlan" || node.kind === "shelf" || node.kind === "gateway" || node.kind === "bridge" || node.kind === "switch" || node.kind === "internet");
   /** What would take a thing that is let go here. */
   const targetOf = (node: FlowNode, point: Point): SceneNode | null => {
     const { kind } = node.data.node;
     if (kind === "vm") return nodeAt(scene, point, isTarget(node.id));
-    return kind === "gateway" ? nodeAt(scene, point, (other) => other.kind === "vlan") : null;
+    return kind === "gateway" || kind === "bridge" ? nodeAt(scene, point, (other) => other.kind === "vlan") : null;
   };
   const middle = (node: FlowNode): Point => {
     const parent = node.parentId === undefined ? null : absolute(scene, node.parentId);

@@ -1,21 +1,22 @@
 // The same network as a list, for the keyboard, for screen readers, and for those who read faster than they look: switches with
 // their VLANs, gateways and machines; every machine's cards with where they lead.
 import { ActionIcon } from "@mantine/core";
-import { Cable, Ellipsis, Network, Router, Unplug, Zap } from "lucide-react";
+import { Cable, Ellipsis, EthernetPort, Network, Router, Unplug, Zap } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import type { BridgeConfig } from "../../../core/api/network.ts";
 import { useNetwork } from "../../app/services.ts";
 import { StatusShape } from "../../components/StatusMark.tsx";
 import { ConnectSelect } from "./ConnectSelect.tsx";
 import { connectNic, moveMachine, vlansText } from "./edits.ts";
-import { formatRate, hasFaults } from "./link-text.ts";
+import { bridgeState, formatRate, hasFaults } from "./link-text.ts";
 import type { DocMachine } from "./network-doc.ts";
-import { hueOf, joinedNics, leasesOf, vlanName, vlansOf } from "./network-doc.ts";
+import { hueOf, isOnVlan, joinedNics, leasesOf, vlanName, vlansOf } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 
 export function NetworkList() {
   const { t } = useTranslation();
   const { doc } = useNetworkUi();
-  const { switches, trunks, gateways } = doc.topology;
+  const { switches, trunks, gateways, bridges } = doc.topology;
   return (
     <div className="rf-net-list" data-testid="net-list">
       {switches.map(({ name }) => (
@@ -39,6 +40,7 @@ export function NetworkList() {
                   <MenuButton what={`link:trunk:${trunk.name}`} name={trunk.name} />
                 </li>
               ))}
+            {bridges.filter((bridge) => bridge.switch === name && bridge.vlans.mode === "trunk").map((bridge) => <BridgeRow key={bridge.name} bridge={bridge} />)}
             {vlansOf(doc, name).map((vlan) => {
               const title = vlanName(doc, vlan);
               const on = (connection: DocMachine["nics"][number]["connection"]): boolean =>
@@ -64,6 +66,7 @@ export function NetworkList() {
                           <MenuButton what={`gateway:${gateway.name}`} name={gateway.name} />
                         </li>
                       ))}
+                    {bridges.filter((bridge) => isOnVlan(bridge, name, vlan)).map((bridge) => <BridgeRow key={bridge.name} bridge={bridge} />)}
                     {doc.machines.flatMap((machine) =>
                       machine.nics.filter((nic) => on(nic.connection)).map((nic) => <CardRow key={`${machine.id}/${nic.id}`} machine={machine} nic={nic} />),
                     )}
@@ -121,6 +124,23 @@ function MenuButton({ what, name }: { what: string; name: string }) {
     >
       <Ellipsis size={14} aria-hidden="true" />
     </ActionIcon>
+  );
+}
+
+function BridgeRow({ bridge }: { bridge: BridgeConfig }) {
+  const { t } = useTranslation();
+  const bridges = useNetwork((state) => state.bridges);
+  const { name } = bridge;
+  return (
+    <li className="rf-net-list-row" data-testid={`row-bridge-${name}`}>
+      <Pick what={`bridge:${name}`}>
+        <EthernetPort size={14} aria-hidden="true" /> {name}
+      </Pick>
+      <span className="rf-mono">{bridge.interface}</span>
+      <span className="rf-dim">{t(`bridge.state.${bridgeState(bridge, bridges)}`)}</span>
+      <LinkMarks link={`bridge:${name}`} />
+      <MenuButton what={`bridge:${name}`} name={name} />
+    </li>
   );
 }
 

@@ -8,7 +8,7 @@ import { useMachines, useServices } from "../../app/services.ts";
 import type { PowerAction } from "../../state/power.ts";
 import { whyNot } from "../../state/power.ts";
 import {
-  addGateway, addNic, addVlan, connectNic, moveMachine, removeGateway, removeSwitch, removeTrunk, removeVlan, setCable, setFaults, setGateway, setGuards,
+  addBridge, addGateway, addNic, addVlan, connectNic, moveMachine, removeBridge, removeGateway, removeSwitch, removeTrunk, removeVlan, setBridge, setCable, setFaults, setGateway, setGuards,
 } from "./edits.ts";
 import { FAULT_PRESETS, hasFaults, linkTitle, PRESET_NAMES } from "./link-text.ts";
 import { startCapture } from "./network-actions.ts";
@@ -48,9 +48,11 @@ export function NetworkMenu({ at, onClose }: { at: MenuAt; onClose: () => void }
 function Items({ what }: { what: string }) {
   const rest = what.slice(what.indexOf(":") + 1);
   if (what.startsWith("link:gateway:")) return <GatewayItems name={what.slice(13)} />;
+  if (what.startsWith("link:bridge:")) return <BridgeItems name={what.slice(12)} />;
   if (what.startsWith("link:")) return <LinkItems link={rest} />;
   if (what.startsWith("vm:")) return <MachineItems id={rest} />;
   if (what.startsWith("gateway:")) return <GatewayItems name={rest} />;
+  if (what.startsWith("bridge:")) return <BridgeItems name={rest} />;
   if (what.startsWith("switch:")) return <SwitchItems name={rest} />;
   const slash = rest.lastIndexOf("/");
   if (what.startsWith("vlan:")) return <VlanItems name={rest.slice(0, slash)} vlan={Number(rest.slice(slash + 1))} />;
@@ -208,6 +210,31 @@ function GatewayItems({ name }: { name: string }) {
   );
 }
 
+function BridgeItems({ name }: { name: string }) {
+  const { t } = useTranslation();
+  const services = useServices();
+  const { doc, edit, select } = useNetworkUi();
+  const bridge = doc.topology.bridges.find((b) => b.name === name);
+  if (bridge === undefined) return null;
+  return (
+    <>
+      <Menu.Item onClick={() => select(`bridge:${name}`)}>{t("net.details")}</Menu.Item>
+      <Menu.Item onClick={() => void startCapture(services, `bridge:${name}`)}>{t("capture.start")}</Menu.Item>
+      {bridge.enabled && <Menu.Item onClick={() => edit(t("net.done.bridge", { name }), setBridge(doc, name, { enabled: false }))}>{t("bridge.turnOff")}</Menu.Item>}
+      <Menu.Divider />
+      <Menu.Item
+        color="red"
+        onClick={() => {
+          select(null);
+          edit(t("net.done.bridgeRemoved", { name }), removeBridge(doc, name));
+        }}
+      >
+        {t("bridge.remove")}
+      </Menu.Item>
+    </>
+  );
+}
+
 function SwitchItems({ name }: { name: string }) {
   const { t } = useTranslation();
   const { doc, edit, select } = useNetworkUi();
@@ -238,6 +265,9 @@ function VlanItems({ name, vlan }: { name: string; vlan: number }) {
       <Menu.Item onClick={() => select(`vlan:${name}/${vlan}`)}>{t("net.details")}</Menu.Item>
       <Menu.Item disabled={hasGateway} onClick={() => edit(t("net.done.gatewayAdded", { vlan }), addGateway(doc, name, vlan))}>
         {t("net.addGateway")}
+      </Menu.Item>
+      <Menu.Item onClick={() => edit(t("net.done.bridgeAdded", { vlan }), addBridge(doc, name, vlan))} data-testid="menu-bridge">
+        {t("net.addBridge")}
       </Menu.Item>
       <Menu.Divider />
       <Menu.Item

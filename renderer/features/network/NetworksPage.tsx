@@ -1,7 +1,7 @@
 // The Networks page: tools, the drawing or the list, the panel of what is selected, live captures below.
 import { Button, Menu, SegmentedControl, Tooltip, ActionIcon } from "@mantine/core";
 import { ReactFlowProvider } from "@xyflow/react";
-import { Cable, ChevronDown, FileDown, FileUp, ImageDown, Network, Redo2, Router, Undo2, WandSparkles } from "lucide-react";
+import { Cable, ChevronDown, EthernetPort, FileDown, FileUp, ImageDown, Network, Redo2, Router, Undo2, WandSparkles } from "lucide-react";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useMachines, useNetwork, usePreference, useServices, useView } from "../../app/services.ts";
@@ -10,12 +10,12 @@ import { watchNetwork } from "../../state/network.ts";
 import { CaptureView } from "./CaptureView.tsx";
 import type { End } from "./drawn-connection.ts";
 import { drawn } from "./drawn-connection.ts";
-import { addGateway, addSwitch, addTrunk, arrange, connectNic, removalOf } from "./edits.ts";
+import { addBridge, addGateway, addSwitch, addTrunk, arrange, connectNic, removalOf } from "./edits.ts";
 import { EmptyNetworks, StarterLabButton } from "./EmptyNetworks.tsx";
 import { Inspector } from "./Inspector.tsx";
 import { currentDoc, download, edit as doEdit, exportLab, importLab, redo, undo } from "./network-actions.ts";
 import { NetworkCanvas } from "./NetworkCanvas.tsx";
-import { docOf, freeName, machineOf, vlansOf } from "./network-doc.ts";
+import { docOf, freeName, machineOf, Refusal, vlansOf } from "./network-doc.ts";
 import { NetworkList } from "./NetworkList.tsx";
 import type { MenuAt } from "./NetworkMenu.tsx";
 import { NetworkMenu } from "./NetworkMenu.tsx";
@@ -57,7 +57,7 @@ export function NetworksPage() {
     openMenu: (what, x, y) => what !== "internet" && what !== "shelf" && setMenu({ what, x, y }),
   };
   const nameOf = (end: End): string =>
-    end.kind === "vm" || end.kind === "nic" ? (machineOf(doc, end.vm)?.name ?? "") : end.kind === "gateway" || end.kind === "switch" ? end.name : end.kind === "vlan" ? end.switch : "";
+    end.kind === "vm" || end.kind === "nic" ? (machineOf(doc, end.vm)?.name ?? "") : end.kind === "gateway" || end.kind === "bridge" || end.kind === "switch" ? end.name : end.kind === "vlan" ? end.switch : "";
   const draw = (from: End, to: End): void => {
     const what = drawn(doc, from, to, Math.random);
     if ("ask" in what) setAsking(what.ask === "trunk" ? { kind: "trunk", switches: what.switches, mayChoose: false } : { kind: "card", vm: what.vm, nic: what.nic, switch: what.switch });
@@ -84,7 +84,17 @@ export function NetworksPage() {
     ui.edit(t("net.done.switchAdded", { name }), addSwitch(doc, name));
     ui.select(`switch:${name}`);
   };
-  const freeSpot = doc.topology.switches.flatMap(({ name }) => vlansOf(doc, name).map((vlan) => ({ name, vlan }))).find(({ name, vlan }) => !topology.gateways.some((g) => g.switch === name && g.vlan === vlan));
+  const spots = doc.topology.switches.flatMap(({ name }) => vlansOf(doc, name).map((vlan) => ({ name, vlan })));
+  const freeSpot = spots.find(({ name, vlan }) => !topology.gateways.some((g) => g.switch === name && g.vlan === vlan));
+  const [firstSpot] = spots;
+  // It may have to be moved: the host's network has a DHCP server of its own.
+  const bridgeSpot = freeSpot ?? firstSpot;
+  const makeBridge = ({ name, vlan }: { name: string; vlan: number }): void => {
+    const edited = addBridge(doc, name, vlan);
+    ui.edit(t("net.done.bridgeAdded", { vlan }), edited);
+    const made = edited instanceof Refusal ? undefined : edited.topology.bridges.at(-1);
+    if (made !== undefined) ui.select(`bridge:${made.name}`);
+  };
   const [first, second] = topology.switches;
   const isEmpty = topology.switches.length === 0;
 
@@ -118,6 +128,9 @@ export function NetworksPage() {
                   onClick={() => freeSpot !== undefined && ui.edit(t("net.done.gatewayAdded", { vlan: freeSpot.vlan }), addGateway(doc, freeSpot.name, freeSpot.vlan))}
                 >
                   {t("net.addGateway")}
+                </Menu.Item>
+                <Menu.Item leftSection={<EthernetPort size={14} aria-hidden="true" />} disabled={bridgeSpot === undefined} onClick={() => bridgeSpot !== undefined && makeBridge(bridgeSpot)} data-testid="add-bridge">
+                  {t("net.addBridge")}
                 </Menu.Item>
               </Menu.Dropdown>
             </Menu>

@@ -6,8 +6,8 @@ import { useTranslation } from "react-i18next";
 import { useNetwork } from "../../app/services.ts";
 import { formatBytes, formatNumber } from "../../i18n/format.ts";
 import { NumberField, TextField } from "./CommitField.tsx";
-import { addGateway, addVlan, nameVlan, removeSwitch, removeVlan, renameSwitch, renumberVlan } from "./edits.ts";
-import { freeVlan, hueOf, portsOf, vlanName, vlansOf } from "./network-doc.ts";
+import { addBridge, addGateway, addVlan, nameVlan, removeSwitch, removeVlan, renameSwitch, renumberVlan } from "./edits.ts";
+import { freeVlan, hueOf, isOnVlan, portsOf, vlanName, vlansOf } from "./network-doc.ts";
 import { linkTitle } from "./link-text.ts";
 import { useNetworkUi } from "./network-ui.ts";
 
@@ -120,6 +120,7 @@ export function VlanInspector({ switchName, vlan }: { switchName: string; vlan: 
   const { t } = useTranslation();
   const { doc, edit, select } = useNetworkUi();
   const gateway = doc.topology.gateways.find((g) => g.switch === switchName && g.vlan === vlan);
+  const bridges = doc.topology.bridges.filter((bridge) => isOnVlan(bridge, switchName, vlan));
   const members = doc.machines.filter((m) => m.nics.some((n) => n.connection?.switch === switchName && n.connection.vlans.mode === "access" && n.connection.vlans.vlan === vlan));
   return (
     <>
@@ -144,6 +145,19 @@ export function VlanInspector({ switchName, vlan }: { switchName: string; vlan: 
         ) : (
           <Button onClick={() => select(`gateway:${gateway.name}`)}>
             {gateway.name} · {gateway.network}
+          </Button>
+        )}
+      </fieldset>
+      <fieldset className="rf-net-fields">
+        <legend>{t("net.bridge")}</legend>
+        {bridges.map(({ name, interface: to }) => (
+          <Button key={name} onClick={() => select(`bridge:${name}`)}>
+            {name} · {to}
+          </Button>
+        ))}
+        {bridges.length === 0 && (
+          <Button leftSection={<Plus size={12} aria-hidden="true" />} onClick={() => edit(t("net.done.bridgeAdded", { vlan }), addBridge(doc, switchName, vlan))}>
+            {t("net.addBridge")}
           </Button>
         )}
       </fieldset>

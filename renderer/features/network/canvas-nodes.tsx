@@ -1,12 +1,12 @@
 // What the drawing's boxes look like. Each has a word for everything that colour or shape says.
 import type { NodeProps } from "@xyflow/react";
 import { Handle, Position } from "@xyflow/react";
-import { CircleDot, Globe, Network, Plus, Router, Unplug, Zap } from "lucide-react";
+import { CircleDot, EthernetPort, Globe, Network, Plus, Router, Unplug, Zap } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { useNetwork } from "../../app/services.ts";
 import { StatusShape } from "../../components/StatusMark.tsx";
 import { addVlan } from "./edits.ts";
-import { formatRate, hasFaults } from "./link-text.ts";
+import { bridgeState, formatRate, hasFaults } from "./link-text.ts";
 import { freeVlan, gatewayAddress, hueOf, joinedNics, leasesOf, vlanName } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
 import type { SceneNode } from "./scene.ts";
@@ -35,6 +35,7 @@ function handleIds(node: SceneNode): string[] {
     case "gateway":
       return ["up", "down"];
     case "internet":
+    case "bridge":
       return ["down"];
     case "shelf":
       return [];
@@ -186,6 +187,28 @@ export function GatewayNode({ data: { node, isOver } }: Props) {
   );
 }
 
+export function BridgeNode({ data: { node, isOver } }: Props) {
+  const { t } = useTranslation();
+  const bridges = useNetwork((state) => state.bridges);
+  if (node.kind !== "bridge") return null;
+  const { bridge } = node;
+  const { vlans } = bridge;
+  return (
+    <div className="rf-net-card rf-net-gateway" data-over={isOver} data-hue={vlans.mode === "access" ? hueOf(vlans.vlan) : undefined} data-testid={`bridge-${bridge.name}`}>
+      <EthernetPort size={18} aria-hidden="true" />
+      <div>
+        <strong title={bridge.name}>{bridge.name}</strong>
+        <span className="rf-mono">{bridge.interface}</span>
+      </div>
+      <div className="rf-net-marks">
+        <span className="rf-net-tag">{vlans.mode === "access" ? vlans.vlan : t("net.trunk")}</span>
+        <span className="rf-net-rate">{t(`bridge.state.${bridgeState(bridge, bridges)}`)}</span>
+      </div>
+      <Handles node={node} />
+    </div>
+  );
+}
+
 export function InternetNode({ data: { node, isOver } }: Props) {
   const { t } = useTranslation();
   return (
@@ -211,4 +234,4 @@ export function ShelfNode({ data: { node, isOver } }: Props) {
   );
 }
 
-export const NODE_TYPES = { switch: SwitchNode, vlan: VlanNode, vm: MachineNode, gateway: GatewayNode, internet: InternetNode, shelf: ShelfNode };
+export const NODE_TYPES = { switch: SwitchNode, vlan: VlanNode, vm: MachineNode, gateway: GatewayNode, bridge: BridgeNode, internet: InternetNode, shelf: ShelfNode };

@@ -1,9 +1,9 @@
 // What is meant by a line that was drawn, or by a thing that was let go over another. Ends are the drawing's: a card of a
-// machine, a machine as a whole, a switch, a VLAN's area, a gateway, the internet, the shelf of machines that lead nowhere.
+// machine, a machine as a whole, a switch, a VLAN's area, a gateway, a bridge, the internet, the shelf of machines that lead nowhere.
 import type { NetworkDoc } from "./network-doc.ts";
 import { Refusal } from "./network-doc.ts";
 import type { Edited } from "./edits.ts";
-import { addTrunk, connectNic, moveMachine, setGateway } from "./edits.ts";
+import { addTrunk, connectNic, moveMachine, setBridge, setGateway } from "./edits.ts";
 
 export type End =
   | { kind: "nic"; vm: string; nic: string }
@@ -11,6 +11,7 @@ export type End =
   | { kind: "switch"; name: string }
   | { kind: "vlan"; switch: string; vlan: number }
   | { kind: "gateway"; name: string }
+  | { kind: "bridge"; name: string }
   | { kind: "internet" }
   | { kind: "shelf" };
 
@@ -22,7 +23,7 @@ export function endOf(node: string, handle: string | null = null): End {
   if (node === "internet" || node === "shelf") return { kind: node };
   const [kind, rest = ""] = [node.slice(0, node.indexOf(":")), node.slice(node.indexOf(":") + 1)];
   if (kind === "vm") return handle?.startsWith("nic") ? { kind: "nic", vm: rest, nic: handle } : { kind: "vm", vm: rest };
-  if (kind === "gateway") return { kind, name: rest };
+  if (kind === "gateway" || kind === "bridge") return { kind, name: rest };
   const slash = rest.lastIndexOf("/");
   if (kind === "vlan") return { kind, switch: rest.slice(0, slash), vlan: Number(rest.slice(slash + 1)) };
   // The sockets on the front of a switch stand for its VLANs.
@@ -32,9 +33,10 @@ export function endOf(node: string, handle: string | null = null): End {
 const access = (name: string, vlan: number) => ({ switch: name, vlans: { mode: "access", vlan } }) as const;
 
 export function drawn(doc: NetworkDoc, from: End, to: End, random: () => number): Drawn {
-  const order: Record<End["kind"], number> = { nic: 0, vm: 1, gateway: 2, vlan: 3, switch: 4, internet: 5, shelf: 6 };
+  const order: Record<End["kind"], number> = { nic: 0, vm: 1, bridge: 2, gateway: 3, vlan: 4, switch: 5, internet: 6, shelf: 7 };
   const [a, b] = order[from.kind] <= order[to.kind] ? [from, to] : [to, from];
   if (a.kind === "nic" || a.kind === "vm") return ofMachine(doc, a, b, random);
+  if (a.kind === "bridge") return b.kind === "vlan" ? { edited: setBridge(doc, a.name, { switch: b.switch, vlans: { mode: "access", vlan: b.vlan } }) } : refuse("bridgeOnSwitch");
   if (a.kind === "gateway") return { edited: ofGateway(doc, a.name, b) };
   if (a.kind === "switch" && b.kind === "switch") {
     return a.name === b.name ? refuse("sameSwitch") : { ask: "trunk", switches: [nameOf(from), nameOf(to)] };
@@ -61,6 +63,10 @@ function ofMachine(doc: NetworkDoc, a: Extract<End, { kind: "nic" | "vm" }>, b: 
     case "gateway": {
       const gateway = doc.topology.gateways.find((g) => g.name === b.name);
       return gateway === undefined ? refuse("nothingThere") : connect(access(gateway.switch, gateway.vlan));
+    }
+    case "bridge": {
+      const bridge = doc.topology.bridges.find((each) => each.name === b.name);
+      return bridge?.vlans.mode === "access" ? connect(access(bridge.switch, bridge.vlans.vlan)) : refuse("dropOnVlan");
     }
     case "switch":
       return a.kind === "nic" ? { ask: "nicTrunk", vm: a.vm, nic: a.nic, switch: b.name } : refuse("dropOnVlan");

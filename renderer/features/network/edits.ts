@@ -1,10 +1,10 @@
 // Every change that can be drawn, as a function from one network to the next, or to the reason why not. Nothing here acts: the
 // editor compares the two and tells the app what differs.
-import type { FirewallRule, GatewayConfig, LinkFaults, Nic, NicConnection, PortGuards, Topology, TrunkConfig } from "../../../core/api/network.ts";
-import { MacText, NetName, Network6Text, NICS_MAX } from "../../../core/api/network.ts";
+import type { BridgeConfig, FirewallRule, GatewayConfig, LinkFaults, Nic, NicConnection, PortGuards, Topology, TrunkConfig } from "../../../core/api/network.ts";
+import { InterfaceName, MacText, NetName, Network6Text, NICS_MAX } from "../../../core/api/network.ts";
 import type { DocMachine, NetworkDoc } from "./network-doc.ts";
 import {
-  freeName, freeNetwork, freeVlan, joinedNics, machineOf, newMac, nicOf, overlaps, parseNetwork, Refusal, vlanKey, vlanName, vlansOf,
+  freeName, freeNetwork, freeVlan, isOnVlan, joinedNics, machineOf, newMac, nicOf, overlaps, parseNetwork, Refusal, vlanKey, vlanName, vlansOf,
 } from "./network-doc.ts";
 
 export type Edited = NetworkDoc | Refusal;
@@ -28,7 +28,7 @@ function keepAreas(before: NetworkDoc, after: NetworkDoc): NetworkDoc {
 
 function hasMembers(doc: NetworkDoc, name: string, vlan: number): boolean {
   const isOn = ({ connection }: Nic): boolean => connection?.switch === name && connection.vlans.mode === "access" && connection.vlans.vlan === vlan;
-  return doc.machines.some((machine) => machine.nics.some(isOn)) || doc.topology.gateways.some((g) => g.switch === name && g.vlan === vlan);
+  return doc.machines.some((machine) => machine.nics.some(isOn)) || doc.topology.gateways.some((g) => g.switch === name && g.vlan === vlan) || doc.topology.bridges.some((b) => isOnVlan(b, name, vlan));
 }
 
 function withNics(doc: NetworkDoc, id: string, change: (nics: readonly Nic[], machine: DocMachine) => readonly Nic[]): NetworkDoc {
@@ -121,6 +121,7 @@ export function renameSwitch(doc: NetworkDoc, old: string, name: string): Edited
       switches: topology.switches.map((s) => ({ ...s, name: of(s.name) })),
       trunks: topology.trunks.map((trunk) => ({ ...trunk, ends: [of(trunk.ends[0]), of(trunk.ends[1])] })),
       gateways: topology.gateways.map((gateway) => ({ ...gateway, switch: of(gateway.switch) })),
+      bridges: topology.bridges.map((bridge) => ({ ...bridge, switch: of(bridge.switch) })),
       places: Object.fromEntries(places),
     },
     machines: doc.machines.map((machine) => {
@@ -130,7 +131,7 @@ export function renameSwitch(doc: NetworkDoc, old: string, name: string): Edited
   };
 }
 
-/** With its trunks and gateways; its machines are left without. */
+/** With its trunks, gateways and bridges; its machines are left without. */
 export function removeSwitch(doc: NetworkDoc, name: string): Edited {
   const { topology } = doc;
   const gone = new Set(topology.gateways.filter((g) => g.switch === name).map((g) => g.name));
@@ -141,6 +142,7 @@ export function removeSwitch(doc: NetworkDoc, name: string): Edited {
       switches: topology.switches.filter((s) => s.name !== name),
       trunks: topology.trunks.filter((trunk) => !trunk.ends.includes(name)),
       gateways: topology.gateways.filter((g) => g.switch !== name),
+      bridges: topology.bridges.filter((bridge) => bridge.switch !== name),
       rules: topology.rules.filter((rule) => !gone.has(rule.from) && !gone.has(rule.to)),
       places: Object.fromEntries(places),
     },
@@ -181,13 +183,14 @@ export function renumberVlan(doc: NetworkDoc, switchName: string, old: number, v
     { ...doc, machines },
     {
       gateways: doc.topology.gateways.map((g) => (g.switch === switchName && g.vlan === old ? { ...g, vlan } : g)),
+      bridges: doc.topology.bridges.map((bridge) => (isOnVlan(bridge, switchName, old) ? { ...bridge, vlans: { mode: "access", vlan } } : bridge)),
       places: { ...places, [vlanKey(switchName, vlan)]: { x: 0, y: 0 } },
     },
   );
   return name !== "" && vlanName(doc, vlan) === "" ? nameVlan(renamed, vlan, name) : renamed;
 }
 
-/** Removes an area with its gateway; its machines are left without. */
+/** Removes an area with its gateway and bridge; its machines are left without. */
 export function removeVlan(doc: NetworkDoc, switchName: string, vlan: number): Edited {
   const gone = doc.topology.gateways.filter((g) => g.switch === switchName && g.vlan === vlan).map((g) => g.name);
   const { [vlanKey(switchName, vlan)]: _place, ...places } = doc.topology.places;
@@ -196,6 +199,7 @@ export function removeVlan(doc: NetworkDoc, switchName: string, vlan: number): E
     topology: {
       ...doc.topology,
       gateways: doc.topology.gateways.filter((g) => !gone.includes(g.name)),
+      bridges: doc.topology.bridges.filter((bridge) => !isOnVlan(bridge, switchName, vlan)),
       rules: doc.topology.rules.filter((rule) => !gone.includes(rule.from) && !gone.includes(rule.to)),
       places,
     },
@@ -248,7 +252,7 @@ export function vlansText(vlans: readonly number[]): string {
   return parts.join(", ");
 }
 
-// ---- gateways and rules ------------------------------------------------------------------------
+// ---- gateways, bridges and rules ------------------------------------------------------------------------
 
 export function addGateway(doc: NetworkDoc, switchName: string, vlan: number, nat = true): Edited {
   if (!hasSwitch(doc, switchName)) return new Refusal("nothingThere");
@@ -256,7 +260,12 @@ export function addGateway(doc: NetworkDoc, switchName: string, vlan: number, na
   const gateway: GatewayConfig = {
     name: freeName(doc, "gw", true), switch: switchName, vlan, network: freeNetwork(doc, vlan), nat, forwards: [], hostServices: [], reservations: [], domain: "lab",
   };
-  return withTopology(doc, { gateways: [...doc.topology.gateways, gateway] });
+  return meetsBridge(doc, gateway) ?? withTopology(doc, { gateways: [...doc.topology.gateways, gateway] });
+}
+
+/** Its DHCP would answer the host's network. The app looks across trunks, too. */
+function meetsBridge(doc: NetworkDoc, { name, switch: at, vlan }: GatewayConfig): Refusal | null {
+  return doc.topology.bridges.some((bridge) => bridge.enabled && isOnVlan(bridge, at, vlan)) ? new Refusal("bridgeWithGateway", { name, vlan }) : null;
 }
 
 export function setGateway(doc: NetworkDoc, name: string, changes: Partial<GatewayConfig>): Edited {
@@ -269,6 +278,8 @@ export function setGateway(doc: NetworkDoc, name: string, changes: Partial<Gatew
   const gateway = { ...old, ...changes };
   const others = doc.topology.gateways.filter((g) => g !== old);
   if (others.some((g) => g.switch === gateway.switch && g.vlan === gateway.vlan)) return new Refusal("gatewayTaken", { vlan: gateway.vlan, switch: gateway.switch });
+  const met = meetsBridge(doc, gateway);
+  if (met !== null) return met;
   const network = parseNetwork(gateway.network);
   if (network === null) return new Refusal("networkWrong", { network: gateway.network });
   if (gateway.network6 !== undefined && !Network6Text.safeParse(gateway.network6).success) return new Refusal("network6Wrong");
@@ -301,6 +312,45 @@ export function removeGateway(doc: NetworkDoc, name: string): Edited {
   );
 }
 
+/** Off, until the user turns it on. */
+export function addBridge(doc: NetworkDoc, switchName: string, vlan: number): Edited {
+  if (!hasSwitch(doc, switchName)) return new Refusal("nothingThere");
+  const taken = new Set(doc.topology.bridges.map((bridge) => bridge.interface));
+  let at = 0;
+  while (taken.has(`vmtap${at}`)) at++;
+  const bridge: BridgeConfig = { name: freeName(doc, "bridge", true), switch: switchName, vlans: { mode: "access", vlan }, interface: `vmtap${at}`, enabled: false };
+  return withTopology(doc, { bridges: [...doc.topology.bridges, bridge] });
+}
+
+export function setBridge(doc: NetworkDoc, name: string, changes: Partial<BridgeConfig>): Edited {
+  const old = doc.topology.bridges.find((b) => b.name === name);
+  if (old === undefined) return new Refusal("nothingThere");
+  const bridge = { ...old, ...changes };
+  const wrong = changes.name === undefined ? null : checkName(doc, changes.name, name);
+  if (wrong !== null) return wrong;
+  if (!hasSwitch(doc, bridge.switch)) return new Refusal("nothingThere");
+  if (!InterfaceName.safeParse(bridge.interface).success) return new Refusal("interfaceWrong", { name: bridge.interface });
+  if (bridge.enabled) {
+    const other = doc.topology.bridges.find((b) => b !== old && b.enabled && b.interface === bridge.interface);
+    if (other !== undefined) return new Refusal("interfaceTaken", { name: bridge.interface, other: other.name });
+    const gateway = doc.topology.gateways.find((g) => isOnVlan(bridge, g.switch, g.vlan));
+    if (gateway !== undefined) return new Refusal("bridgeWithGateway", { name: gateway.name, vlan: gateway.vlan });
+  }
+  const { [`bridge:${name}`]: place, ...places } = doc.topology.places;
+  return keepAreas(
+    doc,
+    withTopology(doc, {
+      bridges: doc.topology.bridges.map((b) => (b === old ? bridge : b)),
+      places: place === undefined ? places : { ...places, [`bridge:${bridge.name}`]: place },
+    }),
+  );
+}
+
+export function removeBridge(doc: NetworkDoc, name: string): Edited {
+  const { [`bridge:${name}`]: _place, ...places } = doc.topology.places;
+  return keepAreas(doc, withTopology(doc, { bridges: doc.topology.bridges.filter((b) => b.name !== name), places }));
+}
+
 export function setRules(doc: NetworkDoc, rules: readonly FirewallRule[]): Edited {
   const names = new Set(doc.topology.gateways.map((g) => g.name));
   if (rules.some((rule) => rule.from === rule.to || !names.has(rule.from) || !names.has(rule.to))) return new Refusal("rule");
@@ -312,6 +362,7 @@ export function removalOf(doc: NetworkDoc, what: string): Edited | null {
   const rest = what.slice(what.indexOf(":") + 1);
   if (what.startsWith("link:trunk:")) return removeTrunk(doc, what.slice(11));
   if (what.startsWith("gateway:")) return removeGateway(doc, rest);
+  if (what.startsWith("bridge:")) return removeBridge(doc, rest);
   if (what.startsWith("switch:")) return removeSwitch(doc, rest);
   const slash = rest.lastIndexOf("/");
   if (what.startsWith("vlan:")) return removeVlan(doc, rest.slice(0, slash), Number(rest.slice(slash + 1)));

@@ -1,5 +1,5 @@
 // Words and figures for links: what a link joins, how fast it goes, how fast its dashes move.
-import type { LinkFaults } from "../../../core/api/network.ts";
+import type { BridgeConfig, BridgeInfo, LinkFaults } from "../../../core/api/network.ts";
 import { formatNumber } from "../../i18n/format.ts";
 import type { Rate } from "../../state/network.ts";
 import type { NetworkDoc } from "./network-doc.ts";
@@ -21,12 +21,20 @@ export function formatRate(bitsPerSecond: number, language: string): string {
 /** "alice · nic0", "s1 – s2", "gw10": names, which need no translation. */
 export function linkTitle(doc: NetworkDoc, link: string): string {
   if (link.startsWith("gateway:")) return link.slice(8);
+  if (link.startsWith("bridge:")) return link.slice(7);
   if (link.startsWith("trunk:")) {
     const trunk = doc.topology.trunks.find((t) => `trunk:${t.name}` === link);
     return trunk === undefined ? link.slice(6) : `${trunk.ends[0]} – ${trunk.ends[1]}`;
   }
   const [id = "", nic = ""] = link.split("/");
   return `${machineOf(doc, id)?.name ?? id} · ${nic}`;
+}
+
+/** What has just been turned on, and nothing has been heard of, is on its way. */
+export function bridgeState({ name, enabled }: BridgeConfig, bridges: readonly BridgeInfo[]): BridgeInfo["state"] {
+  if (!enabled) return "off";
+  const state = bridges.find((each) => each.bridge === name)?.state ?? "off";
+  return state === "off" ? "connecting" : state;
 }
 
 /** 0 to 4: still, and how fast the dashes move. Steps, because a changed speed makes an animation jump. */

@@ -81,6 +81,7 @@ export async function redo(services: Services): Promise<void> {
 export async function createLab(services: Services, lab: LabFile, folder: string, start: boolean): Promise<boolean> {
   try {
     const { ids } = await services.bridge.call("lab.create", { lab, folder });
+    if (lab.bridges.length > 0) addNotice(services.notices, { level: "info", title: i18next.t("net.labBridges", { count: lab.bridges.length }) });
     services.view.setState({ page: "networks", networkSelected: null, announcement: i18next.t("net.labMade", { count: ids.length }) });
     if (start) {
       const { machines } = services.machines.getState();

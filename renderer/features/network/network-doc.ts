@@ -1,6 +1,6 @@
 // What the editor edits: the topology and the cards of all machines, as one value that is replaced, never changed. Also what can
 // be asked of it: which VLANs a switch has, who is on them, which names are free, which cards are where.
-import type { LeaseInfo, Nic, Topology } from "../../../core/api/network.ts";
+import type { BridgeConfig, LeaseInfo, Nic, Topology } from "../../../core/api/network.ts";
 import type { VmRecord, VmStatus } from "../../../core/api/vm-state.ts";
 import { machineName, sortMachines } from "../../state/machines.ts";
 
@@ -27,7 +27,7 @@ export class Refusal {
 }
 export type Reason =
   | "sameSwitch" | "twoMachines" | "fencedVlans" | "throughGateway" | "gatewayTaken" | "severalCards" | "noRoom" | "nameTaken" | "nameWrong" | "vlanWrong"
-  | "vlanTaken" | "networkWrong" | "networkTaken" | "nothingThere" | "dropOnVlan" | "network6Wrong" | "twoGateways" | "gatewayOnSwitch" | "rule";
+  | "vlanTaken" | "networkWrong" | "networkTaken" | "nothingThere" | "dropOnVlan" | "network6Wrong" | "twoGateways" | "gatewayOnSwitch" | "rule" | "bridgeOnSwitch" | "bridgeWithGateway" | "interfaceWrong" | "interfaceTaken";
 
 export function docOf(topology: Topology, machines: Record<string, VmRecord>, ahead: Readonly<Record<string, readonly Nic[]>> = {}): NetworkDoc {
   const readable = sortMachines(machines).filter((machine) => machine.config !== null);
@@ -45,6 +45,7 @@ export function vlansOf({ topology, machines }: NetworkDoc, switchName: string):
   for (const { nics } of machines)
     for (const { connection } of nics) if (connection?.switch === switchName && connection.vlans.mode === "access") vlans.add(connection.vlans.vlan);
   for (const gateway of topology.gateways) if (gateway.switch === switchName) vlans.add(gateway.vlan);
+  for (const bridge of topology.bridges) if (bridge.switch === switchName && bridge.vlans.mode === "access") vlans.add(bridge.vlans.vlan);
   for (const key of Object.keys(topology.places)) {
     const vlan = Number(key.startsWith(`vlan:${switchName}/`) ? key.slice(key.lastIndexOf("/") + 1) : Number.NaN);
     if (Number.isInteger(vlan) && vlan >= 1 && vlan <= 4094) vlans.add(vlan);
@@ -72,22 +73,26 @@ export function berthOf({ topology }: NetworkDoc, machine: DocMachine): Berth {
   return { kind: "area", switch: only.connection.switch, vlan: only.connection.vlans.vlan, nic: only.id };
 }
 
-/** Links that end at a switch: trunks, gateways, cards. */
+/** Links that end at a switch: trunks, gateways, bridges, cards. */
 export function portsOf({ topology, machines }: NetworkDoc, name: string): string[] {
   return [
     ...topology.trunks.filter((trunk) => trunk.ends.includes(name)).map((trunk) => `trunk:${trunk.name}`),
     ...topology.gateways.filter((gateway) => gateway.switch === name).map((gateway) => `gateway:${gateway.name}`),
+    ...topology.bridges.filter((bridge) => bridge.switch === name).map((bridge) => `bridge:${bridge.name}`),
     ...machines.flatMap((machine) => machine.nics.filter((nic) => nic.connection?.switch === name).map((nic) => `${machine.id}/${nic.id}`)),
   ];
 }
+
+/** Whether it joins this VLAN, and no other. */
+export const isOnVlan = ({ switch: at, vlans }: BridgeConfig, name: string, vlan: number): boolean => at === name && vlans.mode === "access" && vlans.vlan === vlan;
 
 /** Colours are told apart by number, the same everywhere: VLAN 1 is plain, 10, 20, 30... follow one another, as do 2, 3, 4... */
 export const HUES = 8;
 export const hueOf = (vlan: number): number => (vlan === 1 ? 0 : 1 + ((vlan % 10 === 0 ? vlan / 10 - 1 : vlan) % (HUES - 1)));
 
-/** `base`, or `base2`, `base3`... whichever no switch, trunk or gateway has. */
+/** `base`, or `base2`, `base3`... whichever no switch, trunk, gateway or bridge has. */
 export function freeName({ topology }: NetworkDoc, base: string, isNumbered = false): string {
-  const taken = new Set([...topology.switches, ...topology.trunks, ...topology.gateways].map((thing) => thing.name));
+  const taken = new Set([...topology.switches, ...topology.trunks, ...topology.gateways, ...topology.bridges].map((thing) => thing.name));
   for (let n = 1; ; n++) {
     const name = n === 1 && !isNumbered ? base : `${base}${n}`;
     if (!taken.has(name)) return name;

@@ -8,10 +8,10 @@ import { VmConfig } from "../../../core/api/vm-config.ts";
 import { drawn, endOf } from "./drawn-connection.ts";
 import type { Edited } from "./edits.ts";
 import {
-  addGateway, addNic, addSwitch, addTrunk, addVlan, arrange, moveMachine, nameVlan, parseVlans, removeGateway, removeSwitch, removeVlan, renameSwitch, renumberVlan, setFaults,
-  setGateway, setPlaces, setRules, vlansText,
+  addBridge, addGateway, addNic, addSwitch, addTrunk, addVlan, arrange, moveMachine, nameVlan, parseVlans, removalOf, removeGateway, removeSwitch, removeVlan, renameSwitch, renumberVlan, setFaults,
+  setBridge, setGateway, setPlaces, setRules, vlansText,
 } from "./edits.ts";
-import { paceOf } from "./link-text.ts";
+import { bridgeState, paceOf } from "./link-text.ts";
 import type { NetworkDoc } from "./network-doc.ts";
 import { berthOf, freeNetwork, gatewayAddress, leasesOf, Refusal, vlanKey, vlansOf } from "./network-doc.ts";
 import type { Patch } from "./network-editor.ts";
@@ -152,6 +152,40 @@ test("a removed switch takes its trunks, gateways and their rules; machines stay
   assert.equal(berth(doc, "a"), "shelf");
   assert.equal(berth(doc, "c"), "s2/30");
   assert.equal(berth(doc, "m"), "s2/30");
+});
+
+test("a bridge is drawn off, moved by a line, and goes with its VLAN and its switch", () => {
+  let doc = done(addBridge(lab(), "s2", 30));
+  const [bridge] = doc.topology.bridges;
+  assert.deepEqual(bridge, { name: "bridge1", switch: "s2", vlans: { mode: "access", vlan: 30 }, interface: "vmtap0", enabled: false });
+  assert.equal(done(addBridge(doc, "s2", 30)).topology.bridges[1]?.interface, "vmtap1");
+  assert.equal(berth(done(edited(doc, ["vm:a"], ["bridge:bridge1"])), "a"), "s2/30");
+  assert.equal(done(edited(doc, ["bridge:bridge1"], ["vlan:s1/20"])).topology.bridges[0]?.switch, "s1");
+  assert.equal(refused(edited(doc, ["bridge:bridge1"], ["switch:s1"])), "bridgeOnSwitch");
+  assert.equal(refused(edited(doc, ["bridge:bridge1"], ["internet"])), "bridgeOnSwitch");
+  doc = done(setPlaces(doc, { "bridge:bridge1": { x: 1, y: 2 } }));
+  doc = done(setBridge(doc, "bridge1", { name: "out" }));
+  assert.deepEqual(doc.topology.places["bridge:out"], { x: 1, y: 2 });
+  assert.equal(done(renameSwitch(doc, "s2", "edge")).topology.bridges[0]?.switch, "edge");
+  assert.deepEqual(done(renumberVlan(doc, "s2", 30, 31)).topology.bridges[0]?.vlans, { mode: "access", vlan: 31 });
+  assert.deepEqual(done(removeVlan(doc, "s2", 30)).topology.bridges, []);
+  assert.deepEqual(done(removeSwitch(doc, "s2")).topology.bridges, []);
+  const gone = done(removalOf(doc, "bridge:out") ?? assert.fail());
+  assert.deepEqual([gone.topology.bridges, gone.topology.places["bridge:out"]], [[], undefined]);
+  const { nodes, lines } = sceneOf(doc);
+  assert.deepEqual([nodes.find(({ id }) => id === "bridge:out")?.x, lines.find(({ id }) => id === "bridge:out")?.to], [1, { node: "switch:s2", handle: "vlan-30" }]);
+  assert.match(pictureOf(doc, sceneOf(doc), "Internet", String), />out<[\s\S]*>vmtap0</);
+});
+
+test("a bridge that is on shares no interface, and no VLAN with a gateway", () => {
+  const doc = done(setBridge(done(addBridge(lab(), "s2", 30)), "bridge1", { enabled: true }));
+  assert.equal(refused(addGateway(doc, "s2", 30)), "bridgeWithGateway");
+  assert.equal(refused(setGateway(doc, "gw10", { switch: "s2", vlan: 30 })), "bridgeWithGateway");
+  assert.equal(refused(edited(doc, ["bridge:bridge1"], ["vlan:s1/10"])), "bridgeWithGateway");
+  const two = done(setBridge(done(addBridge(doc, "s2", 40)), "bridge2", { interface: "vmtap0" }));
+  assert.equal(refused(setBridge(two, "bridge2", { enabled: true })), "interfaceTaken");
+  for (const name of ["", "..", "/dev/tap1", "seventeen-letters"]) assert.equal(refused(setBridge(doc, "bridge1", { interface: name })), "interfaceWrong");
+  assert.equal(bridgeState(doc.topology.bridges[0]!, []), "connecting");
 });
 
 test("gateways have networks of their own", () => {

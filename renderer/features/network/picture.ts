@@ -62,6 +62,13 @@ export function pictureOf(doc: NetworkDoc, scene: Scene, internet: string, vlanW
         text(box.x + 14, box.y + 24, node.gateway.name, 'font-weight="600"');
         text(box.x + 14, box.y + 42, `${gatewayAddress(node.gateway.network)}/${node.gateway.network.split("/")[1] ?? ""}`, 'fill="#566273"');
         break;
+      case "bridge": {
+        const { name, interface: to, vlans } = node.bridge;
+        rect(box, "#ffffff", vlans.mode === "access" ? (LINE[hueOf(vlans.vlan)] ?? "#000") : "#8592a3");
+        text(box.x + 14, box.y + 24, name, 'font-weight="600"');
+        text(box.x + 14, box.y + 42, to, 'fill="#566273"');
+        break;
+      }
       case "internet":
         rect(box, "#ffffff", "#8592a3");
         text(box.x + box.width / 2, box.y + box.height / 2 + 5, internet, 'text-anchor="middle" font-weight="600"');

@@ -1,7 +1,7 @@
-// The drawing as plain boxes and lines: switches with their VLANs as areas below them, machines in the areas, gateways above, the
+// The drawing as plain boxes and lines: switches with their VLANs as areas below them, machines in the areas, gateways and bridges above, the
 // internet on top, machines on several networks underneath, and a shelf for those that lead nowhere. The canvas, the picture
 // file and the tests all read this. Places that the user chose win; the rest is laid out by dagre.
-import type { GatewayConfig, TrunkConfig } from "../../../core/api/network.ts";
+import type { BridgeConfig, GatewayConfig, TrunkConfig } from "../../../core/api/network.ts";
 import { graphlib, layout } from "@dagrejs/dagre";
 import type { DocMachine, NetworkDoc } from "./network-doc.ts";
 import { berthOf, joinedNics, vlansOf } from "./network-doc.ts";
@@ -33,6 +33,7 @@ export type SceneNode = Box &
     | { kind: "vlan"; switch: string; vlan: number; members: number; columns: number }
     | { kind: "vm"; machine: DocMachine; berth: "area" | "free" | "shelf" }
     | { kind: "gateway"; gateway: GatewayConfig }
+    | { kind: "bridge"; bridge: BridgeConfig }
     | { kind: "internet" }
     | { kind: "shelf"; members: number }
   );
@@ -45,7 +46,7 @@ interface LineEnd {
 export interface SceneLine {
   /** The link's id; "nat:NAME" for a gateway's way out. */
   id: string;
-  kind: "nic" | "gateway" | "trunk" | "nat";
+  kind: "nic" | "gateway" | "bridge" | "trunk" | "nat";
   from: LineEnd;
   to: LineEnd;
   /** Null where it carries several. */
@@ -144,6 +145,22 @@ export function sceneOf(doc: NetworkDoc): Scene {
       lines.push({ id: `nat:${gateway.name}`, kind: "nat", from: { node: "internet", handle: "down" }, to: { node: id, handle: "up" }, vlan: null, isInside: false });
     }
   }
+  // Bridges, too, beside a gateway or another bridge that is there already.
+  for (const bridge of topology.bridges) {
+    const id = `bridge:${bridge.name}`;
+    const home = placed.get(`switch:${bridge.switch}`);
+    const port = nodes.find((n) => n.kind === "switch" && n.name === bridge.switch);
+    const vlan = bridge.vlans.mode === "access" ? bridge.vlans.vlan : null;
+    const x = vlan === null || port?.kind !== "switch" ? 24 : (port.vlans.find((v) => v.vlan === vlan)?.x ?? 0);
+    const wanted = { x: (home?.x ?? 0) + x - GATEWAY.width / 2, y: (home?.y ?? 0) - ROW_GAP - GATEWAY.height };
+    const overlaps = (box: Point): boolean => Math.abs(box.x - wanted.x) < GATEWAY.width && Math.abs(box.y - wanted.y) < GATEWAY.height;
+    const above = topology.places[id] === undefined ? [...placed].filter(([key]) => key.startsWith("gateway:") || key.startsWith("bridge:")).map(([, box]) => box) : [];
+    while (above.some(overlaps)) wanted.x += GATEWAY.width / 2;
+    const at = place(id, wanted);
+    placed.set(id, { ...at, ...GATEWAY });
+    nodes.push({ id, parent: null, ...at, ...GATEWAY, kind: "bridge", bridge });
+    lines.push({ id, kind: "bridge", from: { node: id, handle: "down" }, to: { node: `switch:${bridge.switch}`, handle: vlan === null ? "top" : `vlan-${vlan}` }, vlan, isInside: false });
+  }
   if (topology.gateways.length > 0) {
     const natted = topology.gateways.filter((g) => g.nat);
     const below = (natted.length > 0 ? natted : topology.gateways).flatMap((g) => placed.get(`gateway:${g.name}`) ?? []);
@@ -220,7 +237,7 @@ function automaticPlaces({ topology }: NetworkDoc, blocks: readonly { name: stri
   graph.setGraph({ rankdir: "LR", ranksep: CLEAR, nodesep: CLEAR / 2 });
   graph.setDefaultEdgeLabel(() => ({}));
   const above = ROW_GAP + GATEWAY.height;
-  const hasGateways = (name: string): boolean => topology.gateways.some((g) => g.switch === name);
+  const hasGateways = (name: string): boolean => [...topology.gateways, ...topology.bridges].some((g) => g.switch === name);
   for (const { name, width, height } of blocks) graph.setNode(name, { width, height: height + (hasGateways(name) ? above : 0) });
   const known = new Set(blocks.map((block) => block.name));
   for (const { name, ends } of topology.trunks) if (known.has(ends[0]) && known.has(ends[1])) graph.setEdge(ends[0], ends[1], {}, name);
