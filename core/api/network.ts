@@ -210,8 +210,8 @@ export const BRIDGE_FAULTS = [
   "missing", "notMacvtap", "down",
   /** Its device is not under /dev, is another one's, may not be opened by this user, or is held by another program. */
   "noDevice", "foreignDevice", "forbidden", "busy",
-  /** The program at the device has ended. */
-  "lost",
+  /** The program at the device could not be run for want of Node, or has ended. */
+  "noNode", "lost",
 ] as const;
 export type BridgeFault = (typeof BRIDGE_FAULTS)[number];
 

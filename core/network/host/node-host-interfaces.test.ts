@@ -138,8 +138,9 @@ test("an interface that is not there is waited for, and one that goes or is made
 
 test("a process that ends is started again after ever longer pauses, and says why it ended", async (t) => {
   const { states, processes, tick, joint, last } = bench(t);
-  for (const [reason, fault] of [["EBUSY", "busy"], ["EACCES", "forbidden"], ["EIO", "lost"], ["", "lost"]] as const) {
-    last().stderr.write(`${reason}\n`);
+  for (const [reason, fault] of [["EBUSY", "busy"], ["EACCES", "forbidden"], ["no node", "noNode"], ["ENOENT", "lost"], ["", "lost"]] as const) {
+    if (reason === "no node") last().emit("error", Object.assign(new Error("spawn node ENOENT"), { code: "ENOENT" }));
+    else last().stderr.write(`${reason}\n`);
     await turn();
     last().emit("close");
     assert.equal(states.at(-1)?.fault, fault);

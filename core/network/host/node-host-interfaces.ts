@@ -51,11 +51,13 @@ export class NodeHostInterfaces implements HostInterfaces {
   }
 }
 
-/** Node itself runs the program; so does Electron, when it is told to be Node. */
+/** Node itself runs the program; so does Electron when it is told to be Node. A package's Electron would start the app once more
+ *  (electron-builder.yml turns that off): there a Node of the host's has to do. */
 export function spawnTapProgram({ device, numbers, index }: Macvtap): TapProcess {
+  const program = import.meta.url.includes("/app.asar.unpacked/") ? "node" : process.execPath;
   const entry = new URL(import.meta.url.endsWith(".ts") ? "./tap-program.ts" : "./tap-program.js", import.meta.url);
   const env = { ...process.env, ELECTRON_RUN_AS_NODE: "1" };
-  return spawn(process.execPath, [fileURLToPath(entry), device, numbers, `ringfence-tap-${index}`], { env, stdio: ["pipe", "pipe", "pipe"] });
+  return spawn(program, [fileURLToPath(entry), device, numbers, `ringfence-tap-${index}`], { env, stdio: ["pipe", "pipe", "pipe"] });
 }
 
 class Joint implements NetPortClient {
@@ -141,8 +143,8 @@ class Joint implements NetPortClient {
     started.stdin.on("drain", () => {
       if (this.at?.process === started) this.end.receiveReady();
     });
-    started.on("error", (error) => {
-      reason ||= error.message;
+    started.on("error", (error: NodeJS.ErrnoException) => {
+      reason = `spawn ${error.code ?? error.message}`;
     });
     started.on("close", () => this.ended(started, reason.trim().slice(0, LONGEST_REASON)));
   }
@@ -166,6 +168,8 @@ class Joint implements NetPortClient {
     this.host.wake();
     if (reason === "EBUSY") {
       this.fail({ fault: "busy", message: `The interface ${this.name} is in use by another program of Ringfence.`, remedy: [] });
+    } else if (reason === "spawn ENOENT") {
+      this.fail({ fault: "noNode", message: `A bridge of the packaged app needs the program node on this host, for ${this.name}.`, remedy: [] });
     } else if (reason === "EACCES" || reason === "EPERM") this.fail(forbidden(this.name, device));
     else this.fail({ fault: "lost", message: `The program for ${this.name} has ended${reason === "" ? "" : `: ${reason}`}.`, remedy: [] });
     this.lookAfter(this.retryMs);
