@@ -79,9 +79,11 @@ function bench(t: TestContext, spawn: SpawnNetworkWorker = spawnReal, library = 
 }
 
 test("while nothing runs, a bridge says whether it could be joined", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  let isThere = true;
   const network = new VirtualNetwork({
     spawn: () => assert.fail("nothing runs"), store: null, allowsOutside: false,
-    findInterface: (name) => (name === "vmtap0" ? { index: 7, device: "/dev/tap7", numbers: "246:1" } : { fault: "missing", message: `This host has no interface ${name}.`, remedy: [] }),
+    findInterface: (name) => (name === "vmtap0" && isThere ? { index: 7, device: "/dev/tap7", numbers: "246:1" } : { fault: "missing", message: `This host has no interface ${name}.`, remedy: [] }),
   });
   t.after(() => network.close());
   const told: NetworkChange[] = [];
@@ -94,6 +96,13 @@ test("while nothing runs, a bridge says whether it could be joined", async (t) =
   await draw({ enabled: true, interface: "eth7" });
   const states = told.flatMap((change) => (change.kind === "stats" ? change.stats.bridges.map(({ state, fault }) => [state, fault]) : []));
   assert.deepEqual(states, [["ready", null], ["failed", "missing"]]);
+  await draw({ enabled: true });
+  const next = new Promise<NetworkChange>((resolve) => network.subscribe(resolve));
+  t.mock.timers.tick(2000);
+  isThere = false;
+  t.mock.timers.tick(2000);
+  const change = await next;
+  assert.equal(change.kind === "stats" && change.stats.bridges[0]?.fault, "missing", "what has changed, and nothing else, is told");
 });
 
 test("the network is saved, told, and there again; what cannot be changes nothing", async (t) => {

@@ -42,6 +42,8 @@ export interface VirtualNetworkOptions {
 type Attach = Omit<Extract<ToNetworkWorker, { kind: "attach" }>, "queryId" | "kind">;
 
 const STATS_MS = 500;
+/** How often bridges are looked at while no thread does. */
+const LOOK_MS = 2000;
 /** A thread that dies so many times within so many milliseconds is left dead. */
 const DEATHS_MAX = 3;
 const DEATHS_MS = 60_000;
@@ -65,6 +67,7 @@ export class VirtualNetwork implements NicJoiner {
   private captureCount = 0;
   private deaths: number[] = [];
   private awaitingStats: (() => void)[] = [];
+  private looking: NodeJS.Timeout | undefined;
   /** Changes of the topology are made one after another. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -151,6 +154,9 @@ export class VirtualNetwork implements NicJoiner {
   async watch(): Promise<NetworkStats> {
     this.isWatched = true;
     const { thread } = this;
+    clearInterval(this.looking);
+    this.looking = setInterval(() => void this.look(), LOOK_MS);
+    this.looking.unref();
     if (thread === undefined) {
       this.stats = await this.resting();
       return this.stats;
@@ -172,12 +178,20 @@ export class VirtualNetwork implements NicJoiner {
     });
   }
 
+  /** An administrator may have made the interface by now. */
+  private async look(): Promise<void> {
+    if (this.thread !== undefined || !this.topology.bridges.some(({ enabled }) => enabled)) return;
+    const stats = await this.resting();
+    if (this.thread === undefined && this.isWatched && JSON.stringify(stats) !== JSON.stringify(this.stats)) this.onStats(stats);
+  }
+
   private async resting(): Promise<NetworkStats> {
     return { ...NO_STATS, bridges: await this.bridges().catch(() => []) };
   }
 
   unwatch(): void {
     this.isWatched = false;
+    clearInterval(this.looking);
     this.thread?.tell({ kind: "watch", intervalMs: 0 });
   }
 
@@ -218,6 +232,7 @@ export class VirtualNetwork implements NicJoiner {
   /** Settles when captures are written. */
   async close(): Promise<void> {
     this.isClosed = true;
+    clearInterval(this.looking);
     await this.queue;
     await this.starting;
     await this.thread?.shutdown();

@@ -55,6 +55,21 @@ test("each machine's lines have its name in front, what is begun is ended, and a
   for (const name of names) assert.equal(readFileSync(join(captures, name)).readUInt32LE(0), 0x0a0d0d0a, name);
 });
 
+test("a lab's bridges are off and said to be, and with leave to join it is said why one cannot be; machines run in any case", async () => {
+  const bridges = [{ name: "out", switch: "s1", vlan: 10, interface: "vmtap-none" }];
+  const path = lab([{ name: "one", kernel: kernel("print a", "off"), memory: 16, ...NIC }], { ...SWITCH, bridges });
+  const kept = await cli(["lab", "run", path, "--timeout", "120"]);
+  assert.deepEqual([kept.status, kept.stdout], [0, "[one] a\n"]);
+  assert.match(kept.stderr, /^ringfence: Bridge out to the host's interface vmtap-none is off: --allow-bridge lets the machines of this lab into the host's network\.\n$/);
+  const allowed = await cli(["lab", "run", path, "--allow-bridge", "--timeout", "120"]);
+  assert.deepEqual([allowed.status, allowed.stdout], [0, "[one] a\n"]);
+  assert.match(allowed.stderr, /^ringfence: Bridge out to the host's interface vmtap-none is not connected: \S/);
+  const meeting = lab([{ name: "one", kernel: kernel("off"), memory: 16 }], { ...SWITCH, bridges, gateways: [{ switch: "s1", vlan: 10, network: "10.0.10.0/24" }] });
+  const refused = await cli(["lab", "run", meeting, "--allow-bridge"]);
+  assert.deepEqual([refused.status, refused.stdout], [1, ""]);
+  assert.match(refused.stderr, /Gateway s1-10 is in VLAN 10, which bridge out joins to the host's network/);
+});
+
 test("a line of stdin goes to the machine that it names", async () => {
   const path = lab([{ name: "ear", kernel: kernel("echo", "off"), memory: 16 }, { name: "deaf", kernel: kernel("off"), memory: 16 }]);
   const { status, stdout, stderr } = await cli(["lab", "run", path, "--timeout", "120"], { stdin: "ear: hello there\nnobody: x\near: \x04\n" });
