@@ -2,10 +2,12 @@
 // and serve to it, with large TCP packets that the kernel leaves to a card to cut; a lab that is not allowed stays out.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 import { Session } from "../fixtures/cli.ts";
 import { HostNetwork, missingHostNetwork, PEER } from "../fixtures/host-network.ts";
@@ -25,7 +27,7 @@ if (noNetwork !== undefined) console.log(`Bridges are not tested: ${noNetwork}.`
 
 async function expectError(session: Session, pattern: RegExp): Promise<void> {
   for (let tries = 0; !pattern.test(session.errors); tries++) {
-    assert.ok(tries < 600, `${pattern}: ${session.errors}`);
+    assert.ok(tries < 600 && session.process.exitCode === null, `${pattern}: ${session.errors}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -95,6 +97,37 @@ test("a lab is kept out of the host's network unless that is allowed", { skip: n
   assert.match(session.errors, /Bridge vmtap0 to the host's interface vmtap0 is off: --allow-bridge/);
   assert.equal(received(), before);
 });
+
+/** A user without privileges, as far as files of this copy may be read by all. */
+const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"];
+
+test("a user without privileges is told what an administrator has to allow, and then needs none", { skip: noNetwork ?? missingUser() ?? false, timeout: 120_000 }, async (t) => {
+  const host = await HostNetwork.make();
+  const peer = host.peer();
+  t.after(() => {
+    peer.close();
+    host.close();
+  });
+  await peer.line("ready");
+  const device = "/dev/tap$(cat /sys/class/net/vmtap0/ifindex)";
+  host.run(`chown root ${device} && chmod 600 ${device}`);
+  const machines = [{ name: "one", append: "name=one", memory: 32, nics: [{ switch: "lan", vlan: 10, mac: colons(MACS.one) }] }];
+  const file = labFile({ machines, switches: [{ name: "lan" }], bridges: [{ name: "out", switch: "lan", vlan: 10, interface: "vmtap0" }] });
+  chmodSync(dirname(file), 0o777);
+  const session = new Session(["lab", "run", file, "--allow-bridge", "--timeout", "100"], [...host.within, "env", `HOME=${dirname(file)}`, ...NOBODY]);
+  await expectError(session, /vmtap0 is not connected: \/dev\/tap\d+ of the interface vmtap0 may not be opened by nobody\.\n\s+As administrator:\n\s+chown nobody \/dev\/tap\d+/);
+  host.run(`chown nobody ${device}`);
+  await expectError(session, /vmtap0 is connected/);
+  await peer.line(`lease ${MACS.one} `);
+  session.type("one: poweroff\n");
+  assert.equal(await session.exit(), 0, session.errors);
+});
+
+function missingUser(): string | undefined {
+  const main = fileURLToPath(new URL("../../main/cli/main.ts", import.meta.url));
+  const [program = "", ...rest] = NOBODY;
+  return spawnSync(program, [...rest, process.execPath, main, "--help"]).status === 0 ? undefined : "this copy of the program is not readable by every user, or there is no setpriv";
+}
 
 const noGuest = noNetwork ?? missingNetworkGuest();
 const SCRIPT = `
