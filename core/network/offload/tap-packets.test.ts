@@ -57,6 +57,18 @@ test("a large packet becomes frames of a segment each, and none of its bytes is 
   assert.deepEqual(Buffer.concat(frames.map((frame) => frame.subarray(DATA))), Buffer.from(payload));
 });
 
+test("a tag stays on every frame, and what the header says counts it", () => {
+  const plain = tcpPacket(Uint8Array.from({ length: 5000 }, (_, i) => i), { gso: 1, size: 1448, start: TCP + 4 });
+  const at = TAP_HEADER_BYTES + 12;
+  const tagged = Buffer.concat([plain.subarray(0, at), Uint8Array.of(0x81, 0, 0x20, 10), plain.subarray(at)]);
+  const frames = framesOf(tagged) ?? [];
+  assert.equal(frames.length, 4);
+  for (const frame of frames) {
+    assert.deepEqual([...frame.subarray(12, 18)], [0x81, 0, 0x20, 10, 8, 0]);
+    assert.ok(isRight(Buffer.concat([frame.subarray(0, 12), frame.subarray(16)])));
+  }
+});
+
 test("what cannot be is refused, and nothing of it comes out", () => {
   const payload = new Uint8Array(4000);
   const wrong = [
