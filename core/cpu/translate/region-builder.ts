@@ -2,9 +2,10 @@
 // that lifters write (what one side changed is joined with what the other left), reuses locals, takes hints for branches that are
 // seldom taken, and refuses what only the interpreter's handlers may do: a lifter that needs it runs as a call of its handler.
 import { FunctionBuilder, type Label, type TypeNumbers, type Variable } from "../wasm/function-builder.ts";
-import { type Callee, I32, I64, type Node, NodeKind as K, type Type } from "../wasm/nodes.ts";
+import { type Callee, c64, I32, I64, i64, type Node, NodeKind as K, type Type } from "../wasm/nodes.ts";
 import * as L from "../state/layout.ts";
 import { CodeBuffer } from "./code-buffer.ts";
+import { isNarrow, isPure, narrow } from "./narrow.ts";
 
 /** Thrown while lifting: this instruction cannot be written into a region. */
 export class NotTranslatable extends Error {
@@ -41,6 +42,7 @@ export interface SavedLocals {
   used: { type: Type; index: number }[];
   free: Map<Type, number[]>;
   widths: number[];
+  low: Map<number, Node>;
   count: number;
 }
 
@@ -54,6 +56,12 @@ export class RegionBuilder<S> extends FunctionBuilder {
   private used: { type: Type; index: number }[] = [];
   /** Known upper bound of the bits that a local can have set, by its index. */
   readonly widths: number[] = [];
+  /** What locals were computed from, by their index, and how many variables had been set then: it holds until the next is. */
+  private readonly origins = new Map<number, { value: Node; sets: number }>();
+  private sets = 0;
+  /** Locals with the low 32 bits of others, by those' index. */
+  private low = new Map<number, Node>();
+  private lowNesting = 0;
 
   constructor(module: TypeNumbers) {
     super(module, [I32, I32], [I32]);
@@ -79,17 +87,41 @@ export class RegionBuilder<S> extends FunctionBuilder {
     const variable = reused === undefined ? super.variable(type) : { index: reused, type, get: { kind: K.local, type, op: reused, imm: 0, big: 0n, args: [] } };
     this.used.push({ type, index: variable.index });
     this.widths[variable.index] = 64;
+    this.low.delete(variable.index);
     if (type === I64) this.values?.noteVariable(variable.index);
     if (initial) this.set(variable, initial);
     return variable;
   }
   override let(value: Node): Node {
     if (value.kind === K.i32const || value.kind === K.i64const || (value.kind === K.local && value.op < this.params.length)) return value;
-    const variable = this.variable(value.type, value);
+    const variable = this.variable(value.type);
+    super.set(variable, value);
     this.widths[variable.index] = this.width(value);
+    if (value.kind === K.plain && isPure(value)) this.origins.set(variable.index, { value, sets: this.sets });
+    else this.origins.delete(variable.index);
     if (value.type === I64) this.values?.noteValue(variable.index, value);
     return variable.get;
   }
+  override set(variable: Variable, value: Node): void {
+    super.set(variable, value);
+    this.sets++;
+  }
+  /** See Values in narrow.ts. */
+  origin(index: number): Node | undefined {
+    const origin = this.origins.get(index);
+    return origin?.sets === this.sets ? origin.value : undefined;
+  }
+  /** The low 32 bits, zero-extended; the same local each time that they are asked for in a block. */
+  lowHalf(value: Node): Node {
+    const cut = i64.and(value, c64(0xffffffff));
+    if (value.kind !== K.local) return cut;
+    const known = this.low.get(value.op);
+    if (known) return known;
+    const kept = this.let(cut);
+    if (this.depth === this.lowNesting) this.low.set(value.op, kept);
+    return kept;
+  }
+
   /** Gives back the locals taken since the last call: nothing that was kept in one is needed any more. */
   releaseLocals(): void {
     for (const { type, index } of this.used) {
@@ -98,15 +130,18 @@ export class RegionBuilder<S> extends FunctionBuilder {
       else this.free.set(type, [index]);
     }
     this.used = [];
+    this.low.clear();
+    this.lowNesting = this.depth;
   }
 
   /** The pool as it is, for a part of the program that is written elsewhere in the middle of this one's. */
   saveLocals(): SavedLocals {
-    return { used: [...this.used], free: new Map([...this.free].map(([type, list]) => [type, [...list]])), widths: [...this.widths], count: this.locals.length };
+    return { used: [...this.used], free: new Map([...this.free].map(([type, list]) => [type, [...list]])), widths: [...this.widths], low: new Map(this.low), count: this.locals.length };
   }
   /** Back to what it was, with the locals made since then free. */
   restoreLocals(saved: SavedLocals): void {
     this.used = saved.used;
+    this.low = saved.low;
     for (const [type, list] of this.free) list.splice(0, list.length, ...(saved.free.get(type) ?? []));
     for (const [index, width] of this.widths.entries()) if (index < this.params.length + saved.count) this.widths[index] = saved.widths[index] ?? width;
     for (let n = saved.count; n < this.locals.length; n++) {
@@ -174,6 +209,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
       this.depth = depth;
       this.isOwn = isOwn;
       this.code = outer;
+      this.low.clear();
       return false;
     }
     this.isOwn = isOwn;
@@ -304,6 +340,10 @@ export class RegionBuilder<S> extends FunctionBuilder {
     if (n.kind === POISONED) throw new NotTranslatable("Reads its record");
     if (n.kind === PATCHED) {
       this.insert(n.op);
+      return;
+    }
+    if (n.type === I64 && n.kind === K.plain && isNarrow(n, this)) {
+      super.expression(i64.extendU(narrow(n, this)));
       return;
     }
     if (!this.isOwn && (n.kind === K.load || n.kind === K.simdLoad)) {

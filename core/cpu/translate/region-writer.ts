@@ -876,7 +876,8 @@ export class RegionWriter implements BranchState<Saved> {
   }
 
   unsigned(value: Node, size: number): Node {
-    return size === 8 || this.f.width(value) <= size * 8 ? value : i64.and(value, c64((1n << BigInt(size * 8)) - 1n));
+    if (size === 8 || this.f.width(value) <= size * 8) return value;
+    return size === 4 ? this.f.lowHalf(value) : i64.and(value, c64((1n << BigInt(size * 8)) - 1n));
   }
 
   // ---- memory ----------------------------------------------------------------------------------
