@@ -138,6 +138,20 @@ test("a machine that runs saves what is new, once nothing more comes", () => {
   assert.equal(open(folder).find(KEY, bytesOf(12), 0).length, 1);
 });
 
+test("a machine that is never at rest saves the interpreter too", () => {
+  const folder = newFolder();
+  const cache = open(folder);
+  const parts = { wire: WIRE, slots: new Int32Array(0), slotCount: 0, runtime: new Map(), systemNames: [], pseudo: { back: 0, stale: 0, chain: 0, cross: 0, raise: 0, address: 0 } };
+  cache.interpreter(() => parts);
+  const saved: number[] = [];
+  for (let n = 0; n < 60; n++) {
+    cache.tend(generated(...Array.from({ length: (n % 7) + 1 }, () => made(n))));
+    if (saved.length === 0 && filesIn(folder).some((name) => name.endsWith("interpreter"))) saved.push(n);
+  }
+  assert.ok(saved.length === 1 && (saved[0] as number) > 10, `saved at call ${saved[0]}`);
+  open(folder).interpreter(() => assert.fail("it is built again"));
+});
+
 test("many files become one, and lose nothing", () => {
   const folder = newFolder();
   for (let run = 0; run < 18; run++) open(folder).close(generated(...Array.from({ length: 8 }, (_, n) => made(run * 8 + n))));

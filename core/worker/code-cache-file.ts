@@ -16,9 +16,10 @@ const MAX_BYTES = 96 << 20;
 /** Translations that one save writes while the machine runs, so that it does not stand still for long, and the fewest that are worth a file. */
 const BATCH = 24;
 const LEAST_SAVED = 8;
-/** After so many calls without a new translation the interpreter is saved, if it never was, and translations that the optimising compiler has not
+/** After so many calls without a new translation, or at the call of that number, the interpreter is saved, if it never was; and translations that the optimising compiler has not
  *  got to: making them takes time, too. */
 const CALM_INTERPRETER = 3;
+const BUSY_INTERPRETER = 20;
 const CALM_PLAIN = 4;
 /** After so many nobody asks any more whether the optimising compiler has got to the last ones. */
 const CALM = 20;
@@ -105,15 +106,17 @@ export class CodeCacheFile implements CodeCache {
     for (const translation of translations) if (translation.made) made++;
     this.calm = made === this.unsaved ? this.calm + 1 : 0;
     this.unsaved = made;
+    this.calls++;
     if (this.calm > CALM) return;
     this.writing(() => {
-      if (this.calm === CALM_INTERPRETER && this.keptInterpreter?.nativeBytes === 0) this.saveInterpreter(interpreter);
+      if ((this.calm === CALM_INTERPRETER || this.calls === BUSY_INTERPRETER) && this.keptInterpreter?.nativeBytes === 0) this.saveInterpreter(interpreter);
       const fresh = this.fresh(translations, BATCH, this.calm >= CALM_PLAIN);
       if (fresh.length >= (this.calm > 0 ? LEAST_SAVED : BATCH)) this.saveTranslations(fresh, []);
     });
   }
   /** Translations without native code in the cache at the last call, and for how many calls their number has not changed. */
   private unsaved = 0;
+  private calls = 0;
   private calm = 0;
 
   /** At the end: saves what is left, and makes one file of the many. */

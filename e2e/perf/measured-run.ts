@@ -83,6 +83,9 @@ function busiest(threads: readonly [thread: string, seconds: number][], before: 
   return threads.reduce((most, next) => (used(next) > used(most) ? next : most), threads[0] ?? ["", 0])[0];
 }
 
+/** Milliseconds in which an engine that is asked to end has to. */
+const PATIENCE = 20_000;
+
 /** Never rejects: what goes wrong is in `failures`, at the test that was under way ("boot" before the first). */
 export function measuredRun(options: RunOptions): Promise<RunResult> {
   const { tests, native = false } = options;
@@ -123,7 +126,17 @@ export function measuredRun(options: RunOptions): Promise<RunResult> {
       if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) gone();
       else {
         child.once("exit", gone);
-        clock.kill();
+        if (why !== undefined) {
+          clock.kill();
+          return;
+        }
+        // A machine that has done its work is shut down, as its user would do: what it keeps for later runs it keeps then, too.
+        const kill = clock.end();
+        const killer = setTimeout(kill, PATIENCE);
+        child.once("exit", () => {
+          clearTimeout(killer);
+          kill();
+        });
       }
     };
     const limit = (seconds: number, what: string): void => {

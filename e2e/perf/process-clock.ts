@@ -74,8 +74,18 @@ export class ProcessClock {
   }
 
   kill(): void {
-    for (const pid of this.tree().reverse()) attempt(() => process.kill(pid, "SIGKILL"));
+    kill(this.tree());
   }
+  /** Asks the process to end. What it gives back kills those of its tree that have not. */
+  end(): () => void {
+    const all = this.tree();
+    attempt(() => process.kill(all[0] as number, "SIGTERM"));
+    return () => kill(all);
+  }
+}
+
+function kill(tree: readonly number[]): void {
+  for (const pid of [...tree].reverse()) attempt(() => process.kill(pid, "SIGKILL"));
 }
 
 function statusMiB(pid: number, field: "VmHWM" | "VmRSS"): number {
