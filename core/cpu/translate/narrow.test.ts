@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SeededRandom } from "../../testkit/seeded-random.ts";
+import { instantiate } from "../wasm/instantiate.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
 import { c64, I32, I64, i32, i64, type Node, select } from "../wasm/nodes.ts";
 import { isNarrow, narrow } from "./narrow.ts";
@@ -52,10 +53,10 @@ test("the low 32 bits of random trees", () => {
   }
   assert.ok(found > 20);
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.build()), { env: { memory } });
+  const exports = instantiate(module.build(), { memory });
   const low = (v: bigint): bigint => BigInt.asUintN(32, v);
   for (let n = 0; n < TREES; n++) {
-    const check = instance.exports[`t${n}`] as (...values: bigint[]) => number;
+    const check = exports[`t${n}`] as (...values: bigint[]) => number;
     for (const x of EDGES) for (const y of EDGES) assert.equal(check(low(x), low(y), x, y), 1, `tree ${n} of ${x}, ${y}`);
   }
 });
