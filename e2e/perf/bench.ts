@@ -110,9 +110,9 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 
-/** What the first run of a round has kept is there for the second one, and gone before the next round's first. */
-const codeCache = join(work, "code");
-function codeCacheOf(engine: EngineName): Record<string, string> {
+/** What the first run of a round has kept is there for the second one and at the prompt, and gone before the next round's first. */
+function codeCacheOf(engine: EngineName, architecture: Architecture): Record<string, string> {
+  const codeCache = join(work, `code-${architecture}`);
   if (engine === "first") rmSync(codeCache, { recursive: true, force: true });
   return { RINGFENCE_CODE_CACHE: engine === "interpreter" ? "off" : codeCache };
 }
@@ -164,7 +164,7 @@ for (const architecture of architectures) {
     contenders.push({
       results,
       run: (chosen, job) => ({
-        ...(engine === "tcg" || engine === "v86" ? {} : { env: codeCacheOf(engine) }),
+        ...(engine === "tcg" || engine === "v86" ? {} : { env: codeCacheOf(engine, architecture) }),
         command: engineCommand(engine, architecture, { kernel: installerFile(architecture, "linux"), initrd: initrd(chosen, job), append: APPEND, memoryMiB: MEMORY_MIB }),
       }),
     });
