@@ -197,12 +197,14 @@ export function BridgeNode({ data: { node, isOver } }: Props) {
     <div className="rf-net-card rf-net-gateway" data-over={isOver} data-hue={vlans.mode === "access" ? hueOf(vlans.vlan) : undefined} data-testid={`bridge-${bridge.name}`}>
       <EthernetPort size={18} aria-hidden="true" />
       <div>
-        <strong title={bridge.name}>{bridge.name}</strong>
-        <span className="rf-mono">{bridge.interface}</span>
-      </div>
-      <div className="rf-net-marks">
-        <span className="rf-net-tag">{vlans.mode === "access" ? vlans.vlan : t("net.trunk")}</span>
-        <span className="rf-net-rate">{t(`bridge.state.${bridgeState(bridge, bridges)}`)}</span>
+        <div className="rf-net-line-of">
+          <strong title={bridge.name}>{bridge.name}</strong>
+          <span className="rf-net-tag">{vlans.mode === "access" ? vlans.vlan : t("net.trunk")}</span>
+        </div>
+        <div className="rf-net-line-of">
+          <span className="rf-mono">{bridge.interface}</span>
+          <span className="rf-net-rate">{t(`bridge.state.${bridgeState(bridge, bridges)}`)}</span>
+        </div>
       </div>
       <Handles node={node} />
     </div>
