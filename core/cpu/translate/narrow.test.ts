@@ -6,6 +6,8 @@ import { instantiate } from "../wasm/instantiate.ts";
 import { ModuleBuilder } from "../wasm/module-builder.ts";
 import { c64, I32, I64, i32, i64, type Node, select } from "../wasm/nodes.ts";
 import { isNarrow, narrow } from "./narrow.ts";
+import { RegionBuilder } from "./region-builder.ts";
+import { RegionModule } from "./region-module.ts";
 
 const LOCALS = 4;
 const TREES = 400;
@@ -59,4 +61,15 @@ test("the low 32 bits of random trees", () => {
     const check = exports[`t${n}`] as (...values: bigint[]) => number;
     for (const x of EDGES) for (const y of EDGES) assert.equal(check(low(x), low(y), x, y), 1, `tree ${n} of ${x}, ${y}`);
   }
+});
+
+test("the low half of a local is computed once if the local keeps its value, and anew if it does not", () => {
+  const f = new RegionBuilder(new RegionModule(new Map()));
+  const register = f.permanent(I64);
+  f.releaseLocals();
+  const sum = f.let(i64.add(register.get, c64(1)));
+  assert.equal(f.lowHalf(sum), f.lowHalf(sum));
+  const before = f.lowHalf(register.get);
+  f.set(register, sum);
+  assert.notEqual(f.lowHalf(register.get), before);
 });

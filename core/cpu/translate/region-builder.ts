@@ -59,9 +59,11 @@ export class RegionBuilder<S> extends FunctionBuilder {
   /** What locals were computed from, by their index, and how many variables had been set then: it holds until the next is. */
   private readonly origins = new Map<number, { value: Node; sets: number }>();
   private sets = 0;
-  /** Locals with the low 32 bits of others, by those' index. */
+  /** Whether a local keeps the value that let() has given it, by its index. */
+  private readonly isKept: boolean[] = [];
+  /** Locals with the low 32 bits of others that keep their value, by those' index. */
   private low = new Map<number, Node>();
-  private lowNesting = 0;
+  private blockDepth = 0;
 
   constructor(module: TypeNumbers) {
     super(module, [I32, I32], [I32]);
@@ -88,6 +90,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
     this.used.push({ type, index: variable.index });
     this.widths[variable.index] = 64;
     this.low.delete(variable.index);
+    this.isKept[variable.index] = false;
     if (type === I64) this.values?.noteVariable(variable.index);
     if (initial) this.set(variable, initial);
     return variable;
@@ -96,6 +99,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
     if (value.kind === K.i32const || value.kind === K.i64const || (value.kind === K.local && value.op < this.params.length)) return value;
     const variable = this.variable(value.type);
     super.set(variable, value);
+    this.isKept[variable.index] = true;
     this.widths[variable.index] = this.width(value);
     if (value.kind === K.plain && isPure(value)) this.origins.set(variable.index, { value, sets: this.sets });
     else this.origins.delete(variable.index);
@@ -104,6 +108,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
   }
   override set(variable: Variable, value: Node): void {
     super.set(variable, value);
+    this.isKept[variable.index] = false;
     this.sets++;
   }
   /** See Values in narrow.ts. */
@@ -111,14 +116,14 @@ export class RegionBuilder<S> extends FunctionBuilder {
     const origin = this.origins.get(index);
     return origin?.sets === this.sets ? origin.value : undefined;
   }
-  /** The low 32 bits, zero-extended; the same local each time that they are asked for in a block. */
+  /** The low 32 bits, zero-extended; of a local that keeps its value the same local each time that they are asked for in a block. */
   lowHalf(value: Node): Node {
     const cut = i64.and(value, c64(0xffffffff));
     if (value.kind !== K.local) return cut;
     const known = this.low.get(value.op);
     if (known) return known;
     const kept = this.let(cut);
-    if (this.depth === this.lowNesting) this.low.set(value.op, kept);
+    if (this.isKept[value.op] === true && this.isUnconditional) this.low.set(value.op, kept);
     return kept;
   }
 
@@ -131,7 +136,7 @@ export class RegionBuilder<S> extends FunctionBuilder {
     }
     this.used = [];
     this.low.clear();
-    this.lowNesting = this.depth;
+    this.blockDepth = this.depth;
   }
 
   /** The pool as it is, for a part of the program that is written elsewhere in the middle of this one's. */
@@ -259,9 +264,9 @@ export class RegionBuilder<S> extends FunctionBuilder {
     this.code.byte(0x0b);
   }
 
-  /** How deep the code being written is in blocks, loops and ifs. */
-  get nesting(): number {
-    return this.depth;
+  /** Whether what is written now runs whenever the block does, and once: the block begins where releaseLocals() was called. */
+  get isUnconditional(): boolean {
+    return this.depth === this.blockDepth;
   }
 
   /** An `if` that is seldom taken and changes no guest state. */

@@ -23,15 +23,9 @@ export interface MemoryParts<S> {
 
 export class RegionMemory<S> {
   private readonly p: MemoryParts<S>;
-  /** Nesting of the block's own code: what is written deeper may not run. */
-  private nesting = 0;
 
   constructor(parts: MemoryParts<S>) {
     this.p = parts;
-  }
-
-  enterBlock(): void {
-    this.nesting = this.p.f.nesting;
   }
 
   /** Host address of `size` bytes at linear address `ea` (a local). */
@@ -58,7 +52,7 @@ export class RegionMemory<S> {
   private ask(host: Variable, ea: Node, size: number, access: "read" | "write"): void {
     const { f, groups, key, data } = this.p;
     const site = this.p.takeSite();
-    const group = f.nesting === this.nesting ? groups.open(ea, size, access) : null;
+    const group = f.isUnconditional ? groups.open(ea, size, access) : null;
     const least = group ? f.let(this.p.cutAddress(i64.sub(ea, patched(group.patches.lead, I64)))) : ea;
     const limit = group ? patched(group.patches.limit, I64) : c64(4096 - size);
     f.ifUnlikely(

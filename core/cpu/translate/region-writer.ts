@@ -368,7 +368,6 @@ export class RegionWriter implements BranchState<Saved> {
     const block = this.blocks[node] as BasicBlock;
     const liveIn = (this.liveness.liveIn[node] as number) !== 0;
     f.releaseLocals();
-    this.memory.enterBlock();
     this.floats.reset();
     this.x87?.enter(node);
     this.current.fill(null);
