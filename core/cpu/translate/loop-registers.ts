@@ -34,26 +34,21 @@ function changedBy({ form, decoded }: Instruction): number {
 }
 
 /** For each loop's head a bit for each register that its loop changes; `isCalled`: an instruction that can change them all. */
-export function loopRegisters(
-  blocks: readonly BasicBlock[], successors: readonly (readonly number[])[], structure: Structure, isCalled: (i: Instruction) => boolean,
-): Map<number, number> {
+export function loopRegisters(blocks: readonly BasicBlock[], structure: Structure, isCalled: (i: Instruction) => boolean): Map<number, number> {
   const heads = new Map<number, number>();
   if (!structure.isLoopHead.includes(true)) return heads;
-  const predecessors: number[][] = blocks.map(() => []);
-  successors.forEach((list, from) => {
-    for (const to of list) predecessors[to]?.push(from);
-  });
+  const { predecessors } = structure;
   const changed = blocks.map((b) => b.instructions.reduce((mask, i) => mask | (isCalled(i) ? ALL : changedBy(i)), 0));
   structure.isLoopHead.forEach((isHead, head) => {
     if (!isHead) return;
     let mask = changed[head] as number;
     const seen = new Set([head]);
-    const work = (predecessors[head] as number[]).filter((from) => structure.isBackEdge(from, head));
+    const work = (predecessors[head] as readonly number[]).filter((from) => structure.isBackEdge(from, head));
     for (let block = work.pop(); block !== undefined; block = work.pop()) {
       if (seen.has(block)) continue;
       seen.add(block);
       mask |= changed[block] as number;
-      work.push(...(predecessors[block] as number[]));
+      work.push(...(predecessors[block] as readonly number[]));
     }
     heads.set(head, mask);
   });

@@ -175,7 +175,7 @@ export class RegionWriter implements BranchState<Saved> {
     this.structure = structureOf({ successors: this.successors });
     const leaves = this.blocks.map((b, n) => !isClosed(b.end) || (edges[n] as Target[]).some((to) => this.isExit(n, to)));
     this.liveness = flagLiveness(this.blocks, this.successors, leaves);
-    this.loopChanges = loopRegisters(this.blocks, this.successors, this.structure, (i) => isWary || (!isTransfer(i.form) && !this.lifterFor(i)));
+    this.loopChanges = loopRegisters(this.blocks, this.structure, (i) => isWary || (!isTransfer(i.form) && !this.lifterFor(i)));
     const { f } = this;
     this.left = f.paramVariable(1);
     this.base = f.permanent(I64);

@@ -9,6 +9,8 @@ export interface Graph {
 export interface Structure {
   /** Nodes in reverse postorder. */
   readonly order: readonly number[];
+  /** Of each node, those that can be reached. */
+  readonly predecessors: readonly (readonly number[])[];
   /** Children in the dominator tree, latest in reverse postorder first. */
   readonly children: readonly (readonly number[])[];
   readonly isLoopHead: readonly boolean[];
@@ -42,7 +44,7 @@ export function structureOf({ successors }: Graph): Structure {
   for (let n = order.length - 1; n > 0; n--) children[idom[order[n] as number] as number]?.push(order[n] as number);
   const isLoopHead = successors.map((_, node) => (predecessors[node] as number[]).some((from) => isBackEdge(from, node)));
   const isMerge = successors.map((_, node) => (predecessors[node] as number[]).filter((from) => !isRetreating(from, node)).length > 1);
-  return { order, children, isLoopHead, isMerge, isBackEdge, isIrreducible };
+  return { order, predecessors, children, isLoopHead, isMerge, isBackEdge, isIrreducible };
 }
 
 function reversePostorder(successors: readonly (readonly number[])[]): number[] {
