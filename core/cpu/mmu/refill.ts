@@ -23,8 +23,8 @@ export interface RefillFunctions {
 const SPAN_SHIFT = 8;
 const LEAD_SHIFT = 18;
 /** Largest access, and largest extent that one can stand for. */
-export const LARGEST_ACCESS = (1 << SPAN_SHIFT) - 1;
-export const LARGEST_SPAN = (1 << (LEAD_SHIFT - SPAN_SHIFT)) - 1;
+const LARGEST_ACCESS = (1 << SPAN_SHIFT) - 1;
+const LARGEST_SPAN = (1 << (LEAD_SHIFT - SPAN_SHIFT)) - 1;
 /** What an access of `size` bytes asks a page for: `span` bytes from `lead` before it on. */
 export function extentOf(size: number, span = size, lead = 0): number {
   if (size > LARGEST_ACCESS || span > LARGEST_SPAN || lead >= span) throw new RangeError(`No extent of ${size}, ${span} and ${lead} bytes`);

@@ -8,7 +8,7 @@
 // and copies, over joins where both ways bring the same, and around loops that leave the register alone.
 import { extentOf } from "../mmu/refill.ts";
 import type { Variable } from "../wasm/function-builder.ts";
-import { I32, type Node, NodeKind as K } from "../wasm/nodes.ts";
+import { type Node, NodeKind as K } from "../wasm/nodes.ts";
 import { CodeBuffer } from "./code-buffer.ts";
 import { PATCHED } from "./region-builder.ts";
 
@@ -202,7 +202,7 @@ export class PageGroups {
     }
     return null;
   }
-  /** A new group with the access as its leader; null if no other could ever join it. */
+  /** A new group with the access as its leader; null if nothing is known of its address. */
   open(ea: Node, size: number, access: "read" | "write"): PageGroup | null {
     const at = this.find(ea);
     if (!at) return null;
@@ -246,4 +246,3 @@ function constant(kind: number, value: number): CodeBuffer {
 export function patched(key: number, type: Node["type"]): Node {
   return { kind: PATCHED, type, op: key, imm: 0, big: 0n, args: [] };
 }
-export const GROUP_VARIABLE = I32;
