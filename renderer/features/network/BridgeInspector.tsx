@@ -1,6 +1,5 @@
 // The way from a switch to the host's own network: through which interface, whether it is joined, and what there is to do where it cannot be.
 import { Button, Switch } from "@mantine/core";
-import { Trash2 } from "lucide-react";
 import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { BridgeConfig } from "../../../core/api/network.ts";
@@ -13,6 +12,7 @@ import { bridgeState } from "./link-text.ts";
 import { NicTrunkFields } from "./NicInspector.tsx";
 import { startCapture } from "./network-actions.ts";
 import { useNetworkUi } from "./network-ui.ts";
+import { RemoveButton } from "./RemoveButton.tsx";
 
 export function BridgeInspector({ bridge }: { bridge: BridgeConfig }) {
   const { t } = useTranslation();
@@ -52,15 +52,9 @@ export function BridgeInspector({ bridge }: { bridge: BridgeConfig }) {
       {vlans.mode === "trunk" && <NicTrunkFields connection={{ switch: at, vlans }} onChange={(connection) => change({ vlans: connection.vlans })} />}
       <LinkCounters link={`bridge:${name}`} />
       <Button onClick={() => void startCapture(services, `bridge:${name}`)}>{t("capture.start")}</Button>
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(null);
-          edit(t("net.done.bridgeRemoved", { name }), removeBridge(doc, name));
-        }}
-      >
+      <RemoveButton done={t("net.done.bridgeRemoved", { name })} remove={() => removeBridge(doc, name)}>
         {t("bridge.remove")}
-      </Button>
+      </RemoveButton>
     </>
   );
 }

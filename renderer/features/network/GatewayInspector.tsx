@@ -1,7 +1,7 @@
 // The router of a VLAN: its network, whether it leads outside, ports of the host that lead in, fixed addresses, network boot,
 // services of the host that guests may reach.
 import { ActionIcon, Button, Select, Switch } from "@mantine/core";
-import { Plus, Trash2, X } from "lucide-react";
+import { Plus, X } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { ReactNode } from "react";
 import type { GatewayConfig } from "../../../core/api/network.ts";
@@ -12,6 +12,7 @@ import { LinkCounters } from "./LinkFields.tsx";
 import { gatewayAddress, parseNetwork } from "./network-doc.ts";
 import { startCapture } from "./network-actions.ts";
 import { useNetworkUi } from "./network-ui.ts";
+import { RemoveButton } from "./RemoveButton.tsx";
 
 const EXAMPLES = { network6: "fd00:10::/64", folder: "/srv/tftp", bootFile: "ipxe.pxe" };
 
@@ -119,15 +120,9 @@ export function GatewayInspector({ gateway }: { gateway: GatewayConfig }) {
         <TextField label={t("gateway.bootFile")} value={gateway.bootFile ?? ""} isMono placeholder={EXAMPLES.bootFile} onCommit={(text) => changeText("bootFile", text)} />
         <TextField label={t("gateway.domain")} value={gateway.domain} isMono onCommit={(domain) => domain !== "" && change({ domain })} />
       </Group>
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(null);
-          edit(t("net.done.gatewayRemoved", { name }), removeGateway(doc, name));
-        }}
-      >
+      <RemoveButton done={t("net.done.gatewayRemoved", { name })} remove={() => removeGateway(doc, name)}>
         {t("gateway.remove")}
-      </Button>
+      </RemoveButton>
     </>
   );
 }

@@ -1,7 +1,7 @@
 // The panel for what is selected. With nothing selected it says what can be done, and holds what belongs to no one thing: rules
 // between networks, and what the network has to tell.
 import { ActionIcon, Button, Select, Switch, Tooltip } from "@mantine/core";
-import { Ellipsis, Plus, Trash2, X } from "lucide-react";
+import { Ellipsis, Plus, X } from "lucide-react";
 import { useId } from "react";
 import { useTranslation } from "react-i18next";
 import type { TrunkConfig } from "../../../core/api/network.ts";
@@ -20,6 +20,7 @@ import { linkTitle } from "./link-text.ts";
 import type { DocMachine } from "./network-doc.ts";
 import { leasesOf, machineOf, Refusal, vlanName, vlansOf } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
+import { RemoveButton } from "./RemoveButton.tsx";
 import { SwitchInspector, VlanInspector } from "./SwitchInspector.tsx";
 import { NicInspector } from "./NicInspector.tsx";
 
@@ -155,7 +156,7 @@ function MachineInspector({ machine }: { machine: DocMachine }) {
 function TrunkInspector({ trunk }: { trunk: TrunkConfig }) {
   const { t } = useTranslation();
   const services = useServices();
-  const { doc, edit, select } = useNetworkUi();
+  const { doc, edit } = useNetworkUi();
   const link = `trunk:${trunk.name}`;
   const stats = useNetwork((state) => state.links[link]);
   const name = linkTitle(doc, link);
@@ -177,15 +178,9 @@ function TrunkInspector({ trunk }: { trunk: TrunkConfig }) {
       <LinkCounters link={link} />
       <Button onClick={() => void startCapture(services, link)}>{t("capture.start")}</Button>
       <FaultFields faults={trunk.faults} onChange={(faults) => edit(t("net.done.faults", { name }), setFaults(doc, link, faults))} />
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(null);
-          edit(t("net.done.trunkRemoved", { name }), removeTrunk(doc, trunk.name));
-        }}
-      >
+      <RemoveButton done={t("net.done.trunkRemoved", { name })} remove={() => removeTrunk(doc, trunk.name)}>
         {t("net.removeTrunk")}
-      </Button>
+      </RemoveButton>
     </>
   );
 }

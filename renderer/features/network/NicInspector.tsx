@@ -1,6 +1,6 @@
 // One card of a machine: where it leads, whether the cable is in, what goes wrong on the link, what the port allows.
 import { Button, Select, Switch } from "@mantine/core";
-import { RefreshCw, Trash2 } from "lucide-react";
+import { RefreshCw } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Nic, NicConnection } from "../../../core/api/network.ts";
 import { NIC_MODELS } from "../../../core/api/network.ts";
@@ -14,11 +14,12 @@ import { FaultFields, GuardFields, LinkCounters } from "./LinkFields.tsx";
 import type { DocMachine } from "./network-doc.ts";
 import { leasesOf, newMac, Refusal } from "./network-doc.ts";
 import { useNetworkUi } from "./network-ui.ts";
+import { RemoveButton } from "./RemoveButton.tsx";
 
 export function NicInspector({ machine, nic }: { machine: DocMachine; nic: Nic }) {
   const { t } = useTranslation();
   const services = useServices();
-  const { doc, edit, select } = useNetworkUi();
+  const { doc, edit } = useNetworkUi();
   const record = useMachines((state) => state.machines[machine.id]);
   const leases = useNetwork((state) => state.leases);
   const [lease] = leasesOf(doc, leases, nic);
@@ -73,15 +74,9 @@ export function NicInspector({ machine, nic }: { machine: DocMachine; nic: Nic }
           </Button>
         </div>
       </fieldset>
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(`vm:${machine.id}`);
-          edit(t("net.done.cardRemoved", { name }), removeNic(doc, machine.id, nic.id));
-        }}
-      >
+      <RemoveButton done={t("net.done.cardRemoved", { name })} remove={() => removeNic(doc, machine.id, nic.id)} next={`vm:${machine.id}`}>
         {t("nic.remove")}
-      </Button>
+      </RemoveButton>
     </>
   );
 }

@@ -1,6 +1,6 @@
 // What is shown of a switch that is selected, its ports and VLANs, and of one of its VLANs.
 import { ActionIcon, Button, NumberInput } from "@mantine/core";
-import { Plus, Trash2, X } from "lucide-react";
+import { Plus, X } from "lucide-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNetwork } from "../../app/services.ts";
@@ -10,6 +10,7 @@ import { addBridge, addGateway, addVlan, nameVlan, removeSwitch, removeVlan, ren
 import { freeVlan, hueOf, isOnVlan, portsOf, vlanName, vlansOf } from "./network-doc.ts";
 import { linkTitle } from "./link-text.ts";
 import { useNetworkUi } from "./network-ui.ts";
+import { RemoveButton } from "./RemoveButton.tsx";
 
 export function SwitchInspector({ name }: { name: string }) {
   const { t } = useTranslation();
@@ -46,15 +47,9 @@ export function SwitchInspector({ name }: { name: string }) {
         <AddVlan key={vlansOf(doc, name).join()} name={name} />
       </fieldset>
       <Ports name={name} />
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(null);
-          edit(t("net.done.switchRemoved", { name }), removeSwitch(doc, name));
-        }}
-      >
+      <RemoveButton done={t("net.done.switchRemoved", { name })} remove={() => removeSwitch(doc, name)}>
         {t("net.removeSwitch")}
-      </Button>
+      </RemoveButton>
     </>
   );
 }
@@ -169,15 +164,9 @@ export function VlanInspector({ switchName, vlan }: { switchName: string; vlan: 
           </Button>
         ))}
       </fieldset>
-      <Button
-        leftSection={<Trash2 size={13} aria-hidden="true" />}
-        onClick={() => {
-          select(`switch:${switchName}`);
-          edit(t("net.done.vlanRemoved", { vlan }), removeVlan(doc, switchName, vlan));
-        }}
-      >
+      <RemoveButton done={t("net.done.vlanRemoved", { vlan })} remove={() => removeVlan(doc, switchName, vlan)} next={`switch:${switchName}`}>
         {t("net.removeVlan", { vlan })}
-      </Button>
+      </RemoveButton>
     </>
   );
 }
