@@ -16,8 +16,8 @@ const MAX_BYTES = 96 << 20;
 /** Translations that one save writes while the machine runs, so that it does not stand still for long, and the fewest that are worth a file. */
 const BATCH = 24;
 const LEAST_SAVED = 8;
-/** After so many calls without a new translation, or at the call of that number, the interpreter is saved, if it never was; and translations that the optimising compiler has not
- *  got to: making them takes time, too. */
+/** After so many calls without a new translation, or at the call of that number, the interpreter is saved, if it never was; and after so
+ *  many the translations that the optimising compiler has not got to: making them takes time, too. */
 const CALM_INTERPRETER = 3;
 const BUSY_INTERPRETER = 20;
 const CALM_PLAIN = 4;
