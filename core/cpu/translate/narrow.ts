@@ -2,25 +2,11 @@
 // leaves is zero-extended; done in 64 bits, each would need an instruction more to cut it, and one behind the other would wait for
 // it. As i32 the processor's own 32-bit instructions do both: the extension costs nothing, and V8 takes it out again where the next
 // operation is i32 too.
-import { c32, i32, type Node, NodeKind as K, select } from "../wasm/nodes.ts";
+import { c32, I64_OP, i32, isLowMask, type Node, NodeKind as K, select } from "../wasm/nodes.ts";
 
-const MASK_32 = 0xffff_ffffn;
-const ADD = 0x7c;
-const SUB = 0x7d;
-const MUL = 0x7e;
-const AND = 0x83;
-const OR = 0x84;
-const XOR = 0x85;
-const SHL = 0x86;
-const SHR_U = 0x88;
 const SELECT = 0x1b;
-const EXTEND_S = 0xac;
-const EXTEND_U = 0xad;
-const EXTEND_8 = 0xc2;
-const EXTEND_16 = 0xc3;
-const EXTEND_32 = 0xc4;
 /** Operations whose low 32 bits follow from their operands'. */
-const LOW_BITS = new Map([[ADD, i32.add], [SUB, i32.sub], [MUL, i32.mul], [AND, i32.and], [OR, i32.or], [XOR, i32.xor]]);
+const LOW_BITS = new Map<number, typeof i32.add>([[I64_OP.add, i32.add], [I64_OP.sub, i32.sub], [I64_OP.mul, i32.mul], [I64_OP.and, i32.and], [I64_OP.or, i32.or], [I64_OP.xor, i32.xor]]);
 /** Locals followed to what they were computed from, one behind the other. */
 const FOLLOWED = 3;
 
@@ -36,12 +22,12 @@ export function isNarrow(n: Node, values: Values): boolean {
   if (n.kind !== K.plain || n.args.length !== 2) return false;
   const [a, b] = n.args as [Node, Node];
   switch (n.op) {
-    case AND:
-      return isMask(b) || values.width(n) <= 32;
-    case OR:
-    case XOR:
+    case I64_OP.and:
+      return isLowMask(b) || values.width(n) <= 32;
+    case I64_OP.or:
+    case I64_OP.xor:
       return values.width(n) <= 32;
-    case SHR_U:
+    case I64_OP.shrU:
       return b.kind === K.i64const && values.width(a) <= 32;
     default:
       return false;
@@ -49,9 +35,6 @@ export function isNarrow(n: Node, values: Values): boolean {
 }
 function countOf(n: Node): number {
   return Number(n.big & 63n);
-}
-function isMask(n: Node): boolean {
-  return n.kind === K.i64const && n.big === MASK_32;
 }
 
 /** The low 32 bits of an i64, as an i32. */
@@ -65,31 +48,31 @@ export function narrow(n: Node, values: Values, followed = 0): Node {
   const [a, b] = n.args as [Node, Node];
   const low = (m: Node): Node => narrow(m, values, followed);
   const operation = LOW_BITS.get(n.op);
-  if (operation) return n.op === AND && isMask(b) ? low(a) : operation(low(a), low(b));
+  if (operation) return n.op === I64_OP.and && isLowMask(b) ? low(a) : operation(low(a), low(b));
   switch (n.op) {
-    case SHL:
+    case I64_OP.shl:
       if (b.kind !== K.i64const) return i32.wrap(n);
       return countOf(b) < 32 ? i32.shl(low(a), c32(countOf(b))) : c32(0);
-    case SHR_U:
+    case I64_OP.shrU:
       if (b.kind !== K.i64const || values.width(a) > 32) return i32.wrap(n);
       return countOf(b) < 32 ? i32.shrU(low(a), c32(countOf(b))) : c32(0);
     case SELECT:
       return select(n.args[2] as Node, low(a), low(b));
-    case EXTEND_S:
-    case EXTEND_U:
+    case I64_OP.extendS:
+    case I64_OP.extendU:
       return a;
-    case EXTEND_8:
+    case I64_OP.extend8:
       return i32.extend8(low(a));
-    case EXTEND_16:
+    case I64_OP.extend16:
       return i32.extend16(low(a));
-    case EXTEND_32:
+    case I64_OP.extend32:
       return low(a);
     default:
       return i32.wrap(n);
   }
 }
 function isLow(n: Node): boolean {
-  return n.kind === K.plain && (LOW_BITS.has(n.op) || (n.op === SHL && n.args[1]?.kind === K.i64const));
+  return n.kind === K.plain && (LOW_BITS.has(n.op) || (n.op === I64_OP.shl && n.args[1]?.kind === K.i64const));
 }
 
 /** Whether a tree can be computed again as long as no local changes. */

@@ -8,7 +8,7 @@
 // and copies, over joins where both ways bring the same, and around loops that leave the register alone.
 import { extentOf } from "../mmu/refill.ts";
 import type { Variable } from "../wasm/function-builder.ts";
-import { type Node, NodeKind as K } from "../wasm/nodes.ts";
+import { I64_OP, isLowMask, type Node, NodeKind as K } from "../wasm/nodes.ts";
 import { CodeBuffer } from "./code-buffer.ts";
 import { PATCHED } from "./region-builder.ts";
 
@@ -47,7 +47,6 @@ const LARGEST_DELTA = 0x7fff_ffff;
 const REGISTERS = 16;
 const CONSTANT_ROOT = 0;
 const HEAD_ROOT = 1;
-const MASK_32 = 0xffff_ffffn;
 
 export type Registers = (Shape | null)[];
 
@@ -109,10 +108,10 @@ export class PageGroups {
         return this.ofLocal(n.op);
       case K.plain: {
         const [a, b] = n.args as [Node, Node];
-        if (n.op === 0x7c) return this.sum(a, b);
-        if (n.op === 0x83 && this.isFlat && b.kind === K.i64const && b.big === MASK_32) return this.find(a);
-        if (n.op === 0x7d && b.kind === K.i64const) return this.moved(this.find(a), -Number(b.big));
-        if (n.op === 0x86 && b.kind === K.i64const) return this.scaled(a, Number(b.big));
+        if (n.op === I64_OP.add) return this.sum(a, b);
+        if (n.op === I64_OP.and && this.isFlat && isLowMask(b)) return this.find(a);
+        if (n.op === I64_OP.sub && b.kind === K.i64const) return this.moved(this.find(a), -Number(b.big));
+        if (n.op === I64_OP.shl && b.kind === K.i64const) return this.scaled(a, Number(b.big));
         return null;
       }
       default:

@@ -46,6 +46,11 @@ export const call = (f: Callee, ...args: Node[]): Node => node(K.call, f.results
 export const select = (cond: Node, a: Node, b: Node): Node =>
   cond.kind === K.i32const ? (cond.imm === 0 ? b : a) : node(K.plain, a.type, a.type === V128 ? 0x1c : 0x1b, 0, [a, b, cond]);
 
+/** Opcodes of i64 operations, for those who look into a tree. */
+export const I64_OP = { add: 0x7c, sub: 0x7d, mul: 0x7e, and: 0x83, or: 0x84, xor: 0x85, shl: 0x86, shrU: 0x88, extendS: 0xac, extendU: 0xad, extend8: 0xc2, extend16: 0xc3, extend32: 0xc4 } as const;
+/** Whether it is the constant that leaves the low 32 bits of an i64. */
+export const isLowMask = (n: Node): boolean => n.kind === K.i64const && n.big === 0xffff_ffffn;
+
 /** The result of an integer operation on constants, or one that an identity gives away; undefined where it has to be computed. */
 function folded(op: number, a: Node, b: Node): Node | undefined {
   if (b.kind !== K.i32const && b.kind !== K.i64const) return undefined;
