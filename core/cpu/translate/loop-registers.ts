@@ -1,6 +1,7 @@
 // Which general registers a loop changes, as far as its instructions' operands tell: a guess that is good enough to begin with, and
 // that whoever relies on it checks at the way back to the loop's head. Pushes and pops, calls and returns are taken to balance.
-import { D_IS_MEM, D_REG, D_RM } from "../../isa/decoder.ts";
+import { D_IS_MEM } from "../../isa/decoder.ts";
+import { operandRegister } from "./operand-register.ts";
 import type { BasicBlock, Instruction } from "./region.ts";
 import type { Structure } from "./structure.ts";
 
@@ -22,13 +23,11 @@ const BESIDE = new Map([
 
 function changedBy({ form, decoded }: Instruction): number {
   let changed = BESIDE.get(form.lift) ?? 0;
-  for (const { kind, write, fixed, size } of form.operands) {
+  for (const operand of form.operands) {
+    const { kind, write } = operand;
     if (kind === "strSrc") changed |= RSI | RCX;
     else if (kind === "strDst") changed |= RDI | RCX;
-    if (!write || !kind.startsWith("gpr") || (kind === "gprRm" && decoded[D_IS_MEM] !== 0)) continue;
-    const number = kind === "gprFixed" ? (fixed ?? 0) : (decoded[kind === "gprReg" ? D_REG : D_RM] as number);
-    // The second byte of a register has the number of another.
-    changed |= (1 << number) | (size === 1 && number >= 4 && number < 8 ? 1 << (number - 4) : 0);
+    if (write && kind.startsWith("gpr") && (kind !== "gprRm" || decoded[D_IS_MEM] === 0)) changed |= 1 << operandRegister(operand, decoded).number;
   }
   return changed;
 }

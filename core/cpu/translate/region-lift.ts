@@ -1,13 +1,14 @@
 // The driver of lifters within a region: operands are known, registers are locals, flags are remembered, memory goes through a
 // cache of one page at each site. What only an interpreter's handler can do is refused (NotTranslatable).
 import {
-  BASE_RIP, D_BASE, D_DISP_HI, D_DISP_LO, D_IMM2, D_IMM_HI, D_IMM_LO, D_INDEX, D_PREFIX, D_REG, D_RM, D_SCALE, D_SEG, PREFIX_REX,
+  BASE_RIP, D_BASE, D_DISP_HI, D_DISP_LO, D_IMM2, D_IMM_HI, D_IMM_LO, D_INDEX, D_REG, D_RM, D_SCALE, D_SEG,
 } from "../../isa/decoder.ts";
 import { type Flavour, Lift, type Runtime, type X87Stack } from "../lift/lift.ts";
 import * as L from "../state/layout.ts";
 import { type Callee, c32, c64, F32, F64, I32, i32, i64, type Node, NodeKind, simdLane, V128 } from "../wasm/nodes.ts";
 import { F32X, F64X, I16, I32X, I64X, I8 } from "../lift/sse/simd-op.ts";
 import * as flags from "./flag-state.ts";
+import { operandRegister } from "./operand-register.ts";
 import type { Instruction } from "./region.ts";
 import type { RegionFloats } from "./region-floats.ts";
 import { NotTranslatable, POISONED } from "./region-builder.ts";
@@ -81,12 +82,8 @@ export class RegionLift extends Lift {
 
   // ---- registers -------------------------------------------------------------------------------
 
-  /** Number of the register operand, and 1 if it is the second byte of it. */
   private place(index: number): { number: number; high: boolean } {
-    const o = this.operand(index);
-    const number = o.kind === "gprFixed" ? (o.fixed ?? 0) : (this.d[o.kind.endsWith("Reg") ? D_REG : D_RM] as number);
-    const isHigh = o.size === 1 && number >= 4 && number < 8 && (o.kind === "gprFixed" || ((this.d[D_PREFIX] as number) & PREFIX_REX) === 0);
-    return isHigh ? { number: number - 4, high: true } : { number, high: false };
+    return operandRegister(this.operand(index), this.d);
   }
   private vectorNumber(index: number): number {
     const o = this.operand(index);
