@@ -6,11 +6,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "node:zlib";
 import { Session } from "../fixtures/cli.ts";
-import { HostNetwork, missingHostNetwork, PEER } from "../fixtures/host-network.ts";
+import { HostNetwork, missingHostNetwork, type Peer, PEER } from "../fixtures/host-network.ts";
 import { labFile, missingNetworkGuest, networkGuest } from "../fixtures/network-guest.ts";
 import { patternBytes } from "../fixtures/pattern-bytes.ts";
 import { readPcapng } from "../fixtures/pcapng.ts";
@@ -32,16 +32,22 @@ async function expectError(session: Session, pattern: RegExp): Promise<void> {
   }
 }
 
-test("demo guests in the host's network, both ways, with packets that are segmented on the way", { skip: noNetwork ?? false, timeout: 120_000 }, async (t) => {
+/** With somebody in it who answers. */
+async function networkWithPeer(t: TestContext): Promise<{ host: HostNetwork; peer: Peer }> {
   const host = await HostNetwork.make();
-  const captures = mkdtempSync(join(tmpdir(), "ringfence-captures-"));
   const peer = host.peer();
   t.after(() => {
     peer.close();
     host.close();
-    rmSync(captures, { recursive: true });
   });
   await peer.line("ready");
+  return { host, peer };
+}
+
+test("demo guests in the host's network, both ways, with packets that are segmented on the way", { skip: noNetwork ?? false, timeout: 120_000 }, async (t) => {
+  const { host, peer } = await networkWithPeer(t);
+  const captures = mkdtempSync(join(tmpdir(), "ringfence-captures-"));
+  t.after(() => rmSync(captures, { recursive: true }));
   const machine = (name: keyof typeof MACS) => ({ name, append: `name=${name}`, memory: 32, nics: [{ switch: "lan", vlan: 10, mac: colons(MACS[name]) }] });
   const file = labFile({ machines: [machine("one"), machine("two")], switches: [{ name: "lan" }], bridges: [{ name: "out", switch: "lan", vlan: 10, interface: "vmtap0" }] });
   const session = new Session(["lab", "run", file, "--allow-bridge", "--capture", captures, "--timeout", "100"], host.within);
@@ -101,13 +107,7 @@ test("a lab is kept out of the host's network unless that is allowed", { skip: n
 const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs"];
 
 test("a user without privileges is told what an administrator has to allow, and then needs none", { skip: noNetwork ?? missingUser() ?? false, timeout: 120_000 }, async (t) => {
-  const host = await HostNetwork.make();
-  const peer = host.peer();
-  t.after(() => {
-    peer.close();
-    host.close();
-  });
-  await peer.line("ready");
+  const { host, peer } = await networkWithPeer(t);
   const device = "/dev/tap$(cat /sys/class/net/vmtap0/ifindex)";
   host.run(`chown root ${device} && chmod 600 ${device}`);
   const machines = [{ name: "one", append: "name=one", memory: 32, nics: [{ switch: "lan", vlan: 10, mac: colons(MACS.one) }] }];
@@ -137,13 +137,7 @@ read line
 `;
 
 test("a Debian guest in the native VLAN of a trunk, with segmentation on either side", { skip: noGuest ?? false, timeout: 600_000 }, async (t) => {
-  const host = await HostNetwork.make();
-  const peer = host.peer();
-  t.after(() => {
-    peer.close();
-    host.close();
-  });
-  await peer.line("ready");
+  const { host, peer } = await networkWithPeer(t);
   const guest = networkGuest("guest", [{ switch: "lan", vlan: 10, mac: colons(MACS.one) }], SCRIPT);
   const file = labFile({ machines: [guest], switches: [{ name: "lan" }], bridges: [{ switch: "lan", trunk: [20], native: 10, interface: "vmtap0" }] });
   const session = new Session(["lab", "run", file, "--allow-bridge", "--timeout", "500"], host.within);

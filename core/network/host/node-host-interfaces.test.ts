@@ -199,12 +199,18 @@ test("the program at a device: what is written to it is read from it, a second o
   assert.deepEqual(guest.carrier, ["up", "down"]);
 });
 
-test("the program waits for whoever reads slowly, and loses nothing", { skip: !mkfifo && "this host has no mkfifo, or no abstract sockets" }, async (t) => {
+/** The program, with a named pipe for its device. */
+function programAtFifo(t: TestContext): { device: string; program: ReturnType<typeof spawnTapProgram> } {
   const folder = mkdtempSync(join(tmpdir(), "ringfence-tap-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const device = join(folder, "tap");
   assert.equal(spawnSync("mkfifo", [device]).status, 0);
   const program = spawnTapProgram({ index: process.pid, device, numbers: "0:0" });
+  return { device, program };
+}
+
+test("the program waits for whoever reads slowly, and loses nothing", { skip: !mkfifo && "this host has no mkfifo, or no abstract sockets" }, async (t) => {
+  const { device, program } = programAtFifo(t);
   const sent = Buffer.from(Uint8Array.from({ length: 4_000_000 }, (_, n) => n * 31 + (n >> 8)));
   const writing = writeFile(device, sent);
   const found: Uint8Array[] = [];
@@ -223,11 +229,7 @@ test("the program waits for whoever reads slowly, and loses nothing", { skip: !m
 });
 
 test("the program ends with its standard input, although its thread reads", { skip: !mkfifo && "this host has no mkfifo, or no abstract sockets" }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "ringfence-tap-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const device = join(folder, "tap");
-  assert.equal(spawnSync("mkfifo", [device]).status, 0);
-  const program = spawnTapProgram({ index: process.pid, device, numbers: "0:0" });
+  const { device, program } = programAtFifo(t);
   await once(program.stdout, "data");
   const closed = once(program as unknown as EventEmitter, "close");
   program.stdin.end();
