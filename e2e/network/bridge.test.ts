@@ -123,7 +123,7 @@ test("a user without privileges is told what an administrator has to allow, and 
 });
 
 function missingUser(): string | undefined {
-  const main = fileURLToPath(new URL("../../main/cli/main.ts", import.meta.url));
+  const main = fileURLToPath(new URL("../../main/cli/main.mjs", import.meta.url));
   const [program = "", ...rest] = NOBODY;
   return spawnSync(program, [...rest, process.execPath, main, "--help"]).status === 0 ? undefined : "this copy of the program is not readable by every user, or there is no setpriv";
 }

@@ -51,7 +51,7 @@ export function engineCommand(engine: Exclude<EngineName, "native">, architectur
       return [process.execPath, join(here, "v86-run.ts"), v86Folder() ?? "", kernel, initrd, append, `${memoryMiB}`];
     default:
       return [
-        process.execPath, join(here, "../../main/cli/main.ts"), "run", "--engine", engine === "interpreter" ? engine : "translator",
+        process.execPath, join(here, "../../main/cli/main.mjs"), "run", "--engine", engine === "interpreter" ? engine : "translator",
         "--kernel", kernel, "--initrd", initrd, "--append", append, "--memory", `${memoryMiB}`,
       ];
   }

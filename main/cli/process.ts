@@ -1,7 +1,8 @@
 // The command as a process: its streams, its threads, its status.
 import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
-import { codeCachePath, defaultLibraryPath, demoKernelPath, networkEntry, workerEntry } from "../platform/places.ts";
+import { codeCachePath } from "../platform/compiled-modules.mjs";
+import { defaultLibraryPath, demoKernelPath, networkEntry, workerEntry } from "../platform/places.ts";
 import { setEngineFlags } from "../platform/v8-flags.ts";
 import { runCli } from "./cli.ts";
 

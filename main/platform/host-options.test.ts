@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { parseHostOptions } from "./host-options.ts";
-import { codeCachePath, defaultLibraryPath } from "./places.ts";
+import { codeCachePath } from "./compiled-modules.mjs";
+import { defaultLibraryPath } from "./places.ts";
 
 test("options are read, and wrong ones say what is allowed", () => {
   assert.deepEqual(parseHostOptions(["--library", "x", "--port", "8123", "--headless", "--no-open"], {}), {

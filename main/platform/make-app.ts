@@ -6,8 +6,8 @@ import { networkSpawner } from "../../core/hypervisor/network-thread.ts";
 import { VmLibrary } from "../../core/hypervisor/vm-library.ts";
 import { workerSpawner } from "../../core/hypervisor/vm-thread.ts";
 import { type App, createApp } from "../app/create-app.ts";
-import { keepCompiledModules } from "./compiled-modules.ts";
-import { codeCachePath, demoKernelPath, networkEntry, systemsPath, VERSION, workerEntry } from "./places.ts";
+import { codeCachePath, keepCompiledModules } from "./compiled-modules.mjs";
+import { demoKernelPath, networkEntry, systemsPath, VERSION, workerEntry } from "./places.ts";
 
 export interface MakeAppOptions {
   libraryPath: string;

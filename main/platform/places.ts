@@ -1,7 +1,7 @@
 // Where things are: beside the sources when they run as they are, in dist/ when bundled, unpacked beside the archive when
 // packaged (a thread's entry file must be a real file), and the user's own folders on each system.
 import { homedir } from "node:os";
-import { join, resolve, sep } from "node:path";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import manifest from "../../package.json" with { type: "json" };
 
@@ -42,15 +42,6 @@ export function defaultLibraryPath(env: NodeJS.ProcessEnv = process.env, platfor
   if (platform === "win32") return join(env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"), "Ringfence", "Machines");
   if (platform === "darwin") return join(homedir(), "Library", "Application Support", "Ringfence", "Machines");
   return join(env["XDG_DATA_HOME"] || join(homedir(), ".local", "share"), "ringfence", "machines");
-}
-
-/** Where generated code is kept between runs, or undefined if the user wants none kept. */
-export function codeCachePath(env: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform): string | undefined {
-  const named = env["RINGFENCE_CODE_CACHE"];
-  if (named) return named === "off" ? undefined : resolve(named);
-  if (platform === "win32") return join(env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"), "Ringfence", "Code cache");
-  if (platform === "darwin") return join(homedir(), "Library", "Caches", "Ringfence", "Code");
-  return join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "ringfence", "code");
 }
 
 function unpacked(path: string): string {
