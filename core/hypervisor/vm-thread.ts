@@ -10,9 +10,6 @@ import { ScreenReader } from "./screen-reader.ts";
 import { messageOf, VmError } from "./vm-error.ts";
 
 /** What this needs of a worker thread; tests put a scripted one in its place. */
-/** Room for short-lived objects, of which translating makes many: half of V8's own choice saves 100 MiB and costs nothing measurable. */
-const YOUNG_MIB = 24;
-
 export interface VmWorkerPort {
   postMessage(message: ToVmWorker): void;
   terminate(): Promise<unknown>;
@@ -25,7 +22,7 @@ export type SpawnVmWorker = (start: VmWorkerStart) => VmWorkerPort;
 /** Spawns real threads from the entry file at `entry`. `codeCache`: folder where they keep generated code for later ones. */
 export function workerSpawner(entry: URL, codeCache?: string): SpawnVmWorker {
   const kept = codeCache === undefined ? {} : { codeCache };
-  return (start) => new Worker(entry, { workerData: { ...kept, ...start }, name: "vm", resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } });
+  return (start) => new Worker(entry, { workerData: { ...kept, ...start }, name: "vm" });
 }
 
 export type ThreadEnd =
